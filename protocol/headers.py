@@ -1,0 +1,73 @@
+"""The payment headers: names, and JSON in padded base64 with a bound on size."""
+
+import base64
+import binascii
+from typing import TypeVar
+
+import msgspec
+
+from protocol.errors import ProtocolError
+
+PAYMENT_REQUIRED = "PAYMENT-REQUIRED"
+PAYMENT_SIGNATURE = "PAYMENT-SIGNATURE"
+PAYMENT_RESPONSE = "PAYMENT-RESPONSE"
+X_PAYMENT = "X-PAYMENT"
+X_PAYMENT_RESPONSE = "X-PAYMENT-RESPONSE"
+IDEMPOTENT_REPLAYED = "Idempotent-Replayed"
+
+MAX_HEADER = 16 * 1024
+MAX_DEPTH = 24
+
+T = TypeVar("T")
+
+
+def encode(message: object) -> str:
+    """A message as a header value."""
+    return base64.b64encode(msgspec.json.encode(message)).decode("ascii")
+
+
+def decode(value: str | bytes, kind: type[T]) -> T:
+    """A header value as a message of `kind`.
+
+    Raises ProtocolError(`invalid_payload`) for anything too large, nested too deep, or not of that shape.
+    """
+    raw = value.encode("ascii", "replace") if isinstance(value, str) else value
+    if len(raw) > MAX_HEADER:
+        raise ProtocolError(
+            "invalid_payload", f"the payment header has {len(raw)} bytes; at most {MAX_HEADER} are read"
+        )
+    try:
+        text = base64.b64decode(raw, validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise ProtocolError("invalid_payload", "the payment header is not padded base64") from error
+    return decode_json(text, kind)
+
+
+def decode_json(text: bytes, kind: type[T]) -> T:
+    """JSON text as a message of `kind`, with a bound on nesting."""
+    if _depth(text) > MAX_DEPTH:
+        raise ProtocolError("invalid_payload", f"the JSON is nested deeper than {MAX_DEPTH} levels")
+    try:
+        return msgspec.json.decode(text, type=kind)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise ProtocolError("invalid_payload", f"the message does not have the expected shape: {error}") from error
+
+
+def _depth(text: bytes) -> int:
+    """An upper bound of the nesting depth: brackets inside strings count as well."""
+    opening = text.count(b"{") + text.count(b"[")
+    if opening <= MAX_DEPTH:
+        return opening
+    depth = deepest = 0
+    for byte in text:
+        if byte in b"{[":
+            depth += 1
+            deepest = max(deepest, depth)
+        elif byte in b"}]":
+            depth -= 1
+    return deepest
+
+
+def to_json(message: object) -> bytes:
+    """A message as JSON text."""
+    return msgspec.json.encode(message)

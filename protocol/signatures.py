@@ -1,0 +1,53 @@
+"""ECDSA over secp256k1 as Ethereum uses it: strict reading, recovery and addresses."""
+
+import re
+
+from coincurve import PublicKey
+from eth_utils.address import to_checksum_address
+from eth_utils.crypto import keccak
+
+from protocol.errors import ProtocolError
+
+_ORDER = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
+_ADDRESS = re.compile(r"0x[0-9a-fA-F]{40}", re.ASCII)
+_HEX = re.compile(r"0x(?:[0-9a-fA-F]{2})*", re.ASCII)
+_BAD_SIGNATURE = "invalid_exact_evm_payload_signature"
+
+
+def parse_address(text: object, field: str) -> str:
+    """A 20-byte address in any letter case, as its checksummed form."""
+    if not isinstance(text, str) or not _ADDRESS.fullmatch(text):
+        raise ProtocolError("invalid_payload", f"{field} must be a 20-byte address in 0x-hex")
+    return str(to_checksum_address(text))
+
+
+def parse_hex(text: object, field: str, size: int | None = None) -> bytes:
+    """0x-hex as bytes, of an exact size where one is given."""
+    if not isinstance(text, str) or not _HEX.fullmatch(text):
+        raise ProtocolError("invalid_payload", f"{field} must be 0x-hex")
+    value = bytes.fromhex(text[2:])
+    if size is not None and len(value) != size:
+        raise ProtocolError("invalid_payload", f"{field} must have {size} bytes and has {len(value)}")
+    return value
+
+
+def address_of(public_key: PublicKey) -> str:
+    """The checksummed address of a public key: the last 20 bytes of keccak256 of its 64 bytes."""
+    return str(to_checksum_address(keccak(public_key.format(compressed=False)[1:])[12:]))
+
+
+def recover(digest: bytes, signature: bytes) -> str:
+    """The address that signed a 32-byte digest.
+
+    Accepts one spelling only: 65 bytes r‖s‖v, v 27 or 28, s in the lower half of the order (EIP-2), nothing zero.
+    """
+    if len(signature) != 65:
+        raise ProtocolError(_BAD_SIGNATURE, f"an ECDSA signature has 65 bytes, this one {len(signature)}")
+    r, s, v = int.from_bytes(signature[:32], "big"), int.from_bytes(signature[32:64], "big"), signature[64]
+    if not 0 < r < _ORDER or not 0 < s <= _ORDER // 2 or v not in (27, 28):
+        raise ProtocolError(_BAD_SIGNATURE, "the signature is not in canonical form (low s, v of 27 or 28)")
+    try:
+        key = PublicKey.from_signature_and_message(signature[:64] + bytes([v - 27]), digest, hasher=None)
+    except Exception as error:  # coincurve raises bare Exception for points off the curve
+        raise ProtocolError(_BAD_SIGNATURE, "no public key fits the signature") from error
+    return address_of(key)

@@ -1,0 +1,84 @@
+"""x402 v1 messages, which deployed clients still speak: a 402 body, and the `X-PAYMENT` header."""
+
+from typing import Any
+
+import msgspec
+
+from protocol.networks import v1_name
+from protocol.wire import PaymentRequired, PaymentRequirements, SettleResponse
+
+
+class RequirementsV1(msgspec.Struct, rename="camel", kw_only=True):
+    """One entry of a v1 `accepts`; `network` is a fixed name such as base-sepolia."""
+
+    scheme: str
+    network: str
+    max_amount_required: str
+    asset: str
+    pay_to: str
+    resource: str
+    description: str
+    mime_type: str = "application/json"
+    max_timeout_seconds: int
+    extra: dict[str, Any] = {}
+
+
+class PaymentRequiredV1(msgspec.Struct, rename="camel", kw_only=True):
+    """The v1 402 body."""
+
+    x402_version: int = msgspec.field(name="x402Version", default=1)
+    error: str
+    accepts: list[RequirementsV1]
+
+
+class PaymentPayloadV1(msgspec.Struct, rename="camel", kw_only=True):
+    """The v1 `X-PAYMENT` header's content; it echoes no terms and no quote."""
+
+    x402_version: int = msgspec.field(name="x402Version")
+    scheme: str
+    network: str
+    payload: dict[str, Any]
+
+
+class SettleResponseV1(msgspec.Struct, rename="camel", kw_only=True):
+    """The v1 `X-PAYMENT-RESPONSE` header's content."""
+
+    success: bool
+    transaction: str
+    network: str
+    payer: str | None = None
+    error_reason: str | None = None
+
+
+def required_v1(required: PaymentRequired) -> PaymentRequiredV1:
+    """The same terms in v1's words; only entries that v1 clients can read."""
+    return PaymentRequiredV1(
+        error=required.error or "X-PAYMENT header is required",
+        accepts=[_entry(entry, required) for entry in required.accepts if entry.scheme == "exact"],
+    )
+
+
+def _entry(entry: PaymentRequirements, required: PaymentRequired) -> RequirementsV1:
+    return RequirementsV1(
+        scheme=entry.scheme,
+        network=v1_name(entry.network),
+        max_amount_required=entry.amount,
+        asset=entry.asset,
+        pay_to=entry.pay_to,
+        resource=required.resource.url,
+        description=required.resource.description or "",
+        mime_type=required.resource.mime_type or "application/json",
+        max_timeout_seconds=entry.max_timeout_seconds,
+        extra=entry.extra,
+    )
+
+
+def settle_v1(response: SettleResponse) -> SettleResponseV1:
+    """The same outcome in v1's words."""
+    return SettleResponseV1(
+        success=response.success,
+        transaction=response.transaction,
+        network=v1_name(response.network),
+        payer=response.payer,
+        error_reason=response.error_reason,
+    )

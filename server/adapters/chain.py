@@ -1,0 +1,195 @@
+"""One EVM chain over JSON-RPC, by web3."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, cast
+
+import aiohttp
+from web3 import AsyncHTTPProvider, AsyncWeb3
+from web3.exceptions import (
+    ContractLogicError,
+    TimeExhausted,
+    TransactionNotFound,
+    Web3Exception,
+    Web3RPCError,
+)
+from web3.types import FilterParams, LogReceipt, TxParams, TxReceipt
+
+from server.domain import calls
+from server.domain.errors import ChainUnavailable, Reverted
+from server.domain.evidence import AUTHORIZATION_USED, TRANSFER, Mined, RawLog, TransferLog, topic, transfer_of
+from server.ports import Call, Fees
+
+_KNOWN = ("already known", "already imported", "nonce too low", "known transaction")
+_HEAD_SECONDS = 1.0
+
+
+class EvmChain:
+    """Implements ports.Chain. `finality` is how many blocks must stand on top of one before it counts as final."""
+
+    def __init__(self, rpc_url: str, finality: int, timeout: float = 10.0) -> None:
+        self._provider = AsyncHTTPProvider(rpc_url, request_kwargs={"timeout": aiohttp.ClientTimeout(total=timeout)})
+        self._web3 = AsyncWeb3(self._provider)
+        self._finality = finality
+        self._head: tuple[float, int] = (0.0, 0)
+
+    async def close(self) -> None:
+        await self._provider.disconnect()
+
+    async def chain_id(self) -> int:
+        async with _reading("eth_chainId"):
+            return await self._web3.eth.chain_id
+
+    async def client_version(self) -> str:
+        async with _reading("web3_clientVersion"):
+            return str(await self._web3.client_version)
+
+    async def block_number(self) -> int:
+        async with _reading("eth_blockNumber"):
+            number = await self._web3.eth.block_number
+            self._head = (time.monotonic(), number)
+            return number
+
+    async def recent_block(self) -> int:
+        """A block number at most a second old: good enough as a lower bound for searches."""
+        read_at, number = self._head
+        return number if time.monotonic() - read_at < _HEAD_SECONDS else await self.block_number()
+
+    async def final_block(self) -> int:
+        return max(0, await self.block_number() - self._finality)
+
+    async def block_time(self, number: int) -> int:
+        async with _reading("eth_getBlockByNumber"):
+            return (await self._web3.eth.get_block(number))["timestamp"]
+
+    async def balance(self, address: str) -> int:
+        async with _reading("eth_getBalance"):
+            return await self._web3.eth.get_balance(_address(address))
+
+    async def token_balance(self, asset: str, address: str) -> int:
+        return calls.one_word(await self.call(Call(address, asset, calls.balance_of(address))))
+
+    async def transaction_count(self, address: str) -> int:
+        async with _reading("eth_getTransactionCount"):
+            return await self._web3.eth.get_transaction_count(_address(address))
+
+    async def next_nonce(self, address: str) -> int:
+        async with _reading("eth_getTransactionCount"):
+            return await self._web3.eth.get_transaction_count(_address(address), "pending")
+
+    async def code(self, address: str) -> bytes:
+        async with _reading("eth_getCode"):
+            return bytes(await self._web3.eth.get_code(_address(address)))
+
+    async def authorization_used(self, asset: str, payer: str, nonce: bytes, block: int | None = None) -> bool:
+        call = Call(payer, asset, calls.authorization_state(payer, nonce))
+        return calls.one_word(await self.call(call, block)) != 0
+
+    async def call(self, call: Call, block: int | None = None) -> bytes:
+        async with _reading("eth_call"):
+            return bytes(await self._web3.eth.call(_transaction(call), "latest" if block is None else block))
+
+    async def estimate_gas(self, call: Call) -> int:
+        async with _reading("eth_estimateGas"):
+            return await self._web3.eth.estimate_gas(_transaction(call))
+
+    async def fees(self) -> Fees:
+        async with _reading("eth_getBlockByNumber"):
+            block, priority = await asyncio.gather(self._web3.eth.get_block("latest"), self._web3.eth.max_priority_fee)
+        return Fees(2 * block.get("baseFeePerGas", 0) + priority, priority)
+
+    async def send(self, raw: bytes) -> None:
+        try:
+            async with _reading("eth_sendRawTransaction"):
+                await self._web3.eth.send_raw_transaction(raw)
+        except ChainUnavailable as error:
+            if not any(words in error.detail.lower() for words in _KNOWN):
+                raise
+
+    async def mined(self, transaction: str) -> Mined | None:
+        async with _reading("eth_getTransactionReceipt"):
+            try:
+                receipt = await self._web3.eth.get_transaction_receipt(cast(Any, transaction))
+            except TransactionNotFound:
+                return None
+        return _mined(receipt)
+
+    async def authorization_transfer(self, asset: str, payer: str, nonce: bytes, from_block: int) -> TransferLog | None:
+        used = await self._logs(asset, [AUTHORIZATION_USED, topic(payer), nonce], from_block)
+        for log in used:
+            mined = await self.mined("0x" + bytes(log["transactionHash"]).hex())
+            transfer = mined and transfer_of(mined, asset, payer, nonce)
+            if transfer:
+                return transfer
+        return None
+
+    async def transfers(self, asset: str, address: str, from_block: int = 0) -> list[TransferLog]:
+        sent, received = await asyncio.gather(
+            self._logs(asset, [TRANSFER, topic(address)], from_block),
+            self._logs(asset, [TRANSFER, None, topic(address)], from_block),
+        )
+        found = {(log["blockNumber"], log["logIndex"]): log for log in (*sent, *received)}
+        return [
+            TransferLog(
+                transaction="0x" + bytes(log["transactionHash"]).hex(),
+                log_index=log["logIndex"],
+                block=log["blockNumber"],
+                asset=asset,
+                sender=calls.address_in(bytes(log["topics"][1])),
+                recipient=calls.address_in(bytes(log["topics"][2])),
+                amount=int.from_bytes(log["data"], "big"),
+            )
+            for _, log in sorted(found.items())
+        ]
+
+    async def _logs(self, asset: str, topics: list[bytes | None], from_block: int) -> Sequence[LogReceipt]:
+        query: FilterParams = {
+            "address": _address(asset),
+            "fromBlock": cast(Any, from_block),
+            "toBlock": "latest",
+            "topics": cast(Any, ["0x" + topic.hex() if topic else None for topic in topics]),
+        }
+        async with _reading("eth_getLogs"):
+            return await self._web3.eth.get_logs(query)
+
+
+@asynccontextmanager
+async def _reading(method: str) -> AsyncIterator[None]:
+    """Turn every failure of the node or the way to it into one of our two errors."""
+    try:
+        yield
+    except ContractLogicError as error:
+        raise Reverted(str(error.message or "reverted"), _revert_data(error)) from error
+    except (aiohttp.ClientError, TimeoutError, TimeExhausted, OSError) as error:
+        raise ChainUnavailable(f"{method} did not get through: {type(error).__name__}") from error
+    except (Web3RPCError, Web3Exception, ValueError) as error:
+        raise ChainUnavailable(f"{method} was refused by the node: {error}") from error
+
+
+def _revert_data(error: ContractLogicError) -> bytes:
+    data = error.data
+    return bytes.fromhex(data[2:]) if isinstance(data, str) and data.startswith("0x") else b""
+
+
+def _transaction(call: Call) -> TxParams:
+    return {"from": _address(call.sender), "to": _address(call.to), "data": cast(Any, "0x" + call.data.hex())}
+
+
+def _address(text: str) -> Any:
+    return text
+
+
+def _mined(receipt: TxReceipt) -> Mined:
+    return Mined(
+        transaction="0x" + bytes(receipt["transactionHash"]).hex(),
+        succeeded=receipt["status"] == 1,
+        block=receipt["blockNumber"],
+        block_hash="0x" + bytes(receipt["blockHash"]).hex(),
+        gas_used=receipt["gasUsed"],
+        logs=tuple(
+            RawLog(log["address"], tuple(bytes(t) for t in log["topics"]), bytes(log["data"]), log["logIndex"])
+            for log in receipt["logs"]
+        ),
+    )

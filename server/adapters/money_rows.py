@@ -1,0 +1,107 @@
+"""Deliveries, the ledger, receipts and proofs as rows."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import msgspec
+from sqlalchemy import delete, insert, or_, select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from protocol.receipts import SignedReceipt
+from server.adapters.models import deliveries, ledger_entries, proofs, receipts
+from server.domain.deliveries import Delivery
+from server.domain.errors import DuplicateClaim
+from server.domain.ledger import Entry
+
+_ENTRY = tuple(Entry.__dataclass_fields__)
+
+
+class DeliveryRows:
+    """Implements ports.Deliveries."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+
+    async def put(self, delivery: Delivery) -> None:
+        await self._connection.execute(delete(deliveries).where(deliveries.c.order_id == delivery.order_id))
+        await self._connection.execute(
+            insert(deliveries).values(
+                order_id=delivery.order_id,
+                body=delivery.body,
+                content_type=delivery.content_type,
+                created_at=delivery.created_at,
+            )
+        )
+
+    async def get(self, order_id: str) -> Delivery | None:
+        query = select(deliveries).where(deliveries.c.order_id == order_id)
+        row = (await self._connection.execute(query)).mappings().first()
+        return Delivery(**row) if row else None
+
+
+class LedgerRows:
+    """Implements ports.Ledger."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+
+    async def add(self, entry: Entry) -> None:
+        try:
+            await self._connection.execute(
+                insert(ledger_entries).values(**{name: getattr(entry, name) for name in _ENTRY})
+            )
+        except IntegrityError as error:
+            raise DuplicateClaim(f"order {entry.order_id} has its {entry.kind} entry already") from error
+
+    async def of(self, order_id: str) -> Sequence[Entry]:
+        query = select(ledger_entries).where(ledger_entries.c.order_id == order_id).order_by(ledger_entries.c.id)
+        rows = (await self._connection.execute(query)).mappings()
+        return [Entry(**{name: row[name] for name in _ENTRY}) for row in rows]
+
+    async def touching(self, network: str, asset: str, account: str) -> list[Entry]:
+        table = ledger_entries.c
+        query = (
+            select(ledger_entries)
+            .where(table.network == network, table.asset == asset, or_(table.debit == account, table.credit == account))
+            .order_by(table.id)
+        )
+        rows = (await self._connection.execute(query)).mappings()
+        return [Entry(**{name: row[name] for name in _ENTRY}) for row in rows]
+
+
+class ReceiptRows:
+    """Implements ports.Receipts."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+
+    async def put(self, order_id: str, receipt: SignedReceipt, standard: bytes) -> None:
+        await self._connection.execute(
+            insert(receipts).values(order_id=order_id, receipt=msgspec.json.encode(receipt), standard=standard)
+        )
+
+    async def get(self, order_id: str) -> tuple[SignedReceipt, bytes] | None:
+        query = select(receipts.c.receipt, receipts.c.standard).where(receipts.c.order_id == order_id)
+        row = (await self._connection.execute(query)).first()
+        return (msgspec.json.decode(row[0], type=SignedReceipt), row[1]) if row else None
+
+
+class ProofRows:
+    """Implements ports.Proofs."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+
+    async def put(self, order_id: str, record: bytes, stored_at: datetime) -> None:
+        try:
+            async with self._connection.begin_nested():
+                await self._connection.execute(
+                    insert(proofs).values(order_id=order_id, record=record, stored_at=stored_at)
+                )
+        except IntegrityError:  # stored already; the first record stands
+            return
+
+    async def get(self, order_id: str) -> bytes | None:
+        query = select(proofs.c.record).where(proofs.c.order_id == order_id)
+        return (await self._connection.execute(query)).scalar()

@@ -1,0 +1,119 @@
+"""Orders and their timelines as rows."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import RowMapping, and_, func, insert, or_, select, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from server.adapters.models import order_events, orders
+from server.domain.errors import DuplicateClaim, StaleWrite
+from server.domain.orders import Authorization, Mode, Order, Terms
+from server.domain.states import FulfilmentState, MoneyBackState, PaymentState
+from server.ports import Clock, Event
+
+_MOVING = (MoneyBackState.DUE, MoneyBackState.SENDING, MoneyBackState.IN_DOUBT)
+_WAITING = (PaymentState.CREATED, PaymentState.AUTHORIZED)
+_UNDECIDED = (PaymentState.SETTLING, PaymentState.IN_DOUBT)
+_ENDED = (FulfilmentState.RELEASED, FulfilmentState.FAILED)
+_TERMS = tuple(Terms.__dataclass_fields__)
+_AUTHORIZATION = tuple(Authorization.__dataclass_fields__)
+_OWN = ("id", "arguments", "created_at", "since_block")
+_MUTABLE = (
+    "payment", "fulfilment", "money_back", "lease_until", "fence", "settlement_tx", "settlement_block",
+    "callback_tx", "refund_tx", "paid_at", "released_at", "final_at", "failure",
+)  # fmt: skip
+
+
+class OrderRows:
+    """Implements ports.Orders."""
+
+    def __init__(self, connection: AsyncConnection, clock: Clock) -> None:
+        self._connection = connection
+        self._clock = clock
+
+    async def add(self, order: Order) -> None:
+        values = {name: getattr(order.terms, name) for name in _TERMS}
+        values |= {name: getattr(order.authorization, name) for name in _AUTHORIZATION}
+        values |= {name: getattr(order, name) for name in (*_OWN, *_MUTABLE)}
+        try:
+            await self._connection.execute(insert(orders).values(**values, version=0))
+        except IntegrityError as error:
+            raise DuplicateClaim("the quote or the payment is claimed") from error
+        await self._write_changes(order)
+
+    async def get(self, order_id: str) -> Order | None:
+        row = (await self._connection.execute(select(orders).where(orders.c.id == order_id))).mappings().first()
+        return _order(row) if row else None
+
+    async def claimed_by(self, network: str, asset: str, payer: str, nonce: bytes) -> Order | None:
+        query = select(orders).where(
+            orders.c.network == network, orders.c.asset == asset, orders.c.payer == payer, orders.c.nonce == nonce
+        )
+        row = (await self._connection.execute(query)).mappings().first()
+        return _order(row) if row else None
+
+    async def save(self, order: Order) -> None:
+        values = {name: getattr(order, name) for name in _MUTABLE}
+        result = await self._connection.execute(
+            update(orders)
+            .where(orders.c.id == order.id, orders.c.version == order.version)
+            .values(**values, version=order.version + 1)
+        )
+        if result.rowcount != 1:
+            raise StaleWrite(f"order {order.id} was changed by somebody else")
+        order.version += 1
+        await self._write_changes(order)
+
+    async def unfinished(self, lapsed_at: datetime, limit: int) -> Sequence[str]:
+        pending = or_(
+            orders.c.payment.in_(_UNDECIDED),
+            and_(orders.c.payment.in_(_WAITING), orders.c.valid_before <= lapsed_at),
+            and_(orders.c.payment == PaymentState.SETTLED, orders.c.fulfilment.not_in(_ENDED)),
+            orders.c.money_back.in_(_MOVING),
+        )
+        free = or_(orders.c.lease_until.is_(None), orders.c.lease_until <= lapsed_at)
+        query = select(orders.c.id).where(pending, free).order_by(orders.c.created_at).limit(limit)
+        return list((await self._connection.execute(query)).scalars())
+
+    async def recent(self, limit: int) -> Sequence[Order]:
+        query = select(orders).order_by(orders.c.created_at.desc()).limit(limit)
+        return [_order(row) for row in (await self._connection.execute(query)).mappings()]
+
+    async def timeline(self, order_id: str) -> Sequence[Event]:
+        query = select(order_events).where(order_events.c.order_id == order_id).order_by(order_events.c.sequence)
+        return [Event(**row) for row in (await self._connection.execute(query)).mappings()]
+
+    async def events_after(self, sequence: int, limit: int) -> Sequence[Event]:
+        query = select(order_events).where(order_events.c.sequence > sequence).order_by(order_events.c.sequence)
+        return [Event(**row) for row in (await self._connection.execute(query.limit(limit))).mappings()]
+
+    async def last_event(self) -> int:
+        query = select(func.coalesce(func.max(order_events.c.sequence), 0))
+        return int((await self._connection.execute(query)).scalar_one())
+
+    async def _write_changes(self, order: Order) -> None:
+        if order.changes:
+            at = self._clock.now()
+            rows: list[dict[str, Any]] = [
+                {"order_id": order.id, "at": at, "what": c.what, "old": c.old, "new": c.new, "note": c.note}
+                for c in order.changes
+            ]
+            await self._connection.execute(insert(order_events), rows)
+            order.changes.clear()
+
+
+def _order(row: RowMapping) -> Order:
+    terms = {name: row[name] for name in _TERMS} | {"mode": Mode(row["mode"])}
+    states = {
+        "payment": PaymentState(row["payment"]),
+        "fulfilment": FulfilmentState(row["fulfilment"]),
+        "money_back": MoneyBackState(row["money_back"]),
+    }
+    return Order(
+        **{name: row[name] for name in (*_OWN, *_MUTABLE, "version")} | states,
+        terms=Terms(**terms),
+        authorization=Authorization(**{name: row[name] for name in _AUTHORIZATION}),
+    )

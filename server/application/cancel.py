@@ -1,0 +1,18 @@
+"""Cancel: end an order on which nothing has happened yet."""
+
+from server.application.execute import load
+from server.application.paddock import Paddock
+from server.domain.errors import IllegalTransition, PaymentConflict, StaleWrite
+from server.domain.orders import Order
+
+
+async def cancel(paddock: Paddock, order_id: str, reason: str) -> Order:
+    """The cancelled order. Raises PaymentConflict once it is being worked on or has ended: then the payment wins."""
+    order = await load(paddock, order_id)
+    try:
+        order.cancel(paddock.clock.now(), reason)
+        async with paddock.db.begin("cancelled") as work:
+            await work.orders.save(order)
+    except (IllegalTransition, StaleWrite) as error:
+        raise PaymentConflict(f"the order cannot be cancelled: {error}", order_id=order_id) from error
+    return order

@@ -1,0 +1,132 @@
+"""Claim: make one order of a payment, once, whoever presents it and however often."""
+
+from datetime import UTC, datetime
+
+from protocol.exact import ExactPayment
+from server.application.paddock import Paddock
+from server.application.present import PaidCall, Presented, stored_form
+from server.domain.errors import DuplicateClaim, PaymentConflict, PaymentRefused, StaleWrite
+from server.domain.orders import Authorization, Mode, Order, Terms
+from server.domain.states import FulfilmentState, PaymentState
+from server.payments import mode_named
+from server.services.service import Service
+
+FAR_FUTURE = datetime(9999, 12, 31, tzinfo=UTC)
+
+
+async def claim(
+    paddock: Paddock, service: Service, call: PaidCall, presented: Presented, arguments: bytes
+) -> tuple[Order, bool]:
+    """The order of this payment, and whether the caller owns it now (a fresh claim, or a lapsed lease taken over).
+
+    Raises PaymentRefused if the facilitator does not accept the payment, PaymentConflict if it or its quote belongs to
+    another purchase. No claim is made without a valid signature.
+    """
+    known = await _known(paddock, presented)
+    if known is None:
+        verdict = await paddock.facilitator.verify(presented.payload, presented.requirements)
+        if verdict.is_valid:
+            order = _order(paddock, service, call, presented, arguments, await paddock.chain.recent_block())
+            try:
+                async with paddock.db.begin("claim") as work:
+                    await work.orders.add(order)
+                return order, True
+            except DuplicateClaim:
+                pass
+        known = await _known(paddock, presented)
+        if known is None:
+            raise PaymentRefused(verdict.invalid_reason or "unexpected_verify_error", verdict.invalid_message or "")
+    _require_same(known, presented, call)
+    return await _take_over(paddock, known)
+
+
+async def _known(paddock: Paddock, presented: Presented) -> Order | None:
+    payment = presented.payment
+    async with paddock.db.read() as view:
+        return await view.orders.get(presented.quote.id) or await view.orders.claimed_by(
+            payment.network, payment.asset, payment.transfer.payer, payment.transfer.nonce
+        )
+
+
+def _require_same(order: Order, presented: Presented, call: PaidCall) -> None:
+    """The same bytes for the same request: anything else is another purchase, and refused."""
+    if order.authorization.digest != presented.payment.digest():
+        raise PaymentConflict("this quote or this authorization was used with another payment already")
+    if order.terms.intent != call.intent.digest():
+        raise PaymentConflict("this payment was used for another request already", reason="binding_mismatch")
+
+
+async def _take_over(paddock: Paddock, order: Order) -> tuple[Order, bool]:
+    now = paddock.clock.now()
+    if order.leased(now) or not _can_go_on(order):
+        return order, False
+    order.lease(now + paddock.limits.lease)
+    if order.fulfilment is FulfilmentState.FAILED:
+        order.fulfil(FulfilmentState.RUNNING, "sent again after a failure that moved no money")
+    try:
+        async with paddock.db.begin("take over") as work:
+            await work.orders.save(order)
+        return order, True
+    except StaleWrite:
+        async with paddock.db.read() as view:
+            return await view.orders.get(order.id) or order, False
+
+
+def _can_go_on(order: Order) -> bool:
+    """Whether a request can still bring the order forward; what is settled is the workers' or done."""
+    return order.payment in (PaymentState.AUTHORIZED, PaymentState.SETTLING, PaymentState.IN_DOUBT)
+
+
+def _order(
+    paddock: Paddock, service: Service, call: PaidCall, presented: Presented, arguments: bytes, block: int
+) -> Order:
+    now = paddock.clock.now()
+    order = Order(
+        id=presented.quote.id,
+        terms=_terms(service, call, presented),
+        authorization=_authorization(presented.payment, presented.version, stored_form(presented.payload)),
+        arguments=arguments,
+        created_at=now,
+        since_block=block,
+        lease_until=now + paddock.limits.lease,
+    )
+    order.learn("payment", "authorized", f"{presented.requirements.scheme}, x402 v{presented.version}")
+    if mode_named(service.mode).settles_first:
+        order.pay(PaymentState.SETTLING)
+    else:
+        order.fulfil(FulfilmentState.RUNNING)
+    return order
+
+
+def _terms(service: Service, call: PaidCall, presented: Presented) -> Terms:
+    requirements, payment = presented.requirements, presented.payment
+    return Terms(
+        service=service.slug,
+        merchant=service.merchant,
+        mode=Mode(requirements.extra["mode"]),
+        network=payment.network,
+        asset=payment.asset,
+        amount=payment.transfer.value,
+        pay_to=payment.transfer.to,
+        resource_url=call.resource_url,
+        intent=call.intent.digest(),
+        quoted_at=_moment(presented.quote.issued_at),
+        expires_at=_moment(presented.quote.expires_at),
+    )
+
+
+def _authorization(payment: ExactPayment, version: int, payload: bytes) -> Authorization:
+    transfer = payment.transfer
+    return Authorization(
+        payer=transfer.payer,
+        nonce=transfer.nonce,
+        digest=payment.digest(),
+        valid_before=_moment(transfer.valid_before),
+        x402_version=version,
+        payload=payload,
+    )
+
+
+def _moment(seconds: int) -> datetime:
+    """Unix seconds as an aware moment; those past the calendar's end (an authorization for ever) become its end."""
+    return datetime.fromtimestamp(seconds, UTC) if seconds < FAR_FUTURE.timestamp() else FAR_FUTURE

@@ -1,0 +1,138 @@
+"""Execute: run the contract call that a DELEGATE payment triggers, with the money that arrived."""
+
+from datetime import timedelta
+
+from protocol.typed_data import RECEIVE_TYPE, Transfer, authorization_digest, order_nonce
+from server.application.deliver import REFUND, release
+from server.application.fulfil import run
+from server.application.paddock import Paddock
+from server.application.send import look, prepare, record, sign
+from server.domain import calls, ledger
+from server.domain.deliveries import Delivery
+from server.domain.errors import ConfigurationError, InternalError, Reverted, UnknownOrder
+from server.domain.evidence import Mined, TransferLog, transfer_of
+from server.domain.market import Contract
+from server.domain.orders import Order
+from server.domain.states import FulfilmentState, MoneyBackState
+from server.ports import TransactionSigner
+from server.services.service import Execution, Service
+
+PAYOUT_VALIDITY = timedelta(hours=1)
+
+
+async def execute(paddock: Paddock, order_id: str) -> float | None:
+    """One step of the callback; None when nothing is left to do, else seconds until the next step.
+
+    Safe to run twice: the payout's nonce is the order's, so the token itself lets at most one payout or refund happen.
+    """
+    order = await load(paddock, order_id)
+    if order.fulfilment is not FulfilmentState.EXECUTING:
+        return None
+    service, contract = callback_of(paddock, order)
+    async with paddock.db.read() as view:
+        sent = await view.transactions.of("callback", order_id)
+    if sent is None:
+        return await _start(paddock, order, contract)
+    mined = await look(paddock.chain, sent)
+    if mined is None:
+        return 0.5
+    if not mined.succeeded:
+        await give_up(paddock, order, "the callback's transaction reverted", mined)
+        return None
+    await complete(paddock, order, service, contract, mined)
+    return None
+
+
+async def _start(paddock: Paddock, order: Order, contract: Contract) -> float | None:
+    signer = delegate_of(paddock)
+    payout = authorization_for(paddock, order, contract.address)
+    digest = authorization_digest(paddock.market.domain, payout, RECEIVE_TYPE)
+    data = calls.spent_eip3009(order.terms.asset, order.authorization.payer, payout, signer.sign_digest(digest))
+    try:
+        prepared = await prepare(paddock.chain, signer, contract.address, data)
+    except Reverted as error:
+        await give_up(paddock, order, calls.describe_revert(contract.abi, error.data))
+        return None
+    async with paddock.db.begin("callback signed") as work:
+        if await work.transactions.of("callback", order.id):
+            return 0.0
+        transaction = await sign(work, signer, paddock.market.chain_id, prepared, "callback", order.id)
+        order.callback_tx = transaction.hash
+        order.learn("callback transaction", transaction.hash)
+        await work.orders.save(order)
+    await paddock.chain.send(transaction.raw)
+    return 0.1
+
+
+async def complete(paddock: Paddock, order: Order, service: Service, contract: Contract, mined: Mined) -> None:
+    """The callback ran: write the payout down, make the answer from its events, and release it."""
+    payout = payout_in(paddock, order, mined)
+    if payout is None or payout.recipient != contract.address or payout.amount != order.terms.amount:
+        raise InternalError(f"the callback of order {order.id} succeeded without taking exactly its payment")
+    answer = await run(paddock, service, order, Execution(mined.transaction, contract.address, events(contract, mined)))
+    delivery = Delivery(order.id, answer.body, answer.content_type, paddock.clock.now())
+    row = ledger.entry(
+        order, "payout", ledger.callback(contract.address), ledger.delegate(order), payout.transaction, payout.log_index
+    )
+    async with paddock.db.begin("callback done") as work:
+        order.callback_tx = mined.transaction
+        await record(work, mined)
+        await work.deliveries.put(delivery)
+        await work.ledger.add(row)
+        await release(paddock, work, order, delivery)
+        if order.money_back is not MoneyBackState.NONE:
+            order.give_back(MoneyBackState.NONE, "the callback was mined after all")
+        await work.orders.save(order)
+
+
+async def give_up(paddock: Paddock, order: Order, reason: str, mined: Mined | None = None) -> None:
+    """The callback failed for good: the money is due back, and a job sees to it."""
+    order.failure = reason
+    order.fulfil(FulfilmentState.FAILED, reason)
+    order.give_back(MoneyBackState.DUE)
+    async with paddock.db.begin("callback failed") as work:
+        await work.orders.save(order)
+        if mined:
+            await record(work, mined)
+        await work.outbox.add(REFUND, order.id, paddock.clock.now())
+
+
+def payout_in(paddock: Paddock, order: Order, mined: Mined) -> TransferLog | None:
+    """The Transfer that used the order's nonce of the delegate wallet, in a mined transaction."""
+    return transfer_of(mined, order.terms.asset, paddock.market.delegate, order_nonce(order.id))
+
+
+def authorization_for(paddock: Paddock, order: Order, recipient: str) -> Transfer:
+    """The delegate wallet's authorization over this order's money; payout and refund share its nonce."""
+    valid_before = int((paddock.clock.now() + PAYOUT_VALIDITY).timestamp())
+    return Transfer(paddock.market.delegate, recipient, order.terms.amount, 0, valid_before, order_nonce(order.id))
+
+
+def delegate_of(paddock: Paddock) -> TransactionSigner:
+    """The delegate wallet's key; only a worker holds it."""
+    if paddock.delegate is None:
+        raise ConfigurationError("this process holds no delegate wallet key; set PADDOCK_DELEGATE_KEY for the worker")
+    return paddock.delegate
+
+
+def callback_of(paddock: Paddock, order: Order) -> tuple[Service, Contract]:
+    """The order's service and the contract that it calls."""
+    service = paddock.services[order.terms.service]
+    assert service.callback is not None
+    return service, paddock.market.contracts[service.callback]
+
+
+def events(contract: Contract, mined: Mined) -> dict[str, dict[str, object]]:
+    """The contract's own events in a transaction, decoded."""
+    own = [log for log in mined.logs if log.address == contract.address]
+    decoded = [calls.decode_event(contract.abi, log.topics, log.data) for log in own]
+    return {event.name: event.values for event in decoded if event}
+
+
+async def load(paddock: Paddock, order_id: str) -> Order:
+    """The order as it stands. Raises UnknownOrder."""
+    async with paddock.db.read() as view:
+        order = await view.orders.get(order_id)
+    if order is None:
+        raise UnknownOrder(order_id)
+    return order

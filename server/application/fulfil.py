@@ -1,0 +1,62 @@
+"""Fulfil: run a service's handler for an order and store its answer, unreleased."""
+
+import asyncio
+import logging
+
+import msgspec
+
+from server.application.paddock import Paddock
+from server.domain.deliveries import Delivery
+from server.domain.errors import BadArguments, HandlerFailed, PaddockError
+from server.domain.orders import Order
+from server.domain.states import FulfilmentState, PaymentState
+from server.services.service import Answer, Context, Execution, Service, ServiceError
+
+log = logging.getLogger(__name__)
+
+
+async def fulfil(paddock: Paddock, service: Service, order: Order) -> None:
+    """Run the handler and store `ready` with the answer; on failure store `failed`, charge nothing, and raise."""
+    try:
+        answer = await run(paddock, service, order, None)
+    except PaddockError as error:
+        order.fulfil(FulfilmentState.FAILED, error.detail)
+        order.drop_lease()
+        async with paddock.db.begin("handler failed") as work:
+            await work.orders.save(order)
+        raise
+    delivery = Delivery(order.id, answer.body, answer.content_type, paddock.clock.now())
+    order.fulfil(FulfilmentState.READY, f"{len(delivery.body)} bytes of {delivery.content_type}")
+    order.pay(PaymentState.SETTLING)
+    async with paddock.db.begin("ready") as work:
+        await work.orders.save(order)
+        await work.deliveries.put(delivery)
+
+
+async def run(paddock: Paddock, service: Service, order: Order, execution: Execution | None) -> Answer:
+    """The handler's answer. Raises BadArguments for the buyer's mistakes, HandlerFailed for everything else."""
+    arguments = msgspec.json.decode(order.arguments, type=service.arguments)
+    asset = paddock.market.asset
+    context = Context(
+        chain=paddock.chain,
+        clock=paddock.clock,
+        payer=order.authorization.payer,
+        asset=asset.address,
+        asset_symbol=asset.symbol,
+        asset_decimals=asset.decimals,
+        execution=execution,
+    )
+    try:
+        answer = await asyncio.wait_for(service.run(arguments, context), service.timeout)
+    except ServiceError as error:
+        raise BadArguments(error.detail) from error
+    except PaddockError:
+        raise
+    except TimeoutError as error:
+        raise HandlerFailed(f"{service.slug} did not answer within {service.timeout:g} s") from error
+    except Exception as error:
+        log.exception("the handler of %s failed on order %s", service.slug, order.id)
+        raise HandlerFailed(f"{service.slug} failed on this request") from error
+    if not answer.body or answer.body == b"null":
+        raise HandlerFailed(f"{service.slug} gave an empty answer")
+    return answer

@@ -1,0 +1,143 @@
+"""Pay: the whole way of a paid request, from its payment header to an answer that may leave."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import msgspec
+
+from protocol.receipts import EXTENSION, PADDOCK_EXTENSION
+from protocol.wire import SettleResponse
+from server.application.claim import claim
+from server.application.fulfil import fulfil
+from server.application.paddock import Paddock
+from server.application.present import PaidCall, present
+from server.application.settle import settle
+from server.domain.deliveries import Delivery
+from server.domain.errors import (
+    AlreadyDelivered,
+    BadArguments,
+    CallbackFailed,
+    PaymentConflict,
+    PaymentInProgress,
+    PaymentRefused,
+    SettlementInDoubt,
+    StaleWrite,
+    UnknownOrder,
+)
+from server.domain.orders import Mode, Order, Shown
+from server.domain.states import FulfilmentState, PaymentState
+from server.ports import UnitOfWork
+from server.services.arguments import parse_arguments
+from server.services.service import Service, ServiceError
+
+
+@dataclass(frozen=True, slots=True)
+class Sold:
+    """What may leave: the answer (None while a callback is still running) with its settlement."""
+
+    order: Order
+    settlement: SettleResponse
+    delivery: Delivery | None
+    replayed: bool
+
+
+async def pay(paddock: Paddock, service: Service, call: PaidCall) -> Sold:
+    """Sell once: the same payment for the same request gets the same answer, however often and wherever it is sent.
+
+    Raises the errors of `domain.errors`; after each of them the buyer has lost nothing, or the order says what is due.
+    """
+    presented = present(paddock, service, call)
+    order, owned = await claim(paddock, service, call, presented, read_arguments(service, call))
+    if owned:
+        try:
+            order = await _work(paddock, service, order)
+        except StaleWrite:  # a worker took the order over while this process was held up
+            owned = False
+    order = await _watch(paddock, order)
+    return await _outcome(paddock, order, replayed=not owned)
+
+
+def read_arguments(service: Service, call: PaidCall) -> bytes:
+    """The arguments as JSON. Raises BadArguments before anything is claimed or charged."""
+    intent = call.intent
+    try:
+        arguments = parse_arguments(service, call.query, intent.body, intent.content_type)
+    except ServiceError as error:
+        raise BadArguments(error.detail) from error
+    return msgspec.json.encode(arguments)
+
+
+async def _work(paddock: Paddock, service: Service, order: Order) -> Order:
+    """Bring an order that this process owns as far as it goes."""
+    if order.fulfilment is FulfilmentState.RUNNING:
+        await fulfil(paddock, service, order)
+    return await settle(paddock, order)
+
+
+async def _watch(paddock: Paddock, order: Order) -> Order:
+    """Wait while another process works on the order, or the workers run its callback."""
+    clock, limits = paddock.clock, paddock.limits
+    executing = order.terms.mode is Mode.DELEGATE
+    until = clock.now() + timedelta(seconds=limits.wait_for_callback if executing else limits.wait_for_other)
+    while _moving(paddock, order) and clock.now() < until:
+        await clock.sleep(limits.poll)
+        async with paddock.db.read() as view:
+            order = await view.orders.get(order.id) or order
+    return order
+
+
+def _moving(paddock: Paddock, order: Order) -> bool:
+    return order.fulfilment is FulfilmentState.EXECUTING or order.leased(paddock.clock.now())
+
+
+async def _outcome(paddock: Paddock, order: Order, *, replayed: bool) -> Sold:
+    """The answer for where the order stands now, or the error that says why there is none."""
+    if order.payment is PaymentState.SETTLED:
+        async with paddock.db.read() as view:
+            if order.fulfilment is FulfilmentState.RELEASED:
+                return await _released(paddock, view, order, replayed)
+            if order.fulfilment is FulfilmentState.FAILED:
+                raise CallbackFailed(order.failure or "", **_failure_members(order))
+        return Sold(order, settled_response(order), None, replayed)
+    if order.shown is Shown.FAILED:
+        raise PaymentRefused(order.failure or "invalid_transaction_state", "this payment did not settle")
+    if order.shown in (Shown.EXPIRED, Shown.CANCELLED):
+        raise PaymentConflict(f"the order is {order.shown}", order_id=order.id)
+    if order.payment is PaymentState.IN_DOUBT:
+        raise SettlementInDoubt("the settlement's outcome is not known yet", order_id=order.id)
+    raise PaymentInProgress("another request works on this payment", order_id=order.id)
+
+
+async def _released(paddock: Paddock, view: UnitOfWork, order: Order, replayed: bool) -> Sold:
+    delivery = await view.deliveries.get(order.id)
+    receipts = await view.receipts.get(order.id)
+    if delivery is None or receipts is None:
+        raise UnknownOrder(order.id)
+    if order.released_at and paddock.clock.now() > order.released_at + paddock.limits.keep_answers:
+        raise AlreadyDelivered("", order_id=order.id, receipt=msgspec.to_builtins(receipts[0]))
+    extensions = {
+        EXTENSION: {"info": {"receipt": msgspec.json.decode(receipts[1])}},
+        PADDOCK_EXTENSION: {"info": msgspec.to_builtins(receipts[0])},
+    }
+    return Sold(order, settled_response(order, extensions), delivery, replayed)
+
+
+def settled_response(order: Order, extensions: dict[str, Any] | None = None) -> SettleResponse:
+    """PAYMENT-RESPONSE of an order whose money moved."""
+    return SettleResponse(
+        success=True,
+        payer=order.authorization.payer,
+        transaction=order.settlement_tx or "",
+        network=order.terms.network,
+        amount=str(order.terms.amount),
+        extensions=extensions,
+    )
+
+
+def _failure_members(order: Order) -> dict[str, Any]:
+    return {
+        "order_id": order.id,
+        "refund": {"state": order.money_back.value, "transaction": order.refund_tx},
+        "settlement": settled_response(order),
+    }

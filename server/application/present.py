@@ -1,0 +1,99 @@
+"""Present: read the payment that came with a request and check all that needs no chain."""
+
+from dataclasses import dataclass
+
+import msgspec
+
+from protocol import exact
+from protocol.errors import ProtocolError
+from protocol.exact import ExactPayment
+from protocol.headers import decode
+from protocol.intent import Intent
+from protocol.networks import from_v1
+from protocol.wire import SCHEME_EXACT, PaymentPayload, PaymentRequirements
+from protocol.wire_v1 import PaymentPayloadV1
+from server.application.paddock import Paddock
+from server.application.quote import requirements as current_requirements
+from server.domain.errors import BindingMismatch, MalformedPayment, PaymentRefused
+from server.domain.quotes import Quote, binding
+from server.services.service import Service
+
+_MALFORMED = {"invalid_payload", "invalid_x402_version", "invalid_payment_requirements"}
+
+
+@dataclass(frozen=True, slots=True)
+class PaidCall:
+    """A request with its payment headers as they arrived: `v2` PAYMENT-SIGNATURE, `v1` X-PAYMENT."""
+
+    intent: Intent
+    resource_url: str
+    query: bytes
+    v2: tuple[bytes, ...] = ()
+    v1: tuple[bytes, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Presented:
+    """A payment that fits its quote and its terms; its signature is still to be checked."""
+
+    version: int
+    quote: Quote
+    payload: PaymentPayload
+    payment: ExactPayment
+
+    @property
+    def requirements(self) -> PaymentRequirements:
+        return self.payload.accepted
+
+
+def present(paddock: Paddock, service: Service, call: PaidCall) -> Presented:
+    """Raises MalformedPayment (400), or PaymentRefused and its kinds (402). Costs no query and no chain request."""
+    if len(call.v2) + len(call.v1) != 1:
+        raise MalformedPayment("the request carries more than one payment header")
+    now = int(paddock.clock.now().timestamp())
+    try:
+        if call.v2:
+            version, quote, payload = 2, *_read_v2(paddock, service, call, now)
+        else:
+            version, quote, payload = 1, *_read_v1(paddock, service, call, now)
+        if payload.accepted.scheme != SCHEME_EXACT:
+            raise ProtocolError("unsupported_scheme", "this service takes scheme exact")
+        payment = exact.read(payload.accepted, payload.payload)
+        exact.check_terms(payment, payload.accepted, now)
+    except ProtocolError as error:
+        if error.reason in _MALFORMED:
+            raise MalformedPayment(error.detail) from error
+        raise PaymentRefused(error.reason, error.detail) from error
+    return Presented(version, quote, payload, payment)
+
+
+def _read_v2(paddock: Paddock, service: Service, call: PaidCall, now: int) -> tuple[Quote, PaymentPayload]:
+    payload = decode(call.v2[0], PaymentPayload)
+    if payload.x402_version != 2:
+        raise ProtocolError("invalid_x402_version", "PAYMENT-SIGNATURE carries x402Version 2")
+    if payload.resource and payload.resource.url != call.resource_url:
+        raise BindingMismatch("resource.url is not the resource that was asked for")
+    bound_to = binding(service.slug, call.intent.digest(), payload.accepted)
+    quote = paddock.quotes.open(payload.accepted.extra.get("quote"), bound_to, now)
+    if payload.accepted.extra.get("quoteId") != quote.id:
+        raise BindingMismatch("extra.quoteId is not the quote's")
+    return quote, payload
+
+
+def _read_v1(paddock: Paddock, service: Service, call: PaidCall, now: int) -> tuple[Quote, PaymentPayload]:
+    """v1 echoes no quote: the price of now is asked, and the claim ties the payment to this request."""
+    old = decode(call.v1[0], PaymentPayloadV1)
+    if old.x402_version != 1:
+        raise ProtocolError("invalid_x402_version", "X-PAYMENT carries x402Version 1")
+    issued = paddock.quotes.issue(now, service.quote_seconds)
+    terms = current_requirements(paddock, service, issued)
+    if old.scheme != terms.scheme:
+        raise ProtocolError("unsupported_scheme", f"this service takes scheme {terms.scheme}")
+    if from_v1(old.network) != terms.network:
+        raise ProtocolError("invalid_network", f"this service is paid on {terms.network}")
+    return issued, PaymentPayload(x402_version=2, accepted=terms, payload=old.payload)
+
+
+def stored_form(payload: PaymentPayload) -> bytes:
+    """The payload as an order keeps it, to settle it again after a crash."""
+    return msgspec.json.encode(payload)

@@ -1,0 +1,102 @@
+"""Prove: put together and store everything that shows what happened in an order."""
+
+from typing import Any
+
+import msgspec
+
+from protocol.amounts import display
+from server.application.execute import load
+from server.application.paddock import Paddock
+from server.domain.orders import Order
+from server.ports import UnitOfWork
+
+
+async def prove(paddock: Paddock, order_id: str) -> float | None:
+    """Store the proof record of a final order; None: there is nothing more to do."""
+    order = await load(paddock, order_id)
+    record = await proof_record(paddock, order)
+    async with paddock.db.begin("proof") as work:
+        await work.proofs.put(order_id, msgspec.json.encode(record), paddock.clock.now())
+    return None
+
+
+async def proof_record(paddock: Paddock, order: Order) -> dict[str, Any]:
+    """Quote, payment hash, chain evidence, delivery, times, ledger rows, receipt and terminal status, as JSON values.
+
+    Holds no signed payload: the payment is named by its hash.
+    """
+    settlement = await paddock.chain.mined(order.settlement_tx) if order.settlement_tx else None
+    async with paddock.db.read() as view:
+        return {
+            "order": {"id": order.id, "status": order.shown, "failure": order.failure},
+            "quote": _quote(paddock, order),
+            "payment": {
+                "id": "0x" + order.authorization.digest.hex(),
+                "payer": order.authorization.payer,
+                "nonce": "0x" + order.authorization.nonce.hex(),
+                "x402Version": order.authorization.x402_version,
+            },
+            "settlement": {
+                "transaction": order.settlement_tx,
+                "block": settlement.block if settlement else None,
+                "blockHash": settlement.block_hash if settlement else None,
+                "callbackTransaction": order.callback_tx,
+                "refundTransaction": order.refund_tx,
+                "moneyBack": order.money_back,
+            },
+            "resource": await _resource(view, order),
+            "times": _times(order),
+            "ledger": [_entry(row) for row in await view.ledger.of(order.id)],
+            "receipt": await _receipt(view, order),
+        }
+
+
+def _quote(paddock: Paddock, order: Order) -> dict[str, Any]:
+    terms, asset = order.terms, paddock.market.asset
+    return {
+        "id": order.id,
+        "service": terms.service,
+        "merchant": terms.merchant,
+        "resourceUrl": terms.resource_url,
+        "intentHash": "0x" + terms.intent.hex(),
+        "mode": terms.mode,
+        "network": terms.network,
+        "asset": terms.asset,
+        "amount": str(terms.amount),
+        "price": f"{display(terms.amount, asset.decimals)} {asset.symbol}",
+        "payTo": terms.pay_to,
+        "quotedAt": terms.quoted_at,
+        "expiresAt": terms.expires_at,
+    }
+
+
+async def _resource(view: UnitOfWork, order: Order) -> dict[str, Any] | None:
+    delivery = await view.deliveries.get(order.id)
+    if delivery is None or order.released_at is None:
+        return None
+    return {"sha256": delivery.digest.hex(), "size": len(delivery.body), "type": delivery.content_type}
+
+
+def _times(order: Order) -> dict[str, Any]:
+    return {
+        "claimed": order.created_at,
+        "paid": order.paid_at,
+        "released": order.released_at,
+        "final": order.final_at,
+    }
+
+
+def _entry(row: Any) -> dict[str, Any]:
+    return {
+        "kind": row.kind,
+        "debit": row.debit,
+        "credit": row.credit,
+        "amount": str(row.amount),
+        "transaction": row.transaction,
+        "logIndex": row.log_index,
+    }
+
+
+async def _receipt(view: UnitOfWork, order: Order) -> Any:
+    receipts = await view.receipts.get(order.id)
+    return msgspec.to_builtins(receipts[0]) if receipts else None

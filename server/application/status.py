@@ -1,0 +1,63 @@
+"""Status: what anyone who knows a quote's or an order's id may learn of it, before payment and after."""
+
+from typing import Any
+
+from protocol.amounts import display
+from server.application.paddock import Paddock
+from server.domain.errors import UnknownOrder
+from server.domain.orders import Order
+from server.domain.quotes import Quote
+
+
+async def status(paddock: Paddock, order_id: str) -> dict[str, Any]:
+    """JSON values. An id is 72 random bits and a tag, so knowing one is being told it. Raises UnknownOrder."""
+    quote = paddock.quotes.read(order_id)
+    if quote is None:
+        raise UnknownOrder("no quote of this marketplace has that id")
+    async with paddock.db.read() as view:
+        order = await view.orders.get(order_id)
+    return order_status(paddock, order) if order else _quote_status(paddock, quote)
+
+
+def order_status(paddock: Paddock, order: Order) -> dict[str, Any]:
+    """The public view of an order: no payer, no arguments, no answer."""
+    terms, asset = order.terms, paddock.market.asset
+    return {
+        "id": order.id,
+        "status": order.shown,
+        "payment": order.payment,
+        "fulfilment": order.fulfilment,
+        "money_back": order.money_back,
+        "failure": order.failure,
+        "service": terms.service,
+        "mode": terms.mode,
+        "network": terms.network,
+        "asset": terms.asset,
+        "amount": str(terms.amount),
+        "price": f"{display(terms.amount, asset.decimals)} {asset.symbol}",
+        "pay_to": terms.pay_to,
+        "expires_at": terms.expires_at,
+        "created_at": order.created_at,
+        "paid_at": order.paid_at,
+        "released_at": order.released_at,
+        "final_at": order.final_at,
+        "transactions": {
+            "settlement": order.settlement_tx,
+            "callback": order.callback_tx,
+            "refund": order.refund_tx,
+        },
+    }
+
+
+def _quote_status(paddock: Paddock, quote: Quote) -> dict[str, Any]:
+    expired = paddock.clock.now().timestamp() >= quote.expires_at
+    return {
+        "id": quote.id,
+        "status": "expired" if expired else "quoted",
+        "payment": None,
+        "fulfilment": None,
+        "money_back": None,
+        "quoted_at": quote.issued_at,
+        "expires_at": quote.expires_at,
+        "transactions": {"settlement": None, "callback": None, "refund": None},
+    }

@@ -1,0 +1,148 @@
+"""`paddock`: the operator's command line."""
+
+import argparse
+import asyncio
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+import uvicorn
+from alembic import command
+from alembic.config import Config
+
+from protocol.errors import ProtocolError
+from protocol.receipts import SignedReceipt
+from protocol.signatures import parse_address
+from server import worker
+from server.adapters.clock import SystemClock
+from server.adapters.database import SqlDatabase
+from server.adapters.merchant_rows import key_digest, put_merchant
+from server.application.reconcile import reconcile
+from server.bootstrap import open_paddock, open_parts, remote_facilitator
+from server.domain.errors import PaddockError
+from server.domain.market import Merchant
+from server.settings import Settings, load
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+
+
+def migrate(_arguments: argparse.Namespace) -> int:
+    """Bring the database to the newest form, and enter the settings' merchant."""
+    settings = load()
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    config.attributes["url"] = settings.database_url
+    if settings.database_url.startswith("sqlite:///"):
+        Path(settings.database_url.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
+    command.upgrade(config, "head")
+    asyncio.run(_enter_merchant(settings))
+    say("the database is up to date")
+    return 0
+
+
+def serve(arguments: argparse.Namespace) -> int:
+    """Run the server, or the facilitator alone."""
+    settings = load()
+    uvicorn.run(
+        f"server.asgi:{arguments.role}",
+        factory=True,
+        host=settings.host,
+        port=settings.port,
+        log_level="info",
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+    )
+    return 0
+
+
+def work(_arguments: argparse.Namespace) -> int:
+    """Run the worker."""
+    worker.main()
+    return 0
+
+
+def check_books(_arguments: argparse.Namespace) -> int:
+    """Compare ledger and chain; 1 when they differ."""
+    return asyncio.run(_check_books(load()))
+
+
+def verify(arguments: argparse.Namespace) -> int:
+    """Check a receipt's signature, with no one's help; 1 when it is not good."""
+    try:
+        receipt = msgspec.json.decode(Path(arguments.receipt).read_bytes(), type=SignedReceipt)
+        signer, wanted = receipt.signer(), parse_address(arguments.signer, "--signer")
+    except (OSError, msgspec.DecodeError, ProtocolError) as error:
+        say(f"the receipt cannot be checked: {error}")
+        return 1
+    if signer != wanted:
+        say(f"not good: signed by {signer}, and the marketplace's key is {wanted}")
+        return 1
+    say(f"good: order {receipt.receipt.order_id}, signed by {signer}")
+    return 0
+
+
+async def _enter_merchant(settings: Settings) -> None:
+    clock = SystemClock()
+    db = SqlDatabase(settings.database_url, clock)
+    merchant = Merchant(
+        settings.merchant_id,
+        settings.merchant_name,
+        settings.merchant_pay_to,
+        key_digest(settings.merchant_key),
+    )
+    async with db.change() as connection:
+        await put_merchant(connection, merchant, clock.now())
+    await db.close()
+
+
+async def _check_books(settings: Settings) -> int:
+    async with (
+        open_parts(settings) as parts,
+        remote_facilitator(settings) as facilitator,
+        open_paddock(parts, facilitator, holds_delegate=False) as paddock,
+    ):
+        differences = await reconcile(paddock)
+    for difference in differences:
+        say(str(difference))
+    say(f"{len(differences)} differences between ledger and chain")
+    return 1 if differences else 0
+
+
+def say(text: str) -> None:
+    sys.stdout.write(text + "\n")
+
+
+def parser() -> argparse.ArgumentParser:
+    """Every command, with the function that does it."""
+    top = argparse.ArgumentParser("paddock", description="Run and inspect a Paddock marketplace.")
+    commands = top.add_subparsers(required=True, metavar="COMMAND")
+
+    def add(name: str, does: Callable[[argparse.Namespace], int]) -> argparse.ArgumentParser:
+        one = commands.add_parser(name, help=does.__doc__, description=does.__doc__)
+        one.set_defaults(does=does)
+        return one
+
+    add("migrate", migrate)
+    add("serve", serve).add_argument("role", nargs="?", choices=("server", "facilitator"), default="server")
+    add("work", work)
+    add("reconcile", check_books)
+    checking = add("verify", verify)
+    checking.add_argument("receipt", help="file with a signed receipt (JSON)")
+    checking.add_argument("--signer", required=True, help="receiptSigner of the marketplace's /.well-known/x402")
+    return top
+
+
+def main() -> None:
+    """The entry point: bad settings end it with a sentence and exit status 2."""
+    arguments = parser().parse_args()
+    try:
+        raise SystemExit(arguments.does(arguments))
+    except PaddockError as error:
+        sys.stderr.write(f"paddock: {error.detail}\n")
+        raise SystemExit(2) from error
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,151 @@
+"""ABI encoding of the few contract calls that we make, and reading what comes back."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from eth_abi.abi import decode, encode
+from eth_abi.exceptions import DecodingError
+from eth_utils.address import to_checksum_address
+from eth_utils.crypto import keccak
+
+from protocol.exact import ExactPayment
+from protocol.typed_data import Transfer
+
+_TRANSFER_ARGUMENTS = "address,address,uint256,uint256,uint256,bytes32"
+_VRS = "uint8,bytes32,bytes32"
+_ERROR_TEXT = keccak(b"Error(string)")[:4]
+ITEM_GAS = 150_000
+"""The most gas that one item of a batch may use."""
+_PANIC = keccak(b"Panic(uint256)")[:4]
+
+
+def encode_call(signature: str, *values: Any) -> bytes:
+    """Selector and arguments of a function such as `transfer(address,uint256)` with flat argument types."""
+    name_end = signature.index("(")
+    types = [kind for kind in signature[name_end + 1 : -1].split(",") if kind]
+    return keccak(signature.encode())[:4] + encode(types, values)
+
+
+def balance_of(address: str) -> bytes:
+    return encode_call("balanceOf(address)", address)
+
+
+def authorization_state(payer: str, nonce: bytes) -> bytes:
+    return encode_call("authorizationState(address,bytes32)", payer, nonce)
+
+
+def transfer_with_authorization(transfer: Transfer, signature: bytes) -> bytes:
+    """EIP-3009, with the v,r,s form that every such token has."""
+    return encode_call(
+        f"transferWithAuthorization({_TRANSFER_ARGUMENTS},{_VRS})", *transfer, *split_signature(signature)
+    )
+
+
+def spent_eip3009(asset: str, beneficiary: str, payout: Transfer, signature: bytes) -> bytes:
+    """The base entry of a GOAT-shaped callback; `payout` is the delegate wallet's authorization to the contract."""
+    return encode_call(
+        f"x402SpentEip3009(address,address,address,uint256,uint256,uint256,bytes32,{_VRS})",
+        asset,
+        beneficiary,
+        payout.payer,
+        payout.value,
+        payout.valid_after,
+        payout.valid_before,
+        payout.nonce,
+        *split_signature(signature),
+    )
+
+
+def split_signature(signature: bytes) -> tuple[int, bytes, bytes]:
+    """65 bytes r‖s‖v as (v, r, s)."""
+    return signature[64], signature[:32], signature[32:64]
+
+
+def one_word(data: bytes) -> int:
+    """A single unsigned word, as most views return; empty data (no contract there) reads as zero."""
+    return int.from_bytes(data[:32], "big")
+
+
+def address_in(topic: bytes) -> str:
+    """The address in a 32-byte topic."""
+    return str(to_checksum_address(topic[-20:]))
+
+
+class Event(NamedTuple):
+    """A decoded log; bytes are 0x-hex, addresses checksummed, integers int."""
+
+    name: str
+    values: dict[str, Any]
+
+
+def decode_event(abi: Sequence[dict[str, Any]], topics: Sequence[bytes], data: bytes) -> Event | None:
+    """The event of `abi` that a log is, or None."""
+    for entry in abi:
+        if entry["type"] != "event" or not topics or keccak(_signature(entry).encode()) != topics[0]:
+            continue
+        indexed = [item for item in entry["inputs"] if item["indexed"]]
+        plain = [item for item in entry["inputs"] if not item["indexed"]]
+        values = {
+            item["name"]: _plain(decode([item["type"]], topic)[0], item["type"])
+            for item, topic in zip(indexed, topics[1:], strict=True)
+        }
+        decoded = decode([item["type"] for item in plain], data)
+        values |= {item["name"]: _plain(v, item["type"]) for item, v in zip(plain, decoded, strict=True)}
+        return Event(entry["name"], values)
+    return None
+
+
+def describe_revert(abi: Sequence[dict[str, Any]], data: bytes) -> str:
+    """Revert data in words: a custom error of `abi` with its values, a reason string, or a panic code."""
+    try:
+        if data[:4] == _ERROR_TEXT:
+            return str(decode(["string"], data[4:])[0])
+        if data[:4] == _PANIC:
+            return f"Panic({one_word(data[4:])})"
+        for entry in abi:
+            if entry["type"] == "error" and keccak(_signature(entry).encode())[:4] == data[:4]:
+                values = decode([item["type"] for item in entry["inputs"]], data[4:])
+                return f"{entry['name']}({', '.join(str(v) for v in values)})"
+    except DecodingError:
+        pass
+    return f"0x{data[:36].hex()}" if data else "reverted without a reason"
+
+
+def _signature(entry: dict[str, Any]) -> str:
+    return f"{entry['name']}({','.join(item['type'] for item in entry['inputs'])})"
+
+
+def _plain(value: Any, kind: str) -> Any:
+    if kind == "address":
+        return to_checksum_address(value)
+    return "0x" + value.hex() if isinstance(value, bytes) else value
+
+
+def payment_call(payment: ExactPayment) -> bytes:
+    """The token call that settles one payment."""
+    return transfer_with_authorization(payment.transfer, payment.signature)
+
+
+def batchable(payment: ExactPayment) -> bool:
+    """Whether a payment's numbers fit into BatchSettler's packed items."""
+    transfer = payment.transfer
+    return transfer.value < 2**128 and max(transfer.valid_after, transfer.valid_before) < 2**48
+
+
+def settle_batch(asset: str, payments: Sequence[ExactPayment]) -> bytes:
+    """BatchSettler's call: items packed as its contract documents, in the v,r,s form."""
+    return encode_call("settle(address,uint256,bytes)", asset, ITEM_GAS, b"".join(map(_item, payments)))
+
+
+def _item(payment: ExactPayment) -> bytes:
+    transfer = payment.transfer
+    return (
+        bytes.fromhex(transfer.payer[2:])
+        + bytes.fromhex(transfer.to[2:])
+        + transfer.value.to_bytes(16, "big")
+        + transfer.valid_after.to_bytes(6, "big")
+        + transfer.valid_before.to_bytes(6, "big")
+        + transfer.nonce
+        + b"\0\0"
+        + payment.signature
+    )

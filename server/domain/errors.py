@@ -1,0 +1,170 @@
+"""The server's error tree; `web.problems` maps it to problem+json.
+
+PaddockError
+├── RequestRefused          the request itself
+│   ├── UnknownService, UnknownOrder, NotAllowed
+│   ├── BadArguments, TooLarge, Misdirected
+│   └── MalformedPayment
+├── PaymentRefused          the payment: answered with 402 and fresh terms
+│   └── BindingMismatch, QuoteExpired
+├── PaymentConflict         a payment that is in use
+│   └── PaymentInProgress, AlreadyDelivered
+├── HandlerFailed           the service could not answer; the buyer is not charged
+├── CallbackFailed          money moved, the contract call failed; a refund is on its way
+├── Unavailable             try again with the same payment
+│   └── SettlementInDoubt, ChainUnavailable, FacilitatorUnavailable
+└── InternalError
+    └── IllegalTransition, StaleWrite, DuplicateClaim, Reverted, ConfigurationError
+"""
+
+from typing import Any, ClassVar
+
+
+class PaddockError(Exception):
+    """Everything the server raises on purpose. `detail` says what was wrong, `action` what to do about it."""
+
+    slug: ClassVar[str] = "internal"
+    title: ClassVar[str] = "Something went wrong inside"
+    status: ClassVar[int] = 500
+    action: ClassVar[str] = "Try again; if it stays, tell the operator the order id and the time."
+
+    def __init__(self, detail: str = "", **members: Any) -> None:
+        super().__init__(detail or self.title)
+        self.detail = detail or self.title
+        self.members = members
+
+
+class RequestRefused(PaddockError):
+    slug, title, status = "bad-request", "The request cannot be answered", 400
+    action = "Correct the request and send it again; nothing was charged."
+
+
+class UnknownService(RequestRefused):
+    slug, title, status = "unknown-service", "There is no such service", 404
+    action = "See /api/services for what is on sale."
+
+
+class UnknownOrder(RequestRefused):
+    slug, title, status = "unknown-order", "There is no such order", 404
+    action = "Use the quote id or order id exactly as the 402 or the answer gave it."
+
+
+class NotAllowed(RequestRefused):
+    slug, title, status = "not-allowed", "That needs a credential", 401
+    action = "Send the operator's token or the merchant's key as 'Authorization: Bearer …'."
+
+
+class BadArguments(RequestRefused):
+    slug, title, status = "bad-arguments", "The service cannot work with these arguments", 422
+    action = "Compare with the example in /api/services; nothing was charged."
+
+
+class TooLarge(RequestRefused):
+    slug, title, status = "too-large", "The request is too large", 413
+    action = "Send less; the limit is in the detail."
+
+
+class Misdirected(RequestRefused):
+    slug, title, status = "misdirected", "This marketplace does not answer for that host", 421
+    action = "Use one of the origins in /.well-known/x402, or add yours to PADDOCK_ORIGINS."
+
+
+class MalformedPayment(RequestRefused):
+    slug, title = "malformed-payment", "The payment header cannot be read"
+    action = "Send one PAYMENT-SIGNATURE (v2) or one X-PAYMENT (v1) header: padded base64 of JSON. Nothing was charged."
+
+
+class PaymentRefused(PaddockError):
+    """`reason` is the x402 error code; `transaction` names a failed chain transaction, if there was one."""
+
+    slug, title, status = "payment-refused", "The payment was refused", 402
+    action = "Read the fresh terms in PAYMENT-REQUIRED and pay those; nothing was charged."
+
+    def __init__(self, reason: str, detail: str = "", **members: Any) -> None:
+        super().__init__(detail or reason, **members)
+        self.reason = reason
+
+
+class BindingMismatch(PaymentRefused):
+    slug, title = "binding-mismatch", "This payment was quoted for something else"
+
+    def __init__(self, detail: str) -> None:
+        super().__init__("binding_mismatch", detail)
+
+
+class QuoteExpired(PaymentRefused):
+    slug, title = "quote-expired", "The quote has expired"
+
+    def __init__(self, detail: str) -> None:
+        super().__init__("quote_expired", detail)
+
+
+class PaymentConflict(PaddockError):
+    slug, title, status = "payment-conflict", "This payment or quote is already in use", 409
+    action = "Ask for fresh terms without a payment header, and pay those."
+
+
+class PaymentInProgress(PaymentConflict):
+    slug, title = "payment-in-progress", "This payment is being worked on"
+    action = "Send the same request with the same payment again after Retry-After seconds; it is charged once."
+
+
+class AlreadyDelivered(PaymentConflict):
+    slug, title = "already-delivered", "This payment's answer was delivered and is no longer kept"
+    action = "The receipt is at the status URL; for a new answer ask for fresh terms."
+
+
+class HandlerFailed(PaddockError):
+    slug, title, status = "service-failed", "The service could not answer", 502
+    action = "Nothing was charged. The same payment may be sent again until it expires."
+
+
+class CallbackFailed(PaddockError):
+    slug, title, status = "callback-failed", "The payment arrived and the contract call failed", 502
+    action = "The money goes back to the payer on chain; follow the refund at the status URL."
+
+
+class Unavailable(PaddockError):
+    slug, title, status = "unavailable", "Not now", 503
+    action = "Send the same request with the same payment again after Retry-After seconds; it is charged once."
+
+
+class SettlementInDoubt(Unavailable):
+    slug, title = "settlement-in-doubt", "The settlement's outcome is not known yet"
+
+
+class ChainUnavailable(Unavailable):
+    slug, title = "chain-unavailable", "The chain cannot be reached"
+    action = "Wait for Retry-After seconds; the operator checks PADDOCK_RPC_URL. Nothing was charged."
+
+
+class FacilitatorUnavailable(Unavailable):
+    slug, title = "facilitator-unavailable", "The facilitator cannot be reached or does not answer sensibly"
+
+
+class InternalError(PaddockError):
+    pass
+
+
+class IllegalTransition(InternalError):
+    """An order was asked to move where its tables do not allow."""
+
+
+class StaleWrite(InternalError):
+    """Somebody else changed the row first; read again and decide anew."""
+
+
+class DuplicateClaim(InternalError):
+    """The payment or the quote is claimed by another order already."""
+
+
+class Reverted(InternalError):
+    """A contract call reverted. `data` is the returned revert data."""
+
+    def __init__(self, detail: str, data: bytes = b"") -> None:
+        super().__init__(detail)
+        self.data = data
+
+
+class ConfigurationError(InternalError):
+    """The settings cannot work; the message says which one and what to set."""

@@ -1,0 +1,169 @@
+"""An order: what was agreed, who pays, and where payment, fulfilment and money back stand."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from server.domain.errors import IllegalTransition
+from server.domain.states import (
+    FULFILMENT_MOVES,
+    MONEY_BACK_MOVES,
+    PAYMENT_MOVES,
+    FulfilmentState,
+    MoneyBackState,
+    PaymentState,
+    checked,
+)
+
+
+class Mode(StrEnum):
+    DIRECT = "DIRECT"
+    DELEGATE = "DELEGATE"
+
+
+class Shown(StrEnum):
+    """The one word that buyers see."""
+
+    PENDING = "pending"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    EXPIRED = "expired"
+    CANCELLED = "cancelled"
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One line of an order's timeline: a column moved, or a fact was learnt."""
+
+    what: str
+    old: str
+    new: str
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What was agreed, fixed for the order's life. `amount` in atomic units, times aware UTC, hashes 32 bytes."""
+
+    service: str
+    merchant: str
+    mode: Mode
+    network: str
+    asset: str
+    amount: int
+    pay_to: str
+    resource_url: str
+    intent: bytes
+    quoted_at: datetime
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Authorization:
+    """The signed payment as presented. `payload` is its x402 JSON: it can move money: never show or log it."""
+
+    payer: str
+    nonce: bytes
+    digest: bytes
+    valid_before: datetime
+    x402_version: int
+    payload: bytes = field(repr=False)
+
+
+@dataclass(slots=True)
+class Order:
+    """Moves only through its methods, which keep the tables and record every change for the timeline.
+
+    `version` guards every write (compare and set); `fence` counts owners, so that a paused one cannot write late.
+    """
+
+    id: str
+    terms: Terms
+    authorization: Authorization
+    arguments: bytes
+    created_at: datetime
+    since_block: int
+    payment: PaymentState = PaymentState.AUTHORIZED
+    fulfilment: FulfilmentState = FulfilmentState.NONE
+    money_back: MoneyBackState = MoneyBackState.NONE
+    lease_until: datetime | None = None
+    fence: int = 1
+    version: int = 0
+    settlement_tx: str | None = None
+    settlement_block: int | None = None
+    callback_tx: str | None = None
+    refund_tx: str | None = None
+    paid_at: datetime | None = None
+    released_at: datetime | None = None
+    final_at: datetime | None = None
+    failure: str | None = None
+    changes: list[Change] = field(default_factory=list)
+
+    def pay(self, state: PaymentState, note: str = "") -> None:
+        """Move the payment column."""
+        self._record("payment", self.payment, checked(PAYMENT_MOVES, self.payment, state), note)
+        self.payment = state
+
+    def fulfil(self, state: FulfilmentState, note: str = "") -> None:
+        """Move the fulfilment column; a failed one runs again only while no money has moved."""
+        if (self.fulfilment, state) == (FulfilmentState.FAILED, FulfilmentState.RUNNING):
+            self._require_unmoved()
+        self._record("fulfilment", self.fulfilment, checked(FULFILMENT_MOVES, self.fulfilment, state), note)
+        self.fulfilment = state
+
+    def give_back(self, state: MoneyBackState, note: str = "") -> None:
+        """Move the money-back column; money is due back only after it came."""
+        if state is MoneyBackState.DUE and self.payment is not PaymentState.SETTLED:
+            raise IllegalTransition("only settled money can be due back")
+        self._record("money back", self.money_back, checked(MONEY_BACK_MOVES, self.money_back, state), note)
+        self.money_back = state
+
+    def learn(self, what: str, value: str, note: str = "") -> None:
+        """Put a fact on the timeline, such as a transaction's hash."""
+        self._record(what, "", value, note)
+
+    def lease(self, until: datetime) -> None:
+        """Take the order over: whoever held it before cannot write any more."""
+        self.lease_until = until
+        self.fence += 1
+
+    def drop_lease(self) -> None:
+        """Let the next one take it at once."""
+        self.lease_until = None
+
+    def leased(self, now: datetime) -> bool:
+        """Whether somebody is working on it."""
+        return self.lease_until is not None and self.lease_until > now
+
+    def cancel(self, now: datetime, reason: str) -> None:
+        """End an order on which nothing has happened yet; raises IllegalTransition once it is being worked on."""
+        if self.leased(now) or self.fulfilment not in (FulfilmentState.NONE, FulfilmentState.FAILED):
+            raise IllegalTransition("the order is being worked on and cannot be cancelled any more")
+        self.pay(PaymentState.CANCELLED, reason)
+
+    @property
+    def shown(self) -> Shown:
+        """The status that buyers see, from the three columns."""
+        if self.payment is PaymentState.EXPIRED:
+            return Shown.EXPIRED
+        if self.payment is PaymentState.CANCELLED:
+            return Shown.CANCELLED
+        if self.payment is PaymentState.FAILED:
+            return Shown.FAILED
+        if self.payment is PaymentState.SETTLED and self.fulfilment is FulfilmentState.FAILED:
+            return Shown.FAILED
+        return Shown.COMPLETED if self.fulfilment is FulfilmentState.RELEASED else Shown.PENDING
+
+    @property
+    def ended(self) -> bool:
+        """Nothing is left to do for it, whatever the outcome."""
+        if self.money_back in (MoneyBackState.DUE, MoneyBackState.SENDING, MoneyBackState.IN_DOUBT):
+            return False
+        return self.shown is not Shown.PENDING
+
+    def _record(self, what: str, old: str, new: str, note: str) -> None:
+        self.changes.append(Change(what, str(old), str(new), note))
+
+    def _require_unmoved(self) -> None:
+        if self.payment is not PaymentState.AUTHORIZED:
+            raise IllegalTransition(f"a handler cannot run again while the payment is {self.payment}")

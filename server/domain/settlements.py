@@ -1,0 +1,60 @@
+"""A settlement: the facilitator's view of one payment, from admission to the chain's word."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from protocol.exact import ExactPayment
+from server.domain.errors import IllegalTransition
+
+
+class SettlementState(StrEnum):
+    QUEUED = "queued"
+    SENT = "sent"
+    SETTLED = "settled"
+    FAILED = "failed"
+
+
+S = SettlementState
+MOVES: Mapping[SettlementState, frozenset[SettlementState]] = {
+    S.QUEUED: frozenset({S.SENT, S.SETTLED, S.FAILED}),
+    S.SENT: frozenset({S.SETTLED, S.FAILED}),
+    # A payment that failed may be asked for again: the chain, not this row, says whether it can still settle.
+    S.FAILED: frozenset({S.QUEUED}),
+    S.SETTLED: frozenset(),
+}
+
+
+@dataclass(slots=True)
+class Settlement:
+    """`transaction` is the chain transaction that carries (or carried) it; `reason` an x402 error code.
+
+    `request` is the x402 facilitator request (JSON) that `payment` was read from.
+    """
+
+    id: str
+    payment: ExactPayment
+    request: bytes = field(repr=False)
+    lease_until: datetime
+    since_block: int
+    state: SettlementState = SettlementState.QUEUED
+    transaction: str | None = None
+    reason: str | None = None
+    version: int = 0
+
+    def move(self, state: SettlementState, transaction: str | None = None, reason: str | None = None) -> None:
+        """Raises IllegalTransition where the table does not allow it."""
+        if state not in MOVES[self.state]:
+            raise IllegalTransition(f"a settlement cannot move from {self.state} to {state}")
+        self.state, self.transaction, self.reason = state, transaction, reason
+
+    @property
+    def ended(self) -> bool:
+        return self.state in (SettlementState.SETTLED, SettlementState.FAILED)
+
+
+def settlement_id(network: str, asset: str, payer: str, nonce: bytes) -> str:
+    """One id for one authorization: hex SHA-256 of (network, token, payer, nonce)."""
+    return hashlib.sha256(f"{network}|{asset}|{payer}|{nonce.hex()}".encode()).hexdigest()

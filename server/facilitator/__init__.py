@@ -1,0 +1,1 @@
+"""The facilitator: verifies payments against the chain and settles them, each at most once."""

@@ -1,0 +1,23 @@
+"""DELEGATE, two-step: the money goes to the delegate wallet, then with a contract call to the callback."""
+
+from server.domain.market import Market, Merchant
+from server.domain.orders import Mode
+from server.services.service import Service
+
+
+class Delegate:
+    """Implements PaymentMode. The action is fixed by the service and acts for the payer."""
+
+    name = Mode.DELEGATE
+    settles_first = True
+
+    def pay_to(self, service: Service, market: Market, merchant: Merchant) -> str:
+        return market.delegate
+
+    def extra(self, service: Service, market: Market) -> dict[str, str]:
+        assert service.callback is not None
+        return {
+            "flow": "ERC20_3009",
+            "callback": market.contracts[service.callback].address,
+            "beneficiary": "payer",
+        }

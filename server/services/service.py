@@ -1,0 +1,98 @@
+"""What a service is: one thing on sale, described so that a program knows cost and answer before it pays."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, Literal
+
+import msgspec
+
+from server.ports import ChainReader, Clock
+
+
+class Fulfilment(StrEnum):
+    """When the handler runs. In both, no byte of the answer leaves before settlement."""
+
+    AFTER_VERIFICATION = "after_verification"
+    """verify → run → settle → release: for pure work; an error costs the buyer nothing."""
+    AFTER_SETTLEMENT = "after_settlement"
+    """settle → run: for side effects; retried by a worker, then refunded."""
+
+
+@dataclass(frozen=True, slots=True)
+class Execution:
+    """A callback that ran on chain for this order. `events` holds its decoded logs, by event name."""
+
+    transaction: str
+    contract: str
+    events: dict[str, dict[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What a handler may use. `payer` is a checksummed address, `asset` the token paid in."""
+
+    chain: ChainReader
+    clock: Clock
+    payer: str
+    asset: str
+    asset_symbol: str
+    asset_decimals: int
+    execution: Execution | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A handler's answer: never empty."""
+
+    body: bytes
+    content_type: str = "application/json"
+
+
+class ServiceError(Exception):
+    """The request cannot be answered; `status` is 4xx (the buyer's input) and the buyer is not charged."""
+
+    def __init__(self, detail: str, status: int = 422) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.status = status
+
+
+def json_answer(value: object) -> Answer:
+    """A struct or builtin as a JSON answer with a stable order of keys."""
+    return Answer(msgspec.json.encode(value, order="deterministic"))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Service:
+    """A service on sale.
+
+    `amount` is the price of one `unit` in atomic units of the asset (6 decimals). `arguments` is a msgspec Struct: the
+    query parameters of a GET, the JSON body of a POST; its JSON Schema is published, and `example` must satisfy it.
+    `answers` is a Struct published as the answer's schema, or a media type. `run` must be pure for AFTER_VERIFICATION.
+    For mode DELEGATE `callback` names the deployed contract, and `run` is called after the callback succeeded.
+    """
+
+    slug: str
+    title: str
+    summary: str
+    kind: str
+    unit: str
+    amount: int
+    arguments: type[msgspec.Struct]
+    answers: type[msgspec.Struct] | str
+    example: dict[str, Any]
+    run: Callable[[Any, Context], Awaitable[Answer]]
+    method: Literal["GET", "POST"] = "GET"
+    mode: Literal["DIRECT", "DELEGATE"] = "DIRECT"
+    fulfilment: Fulfilment = Fulfilment.AFTER_VERIFICATION
+    callback: str | None = None
+    merchant: str = "paddock"
+    tags: tuple[str, ...] = field(default=())
+    timeout: float = 10.0
+    quote_seconds: int = 120
+
+    @property
+    def media_type(self) -> str:
+        """The answer's media type."""
+        return self.answers if isinstance(self.answers, str) else "application/json"

@@ -1,0 +1,89 @@
+"""The Dramatiq actors, one for each of the outbox's topics: they take a job's ids and call one use case."""
+
+import logging
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from typing import Any
+
+import dramatiq
+from dramatiq import Broker
+
+from server.application import deliver
+from server.application.execute import execute
+from server.application.follow import follow
+from server.application.paddock import Paddock
+from server.application.prove import prove
+from server.application.reconcile import reconcile
+from server.application.refund import refund
+from server.application.resolve import resolve
+from server.domain.errors import PaddockError, StaleWrite
+from server.ports import Job
+
+log = logging.getLogger(__name__)
+
+MOST_ATTEMPTS = 1000
+"""A job that failed this often waits for the operator; it still stands in the outbox."""
+PARKED = timedelta(hours=6)
+UseCase = Callable[[Paddock, str], Awaitable[float | None]]
+
+
+async def check_books(paddock: Paddock, _subject: str) -> float | None:
+    """Compare ledger and chain, and complain about every difference."""
+    for difference in await reconcile(paddock):
+        log.error("ledger and chain differ: %s", difference)
+    return None
+
+
+USE_CASES: dict[str, UseCase] = {
+    deliver.EXECUTE: execute,
+    deliver.REFUND: refund,
+    deliver.FOLLOW: follow,
+    deliver.PROVE: prove,
+    deliver.RESOLVE: resolve,
+    deliver.RECONCILE: check_books,
+}
+
+
+def register(broker: Broker, paddock: Paddock) -> Callable[[Job], None]:
+    """Declare the actors on a broker; the answer hands a job to the actor of its topic."""
+    actors = {topic: _actor(broker, paddock, topic, use_case) for topic, use_case in USE_CASES.items()}
+
+    def hand_over(job: Job) -> None:
+        actors[job.topic].send(job.id, job.subject, job.generation, job.attempts)
+
+    return hand_over
+
+
+def _actor(broker: Broker, paddock: Paddock, topic: str, use_case: UseCase) -> dramatiq.Actor[..., Any]:
+    """Retries are the outbox's affair, so the broker keeps none: what it loses is handed out again."""
+
+    async def work(job_id: str, subject: str, generation: int, attempts: int) -> None:
+        await perform(paddock, Job(job_id, topic, subject, generation, attempts), use_case)
+
+    declare = dramatiq.actor(actor_name=topic, queue_name="paddock", broker=broker)
+    return declare(work)
+
+
+async def perform(paddock: Paddock, job: Job, use_case: UseCase) -> None:
+    """Run a job once, and write down whether it is done, or when it is due again."""
+    error: str | None = None
+    try:
+        wait = await use_case(paddock, job.subject)
+    except StaleWrite:
+        wait = 0.1
+    except PaddockError as problem:
+        log.warning("%s of %s: %s", job.topic, job.subject, problem.detail)
+        wait, error = backoff(job.attempts), problem.detail
+    except Exception as problem:
+        log.exception("%s of %s failed", job.topic, job.subject)
+        wait, error = backoff(job.attempts), f"{type(problem).__name__}: {problem}"
+    async with paddock.db.begin("job") as work:
+        if wait is None:
+            await work.outbox.finish(job)
+        else:
+            await work.outbox.put_off(job, paddock.clock.now() + timedelta(seconds=wait), error)
+
+
+def backoff(attempts: int) -> float:
+    """Seconds until a failed job is tried again: doubling from one to sixty, then parked."""
+    return PARKED.total_seconds() if attempts >= MOST_ATTEMPTS else float(min(60, 2 ** min(attempts - 1, 6)))

@@ -1,0 +1,62 @@
+"""The JSON interface: what is on sale, and where an order stands."""
+
+from typing import Any
+
+import msgspec
+from litestar import Request, Response, get, post
+from litestar.params import FromPath
+
+from server.application.cancel import cancel
+from server.application.execute import load
+from server.application.status import order_status, status
+from server.domain.errors import UnknownOrder
+from server.web.given import GivenCredentials, GivenPaddock
+from server.web.listing import listing
+
+NO_STORE = {"Cache-Control": "no-store"}
+
+
+@get("/api/services", tags=["market"], summary="Everything on sale, with price, arguments and answer")
+async def services(paddock: GivenPaddock) -> list[dict[str, Any]]:
+    """A program learns here what each call costs and returns, before it pays."""
+    return [listing(service, paddock.market, paddock.origin) for service in paddock.services.values()]
+
+
+@get("/api/orders/{order_id:str}", tags=["orders"], summary="Where a quote or an order stands")
+async def order(order_id: FromPath[str], paddock: GivenPaddock) -> Response[bytes]:
+    """Answers with the quote's id before payment, and with the same id after it."""
+    return _json(await status(paddock, order_id))
+
+
+@get("/api/orders/{order_id:str}/proof", tags=["orders"], summary="The stored proof record of a final order")
+async def proof(
+    request: Request[Any, Any, Any],
+    order_id: FromPath[str],
+    paddock: GivenPaddock,
+    credentials: GivenCredentials,
+) -> Response[bytes]:
+    """For the operator and the order's merchant; the payer has its own copy of everything in it."""
+    found = await load(paddock, order_id)
+    credentials.require_operator_or_merchant(request, paddock, found.terms.merchant)
+    async with paddock.db.read() as view:
+        record = await view.proofs.get(order_id)
+    if record is None:
+        raise UnknownOrder("the order is not final yet; its proof is stored then")
+    return Response(record, media_type="application/json", headers=NO_STORE)
+
+
+@post("/api/orders/{order_id:str}/cancel", tags=["orders"], summary="End an order on which nothing has happened")
+async def cancel_order(
+    request: Request[Any, Any, Any],
+    order_id: FromPath[str],
+    paddock: GivenPaddock,
+    credentials: GivenCredentials,
+) -> Response[bytes]:
+    """409 once the payment is being worked on: then the payment wins."""
+    found = await load(paddock, order_id)
+    credentials.require_operator_or_merchant(request, paddock, found.terms.merchant)
+    return _json(order_status(paddock, await cancel(paddock, order_id, "cancelled by the merchant")))
+
+
+def _json(value: object) -> Response[bytes]:
+    return Response(msgspec.json.encode(value), status_code=200, media_type="application/json", headers=NO_STORE)

@@ -1,0 +1,103 @@
+"""The Litestar applications: the marketplace, and the facilitator on its own."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any
+
+from litestar import Litestar
+from litestar.config.cors import CORSConfig
+from litestar.datastructures import State
+from litestar.di import Provide
+from litestar.openapi import OpenAPIConfig
+
+from protocol import headers
+from server.application.paddock import Paddock, Settling
+from server.services.arguments import MAX_BODY
+from server.web import api, discovery, health, metrics, paywall
+from server.web.credentials import Credentials
+from server.web.facilitator_api import facilitator_router
+from server.web.problems import HANDLERS
+
+CORS = CORSConfig(
+    allow_origins=["*"],
+    allow_methods=["GET", "POST"],
+    expose_headers=[headers.PAYMENT_REQUIRED, headers.PAYMENT_RESPONSE, headers.X_PAYMENT_RESPONSE],
+)
+Opened = tuple[Paddock, Settling | None]
+
+
+def create_app(
+    opened: Callable[[], AbstractAsyncContextManager[Opened]], credentials: Credentials, *, facilitator: bool
+) -> Litestar:
+    """The marketplace. `opened` puts the process together when the application starts; with `facilitator` it also
+    answers under /facilitator."""
+    handlers: list[Any] = [
+        paywall.paid_route,
+        api.services,
+        api.order,
+        api.proof,
+        api.cancel_order,
+        discovery.resources,
+        discovery.search,
+        discovery.well_known,
+        discovery.llms,
+        health.live,
+        health.ready,
+        metrics.metrics,
+    ]
+    if facilitator:
+        handlers.append(facilitator_router("/facilitator"))
+    return Litestar(
+        handlers,
+        lifespan=[_lifespan(opened)],
+        dependencies={
+            "paddock": Provide(_paddock, sync_to_thread=False),
+            "settling": Provide(_settling, sync_to_thread=False),
+            "credentials": Provide(lambda: credentials, sync_to_thread=False),
+        },
+        exception_handlers=HANDLERS,
+        cors_config=CORS,
+        request_max_body_size=MAX_BODY,
+        openapi_config=OpenAPIConfig(title="Paddock", version="1.0.0", path="/openapi", use_handler_docstrings=True),
+    )
+
+
+def create_facilitator_app(opened: Callable[[], AbstractAsyncContextManager[Settling]]) -> Litestar:
+    """The facilitator in a process of its own."""
+
+    @asynccontextmanager
+    async def lifespan(app: Litestar) -> AsyncIterator[None]:
+        async with opened() as settling:
+            app.state.settling = settling
+            yield
+
+    return Litestar(
+        [facilitator_router("/facilitator"), health.live, metrics.metrics],
+        lifespan=[lifespan],
+        dependencies={"settling": Provide(_settling, sync_to_thread=False)},
+        exception_handlers=HANDLERS,
+        request_max_body_size=MAX_BODY,
+        openapi_config=None,
+    )
+
+
+def _lifespan(
+    opened: Callable[[], AbstractAsyncContextManager[Opened]],
+) -> Callable[[Litestar], AbstractAsyncContextManager[None]]:
+    @asynccontextmanager
+    async def lifespan(app: Litestar) -> AsyncIterator[None]:
+        async with opened() as (paddock, settling):
+            app.state.paddock, app.state.settling = paddock, settling
+            yield
+
+    return lifespan
+
+
+def _paddock(state: State) -> Paddock:
+    paddock: Paddock = state.paddock
+    return paddock
+
+
+def _settling(state: State) -> Settling:
+    settling: Settling = state.settling
+    return settling

@@ -1,0 +1,39 @@
+"""The facilitator over HTTP: `/verify`, `/settle`, `/supported`, as x402 has them."""
+
+from typing import Any
+
+from litestar import Request, Response, Router, get, post
+
+from protocol.headers import decode_json, to_json
+from protocol.wire import FacilitatorRequest
+from server.web.given import GivenSettling
+
+
+@post("/verify", tags=["facilitator"], summary="Whether a payment would settle now")
+async def verify(request: Request[Any, Any, Any], settling: GivenSettling) -> Response[bytes]:
+    """200 with isValid, also for payments that are not valid."""
+    asked = decode_json(await request.body(), FacilitatorRequest)
+    return _json(await settling.facilitator.verify(asked.payment_payload, asked.payment_requirements))
+
+
+@post("/settle", tags=["facilitator"], summary="Move the money, at most once a payment")
+async def settle(request: Request[Any, Any, Any], settling: GivenSettling) -> Response[bytes]:
+    """200 with the outcome; asking again for the same payment gives the same outcome."""
+    asked = decode_json(await request.body(), FacilitatorRequest)
+    return _json(await settling.facilitator.settle(asked.payment_payload, asked.payment_requirements))
+
+
+@get("/supported", tags=["facilitator"], summary="What this facilitator settles")
+async def supported(settling: GivenSettling) -> dict[str, Any]:
+    """Kinds by version, scheme and network."""
+    kinds = [{"x402Version": version, "scheme": "exact", "network": settling.network} for version in (2, 1)]
+    return {"kinds": kinds, "extensions": [], "signers": {settling.network: [settling.signer]}}
+
+
+def facilitator_router(path: str) -> Router:
+    """The three routes under a path."""
+    return Router(path, route_handlers=[verify, settle, supported])
+
+
+def _json(value: object) -> Response[bytes]:
+    return Response(to_json(value), status_code=200, media_type="application/json")

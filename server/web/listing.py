@@ -1,0 +1,102 @@
+"""How a service is described to programs: in our own words, and as a Bazaar item."""
+
+from typing import Any
+from urllib.parse import urlencode
+
+import msgspec
+
+from protocol.amounts import display
+from protocol.wire import PaymentRequirements
+from server.application.paddock import Paddock
+from server.application.quote import describe, requirements
+from server.domain.market import Market
+from server.domain.quotes import Quote
+from server.services.arguments import published
+from server.services.service import Service
+
+_NO_QUOTE = Quote("", 0, 0)
+_QUOTE_FIELDS = ("quoteId", "expiresAt", "statusUrl")
+
+
+def listing(service: Service, market: Market, origin: str) -> dict[str, Any]:
+    """One service as JSON values; `url` is callable as it stands, with the example's arguments."""
+    schemas = published(service)
+    return {
+        "slug": service.slug,
+        "title": service.title,
+        "summary": service.summary,
+        "kind": service.kind,
+        "unit": service.unit,
+        "mode": service.mode,
+        "fulfilment": service.fulfilment,
+        "method": service.method,
+        "url": example_url(service, origin),
+        "body": service.example if service.method == "POST" else None,
+        "amount": str(service.amount),
+        "price": f"{display(service.amount, market.asset.decimals)} {market.asset.symbol}",
+        "network": market.network,
+        "asset": market.asset.address,
+        "merchant": service.merchant,
+        "quote_seconds": service.quote_seconds,
+        "arguments": schemas["arguments"],
+        "answers": schemas["answer"],
+        "example": service.example,
+        "tags": list(service.tags),
+    }
+
+
+def example_url(service: Service, origin: str) -> str:
+    """The paid route with the example's arguments."""
+    query = "?" + urlencode(service.example) if service.method == "GET" and service.example else ""
+    return f"{origin}/v1/{service.slug}{query}"
+
+
+def bazaar_item(paddock: Paddock, service: Service) -> dict[str, Any]:
+    """The service as `GET /discovery/resources` lists it (x402 Bazaar)."""
+    return {
+        "resource": f"{paddock.origin}/v1/{service.slug}",
+        "type": "http",
+        "x402Version": 2,
+        "accepts": [msgspec.to_builtins(standing_offer(paddock, service))],
+        "lastUpdated": paddock.opened_at,
+        "description": service.summary,
+        "mimeType": service.media_type,
+        "serviceName": service.title,
+        "tags": describe(service, "").tags,
+        "extensions": {"bazaar": bazaar(service), "paddock-service": _facts(service)},
+    }
+
+
+def standing_offer(paddock: Paddock, service: Service) -> PaymentRequirements:
+    """The price as it stands, without a quote: a quote is given for one exact request only."""
+    terms = requirements(paddock, service, _NO_QUOTE)
+    for name in _QUOTE_FIELDS:
+        del terms.extra[name]
+    return terms
+
+
+def bazaar(service: Service) -> dict[str, Any]:
+    """The `bazaar` extension: how to call, by example and by schema."""
+    arguments = published(service)["arguments"]
+    if service.method == "GET":
+        given: dict[str, Any] = {"type": "http", "method": "GET", "queryParams": service.example}
+        schema = {"queryParams": arguments}
+    else:
+        given = {"type": "http", "method": "POST", "bodyType": "json", "body": service.example}
+        schema = {"body": arguments}
+    return {
+        "info": {"input": given, "output": {"type": "json" if isinstance(service.answers, type) else "text"}},
+        "schema": {"type": "object", "properties": {"input": {"type": "object", "properties": schema}}},
+    }
+
+
+def _facts(service: Service) -> dict[str, Any]:
+    return {
+        "slug": service.slug,
+        "title": service.title,
+        "unit": service.unit,
+        "kind": service.kind,
+        "mode": service.mode,
+        "fulfilment": service.fulfilment,
+        "returns": published(service)["answer"],
+    }

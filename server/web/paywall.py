@@ -1,0 +1,137 @@
+"""The paywall: the only way to a service's handler is through a payment."""
+
+from typing import Any
+from urllib.parse import urlsplit
+
+from litestar import Request, Response, route
+from litestar.enums import HttpMethod
+from litestar.params import FromPath
+
+from protocol import headers as names
+from protocol.intent import Intent
+from protocol.wire import SettleResponse
+from protocol.wire_v1 import required_v1, settle_v1
+from server.application.paddock import Paddock
+from server.application.pay import Sold, pay
+from server.application.present import PaidCall
+from server.application.quote import quote
+from server.domain.errors import CallbackFailed, MalformedPayment, Misdirected, PaymentRefused, UnknownService
+from server.services.service import Service
+from server.web.given import GivenPaddock
+from server.web.metrics import OUTCOMES
+from server.web.problems import from_paddock, problem
+
+NO_STORE = {"Cache-Control": "private, no-store"}
+_V2, _V1 = names.PAYMENT_SIGNATURE.lower().encode(), names.X_PAYMENT.lower().encode()
+_LOOK_ALIKES = {_V2.replace(b"-", b"_"), _V1.replace(b"-", b"_")}
+
+
+@route("/v1/{slug:str}", http_method=[HttpMethod.GET, HttpMethod.POST], include_in_schema=False)
+async def paid_route(request: Request[Any, Any, Any], slug: FromPath[str], paddock: GivenPaddock) -> Response[bytes]:
+    """402 with terms, or the answer to a payment; the gate is on the handler, so no spelling of a path gets round."""
+    service = paddock.services.get(slug)
+    if service is None:
+        raise UnknownService(f"{slug[:80]!r} is not on sale here")
+    if request.method != service.method:
+        detail = f"{slug} is asked with {service.method}"
+        allow: dict[str, str] = {"Allow": service.method}
+        return problem(405, "http-405", "That method is not for this path", detail, "Use that method.", {}, allow)
+    call = await _call(request, paddock, service)
+    if not call.v2 and not call.v1:
+        return _payment_required(paddock, service, call)
+    try:
+        sold = await pay(paddock, service, call)
+    except PaymentRefused as error:
+        OUTCOMES.labels(slug, "refused").inc()
+        return _payment_required(paddock, service, call, error)
+    except CallbackFailed as error:
+        OUTCOMES.labels(slug, "callback_failed").inc()
+        return _callback_failed(call, error)
+    OUTCOMES.labels(slug, "sold").inc()
+    return _sold(paddock, call, sold)
+
+
+async def _call(request: Request[Any, Any, Any], paddock: Paddock, service: Service) -> PaidCall:
+    """The request as it was sent: raw target, undecoded, and every payment header it carries."""
+    raw = request.scope["headers"]
+    if any(name in _LOOK_ALIKES for name, _ in raw):
+        raise MalformedPayment("a payment header is spelt with an underscore")
+    origin = _origin(paddock, request.headers.get("host", ""))
+    query = request.scope["query_string"]
+    target = request.scope["raw_path"] + (b"?" + query if query else b"")
+    intent = Intent(
+        method=request.method,
+        authority=urlsplit(origin).netloc,
+        target=target,
+        content_type=request.headers.get("content-type", ""),
+        body=await request.body(),
+        tenant=service.merchant,
+    )
+    return PaidCall(
+        intent=intent,
+        resource_url=origin + target.decode("ascii", "backslashreplace"),
+        query=query,
+        v2=tuple(value for name, value in raw if name == _V2),
+        v1=tuple(value for name, value in raw if name == _V1),
+    )
+
+
+def _origin(paddock: Paddock, host: str) -> str:
+    """Our origin of that host; a quote never names a host that a stranger chose."""
+    for origin in paddock.origins:
+        if urlsplit(origin).netloc.lower() == host.lower():
+            return origin
+    raise Misdirected(f"the request's host is {host[:100]!r}")
+
+
+def _payment_required(
+    paddock: Paddock, service: Service, call: PaidCall, refused: PaymentRefused | None = None
+) -> Response[bytes]:
+    """v2 terms in the header and v1 terms in the body; a refused payment's outcome beside them."""
+    OUTCOMES.labels(service.slug, "quoted").inc()
+    error = f"{refused.reason}: {refused.detail}" if refused else None
+    required = quote(paddock, service, call.intent, call.resource_url, error)
+    headers = {names.PAYMENT_REQUIRED: names.encode(required), "Cache-Control": "no-store"}
+    if refused:
+        failure = SettleResponse(
+            success=False,
+            error_reason=refused.reason,
+            error_message=refused.detail,
+            transaction="",
+            network=paddock.market.network,
+        )
+        headers |= _response_header(call, failure)
+    body = names.to_json(required_v1(required))
+    return Response(body, status_code=402, media_type="application/json", headers=headers)
+
+
+def _sold(paddock: Paddock, call: PaidCall, sold: Sold) -> Response[bytes]:
+    """The answer with its proof, or 202 while a callback is still running."""
+    headers = {**NO_STORE, "Vary": "Accept", **_response_header(call, sold.settlement)}
+    if sold.replayed:
+        headers[names.IDEMPOTENT_REPLAYED] = "true"
+    if sold.delivery is None:
+        status_url = f"{paddock.origin}/api/orders/{sold.order.id}"
+        pending = {"order_id": sold.order.id, "status": sold.order.shown, "status_url": status_url}
+        return Response(
+            names.to_json(pending),
+            status_code=202,
+            media_type="application/json",
+            headers=headers | {"Location": status_url, "Retry-After": "2"},
+        )
+    return Response(sold.delivery.body, status_code=200, media_type=sold.delivery.content_type, headers=headers)
+
+
+def _callback_failed(call: PaidCall, error: CallbackFailed) -> Response[bytes]:
+    """502: the money moved and comes back; PAYMENT-RESPONSE says that it moved."""
+    settlement = error.members["settlement"]
+    response = from_paddock(error, {name: value for name, value in error.members.items() if name != "settlement"})
+    for name, value in _response_header(call, settlement).items():
+        response.set_header(name, value)
+    return response
+
+
+def _response_header(call: PaidCall, settlement: SettleResponse) -> dict[str, str]:
+    if call.v1 and not call.v2:
+        return {names.X_PAYMENT_RESPONSE: names.encode(settle_v1(settlement))}
+    return {names.PAYMENT_RESPONSE: names.encode(settlement)}

@@ -1,0 +1,76 @@
+"""Errors as application/problem+json: a stable type, what was wrong, and what to do."""
+
+import logging
+from typing import Any
+
+import msgspec
+from litestar import Request, Response
+from litestar.exceptions import HTTPException
+
+from protocol.errors import ProtocolError
+from server.domain.errors import InternalError, PaddockError, PaymentInProgress, Unavailable
+
+log = logging.getLogger(__name__)
+
+PROBLEM = "application/problem+json"
+RETRY_AFTER = 2
+"""Seconds after which a payment in progress, or in doubt, is worth another look."""
+
+
+def problem(
+    status: int, slug: str, title: str, detail: str, action: str, members: dict[str, Any], headers: dict[str, str]
+) -> Response[bytes]:
+    """A problem document with our two own members, `action` and whatever belongs to the case."""
+    body = {"type": f"/problems/{slug}", "title": title, "status": status, "detail": detail, "action": action}
+    return Response(
+        msgspec.json.encode(body | members),
+        status_code=status,
+        media_type=PROBLEM,
+        headers={"Cache-Control": "no-store", **headers},
+    )
+
+
+def from_paddock(error: PaddockError, members: dict[str, Any] | None = None) -> Response[bytes]:
+    """One of our own errors. Internal ones say nothing of what went wrong inside."""
+    headers = {"Retry-After": str(RETRY_AFTER)} if isinstance(error, Unavailable | PaymentInProgress) else {}
+    if isinstance(error, InternalError):
+        log.error("internal: %s", error.detail)
+        return problem(error.status, error.slug, error.title, error.title, error.action, {}, headers)
+    shown = error.members if members is None else members
+    return problem(error.status, error.slug, error.title, error.detail, error.action, shown, headers)
+
+
+def on_paddock_error(_request: Request[Any, Any, Any], error: PaddockError) -> Response[bytes]:
+    """Litestar's handler for our own errors."""
+    return from_paddock(error)
+
+
+def on_protocol_error(_request: Request[Any, Any, Any], error: ProtocolError) -> Response[bytes]:
+    """A message that cannot be read."""
+    action = "Compare with the x402 specification; nothing was charged."
+    return problem(400, error.reason, "The message cannot be read", error.detail, action, {}, {})
+
+
+def on_http_error(_request: Request[Any, Any, Any], error: HTTPException) -> Response[bytes]:
+    """The framework's own refusals: unknown path, wrong method, body too large."""
+    title = {404: "There is nothing here", 405: "That method is not for this path", 413: "The request is too large"}
+    action = "See / for the services, /openapi.json for every path and /docs to read about them."
+    headers = {name: value for name, value in (error.headers or {}).items() if name.lower() == "allow"}
+    return problem(
+        error.status_code, f"http-{error.status_code}", title.get(error.status_code, "Refused"), error.detail, action,
+        {}, headers,
+    )  # fmt: skip
+
+
+def on_any_error(_request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
+    """What nobody expected: logged with its trace, answered without it."""
+    log.error("unexpected %s", type(error).__name__, exc_info=error)
+    return problem(500, PaddockError.slug, PaddockError.title, PaddockError.title, PaddockError.action, {}, {})
+
+
+HANDLERS: dict[Any, Any] = {
+    PaddockError: on_paddock_error,
+    ProtocolError: on_protocol_error,
+    HTTPException: on_http_error,
+    Exception: on_any_error,
+}

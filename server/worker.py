@@ -1,0 +1,73 @@
+"""The worker process: relay and Dramatiq workers, on an in-memory broker or on Redis."""
+
+import asyncio
+import logging
+import signal
+from contextlib import AsyncExitStack
+from typing import Any
+
+from dramatiq import Broker, Worker
+from dramatiq.asyncio import get_event_loop_thread
+from dramatiq.brokers.redis import RedisBroker
+from dramatiq.brokers.stub import StubBroker
+from dramatiq.middleware import AsyncIO, Middleware
+
+from server.bootstrap import open_paddock, open_parts, remote_facilitator
+from server.domain.errors import PaddockError
+from server.relay import relay
+from server.settings import Settings, load
+from server.tasks import register
+
+THREADS = 8
+
+
+def make_broker(url: str) -> Broker:
+    """Redis by its URL; without one a broker in this process, which the outbox makes just as safe."""
+    middleware: list[Middleware] = [AsyncIO()]
+    if not url:
+        return StubBroker(middleware=middleware)
+    # A killed worker's messages come back within seconds instead of minutes.
+    redis: Any = RedisBroker
+    broker: Broker = redis(url=url, middleware=middleware, heartbeat_timeout=10_000, maintenance_chance=1_000_000)
+    return broker
+
+
+async def serve(settings: Settings, broker: Broker, stop: asyncio.Event) -> None:
+    """Put the process together, and relay jobs until told to stop."""
+    async with AsyncExitStack() as stack:
+        parts = await stack.enter_async_context(open_parts(settings))
+        facilitator = await stack.enter_async_context(remote_facilitator(settings))
+        paddock = await stack.enter_async_context(open_paddock(parts, facilitator, holds_delegate=True))
+        hand_over = register(broker, paddock)
+        logging.getLogger(__name__).info("the worker is ready on %s", parts.market.network)
+        await relay(paddock, hand_over, stop)
+
+
+def run(settings: Settings) -> None:
+    """Work until SIGTERM or SIGINT. Raises PaddockError when the process cannot be put together."""
+    stop = asyncio.Event()
+    broker = make_broker(settings.broker_url)
+    worker = Worker(broker, queues={"paddock"}, worker_threads=THREADS)
+    worker.start()
+    loop_thread = get_event_loop_thread()
+    assert loop_thread is not None
+    for name in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(name, lambda *_: loop_thread.loop.call_soon_threadsafe(stop.set))
+    try:
+        loop_thread.run_coroutine(serve(settings, broker, stop))
+    finally:
+        worker.stop()
+        broker.close()
+
+
+def main() -> None:
+    """The entry point: settings that cannot work end it with a sentence."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    try:
+        run(load())
+    except PaddockError as error:
+        raise SystemExit(f"worker: {error.detail}") from error
+
+
+if __name__ == "__main__":
+    main()
