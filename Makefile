@@ -1,0 +1,44 @@
+# Paddock. `make demo` shows it, `make test` proves it; each target makes the environment it needs.
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check check-contracts up down compose-test format clean
+export GOAL = $(firstword $(MAKECMDGOALS))
+PY := .venv/bin/python
+
+help:            ## show this list
+	@grep -E '^[a-z-]+: .*##' Makefile | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 24
+
+setup:           ## make .venv and node_modules, from pinned versions
+	@sh scripts/setup.sh
+
+demo: setup      ## run the whole loop and leave the marketplace up (DEMO_EXIT=1 ends it after the loop)
+	@$(PY) -m scripts.demo
+
+test: setup      ## every test that needs only Python and Node
+	$(PY) -m pytest
+
+check: setup     ## format, lint, types, import rules, limits, tests
+	.venv/bin/ruff format --check protocol server agent scripts tests
+	.venv/bin/ruff check protocol server agent scripts tests
+	.venv/bin/mypy
+	.venv/bin/lint-imports
+	$(PY) -m scripts.limits
+	$(PY) -m pytest
+
+check-contracts: setup ## forge's unit, fuzz and invariant suites
+	$(PY) -m pytest tests/contracts
+
+up: setup        ## the stack in the background; writes var/stack.json
+	@$(PY) -m scripts.stack up
+
+down:            ## end what `make up` started
+	@$(PY) -m scripts.stack down
+
+compose-test: setup ## `docker compose up` to the end of the loop, on the engine that DOCKER_HOST names
+	@$(PY) -m scripts.compose_test
+
+format: setup    ## put the code into its format
+	.venv/bin/ruff check --fix --quiet protocol server agent scripts tests
+	.venv/bin/ruff format --quiet protocol server agent scripts tests
+
+clean: down      ## remove everything that was made here
+	rm -rf .venv node_modules var deployments/31337.json

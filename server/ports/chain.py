@@ -1,0 +1,97 @@
+"""One EVM chain, and the keys that send on it."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from server.domain.evidence import Mined, TransferLog
+from server.domain.sending import SignedTransaction
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A contract call: addresses are checksummed, `data` is ABI-encoded."""
+
+    sender: str
+    to: str
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Fees:
+    """EIP-1559 fees in wei."""
+
+    max_fee: int
+    priority: int
+
+
+class ChainReader(Protocol):
+    """Reads of one EVM chain. Every method may raise ChainUnavailable, and may then be called again."""
+
+    async def block_number(self) -> int:
+        """The newest block's number."""
+
+    async def balance(self, address: str) -> int:
+        """Native balance in wei."""
+
+    async def token_balance(self, asset: str, address: str) -> int:
+        """ERC-20 balance in atomic units."""
+
+    async def transaction_count(self, address: str) -> int:
+        """How many transactions the account has had mined."""
+
+    async def code(self, address: str) -> bytes:
+        """Runtime bytecode; empty for an account without code."""
+
+    async def transfers(self, asset: str, address: str, from_block: int = 0) -> list[TransferLog]:
+        """All transfers of `asset` to or from `address`, oldest first."""
+
+
+class Chain(ChainReader, Protocol):
+    """One EVM chain as the payment core uses it."""
+
+    async def recent_block(self) -> int:
+        """A block number at most a second old: a lower bound for later searches, mostly without a request."""
+
+    async def final_block(self) -> int:
+        """The newest block that, by configuration, is not expected to be reorganised."""
+
+    async def block_time(self, number: int) -> int:
+        """Unix seconds of a block."""
+
+    async def authorization_used(self, asset: str, payer: str, nonce: bytes, block: int | None = None) -> bool:
+        """Whether the token has consumed (or cancelled) this EIP-3009 nonce, in the newest block or in that one."""
+
+    async def authorization_transfer(self, asset: str, payer: str, nonce: bytes, from_block: int) -> TransferLog | None:
+        """The Transfer that consumed this EIP-3009 nonce, whoever submitted it; None if none is found."""
+
+    async def mined(self, transaction: str) -> Mined | None:
+        """The outcome of a chain transaction; None while it is pending or unknown."""
+
+    async def call(self, call: Call) -> bytes:
+        """Run without a transaction. Raises Reverted."""
+
+    async def estimate_gas(self, call: Call) -> int:
+        """Gas units that the call would use now. Raises Reverted."""
+
+    async def fees(self) -> Fees:
+        """What to offer for prompt inclusion."""
+
+    async def next_nonce(self, address: str) -> int:
+        """The account's next nonce, pending transactions included."""
+
+    async def send(self, raw: bytes) -> None:
+        """Broadcast signed bytes. Idempotent: bytes that are known or mined already are no error."""
+
+
+class TransactionSigner(Protocol):
+    """A key that sends transactions and signs digests; it never leaves the process that holds it."""
+
+    @property
+    def address(self) -> str:
+        """The key's checksummed address."""
+
+    def sign(self, chain_id: int, nonce: int, call: Call, gas: int, fees: Fees) -> SignedTransaction:
+        """An EIP-1559 transaction, ready to broadcast."""
+
+    def sign_digest(self, digest: bytes) -> bytes:
+        """65 bytes r‖s‖v over a 32-byte digest."""

@@ -1,0 +1,33 @@
+"""The database: units of work over all records."""
+
+from contextlib import AbstractAsyncContextManager
+from typing import Protocol
+
+from server.ports.records import Deliveries, Ledger, Orders, Proofs, Receipts
+from server.ports.work import Outbox, Settlements, Transactions
+
+
+class UnitOfWork(Protocol):
+    """Everything changed through it happens together or not at all."""
+
+    orders: Orders
+    deliveries: Deliveries
+    ledger: Ledger
+    receipts: Receipts
+    proofs: Proofs
+    outbox: Outbox
+    settlements: Settlements
+    transactions: Transactions
+
+
+class Database(Protocol):
+    """Where the facts are kept."""
+
+    def begin(self, name: str) -> AbstractAsyncContextManager[UnitOfWork]:
+        """A unit of work that commits at the end of the block, or rolls back if it raises.
+
+        `name` says what it is for: it labels traces and the points at which tests kill the process.
+        """
+
+    def read(self) -> AbstractAsyncContextManager[UnitOfWork]:
+        """A consistent view for reading; nothing is committed."""

@@ -1,0 +1,18 @@
+"""Verifying and settling payments."""
+
+from typing import Protocol
+
+from protocol.wire import PaymentPayload, PaymentRequirements, SettleResponse, VerifyResponse
+
+
+class Facilitator(Protocol):
+    """Verifies and settles payments. Raises FacilitatorUnavailable when it cannot answer."""
+
+    async def verify(self, payload: PaymentPayload, requirements: PaymentRequirements) -> VerifyResponse:
+        """Whether the payment would settle now. Changes nothing."""
+
+    async def settle(self, payload: PaymentPayload, requirements: PaymentRequirements) -> SettleResponse:
+        """Move the money, at most once for a payment however often it is called.
+
+        `errorReason` settlement_pending means that the outcome is not known yet; the same call may be repeated.
+        """

@@ -1,0 +1,98 @@
+"""What is kept of orders: timelines, answers, ledger, receipts, proofs."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from protocol.receipts import SignedReceipt
+from server.domain.deliveries import Delivery
+from server.domain.ledger import Entry
+from server.domain.orders import Order
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One line of an order's timeline; `sequence` grows over all orders."""
+
+    sequence: int
+    order_id: str
+    at: datetime
+    what: str
+    old: str
+    new: str
+    note: str
+
+
+class Orders(Protocol):
+    """Orders and their timelines."""
+
+    async def add(self, order: Order) -> None:
+        """Claim atomically: raises DuplicateClaim if the quote or (network, asset, payer, nonce) is claimed."""
+
+    async def get(self, order_id: str) -> Order | None:
+        """The order, or None."""
+
+    async def claimed_by(self, network: str, asset: str, payer: str, nonce: bytes) -> Order | None:
+        """The order that a payment belongs to, or None."""
+
+    async def save(self, order: Order) -> None:
+        """Write if nobody wrote since it was read, else StaleWrite; appends the changes to the timeline."""
+
+    async def unfinished(self, lapsed_at: datetime, limit: int) -> Sequence[str]:
+        """Ids of orders that still have something to come and whose lease is over."""
+
+    async def recent(self, limit: int) -> Sequence[Order]:
+        """The newest orders, newest first."""
+
+    async def timeline(self, order_id: str) -> Sequence[Event]:
+        """An order's events, oldest first."""
+
+    async def events_after(self, sequence: int, limit: int) -> Sequence[Event]:
+        """Events of all orders with a higher sequence number, oldest first."""
+
+    async def last_event(self) -> int:
+        """The highest sequence number; 0 when there is none."""
+
+
+class Deliveries(Protocol):
+    """Stored answers."""
+
+    async def put(self, delivery: Delivery) -> None:
+        """Store, replacing an answer that was never released."""
+
+    async def get(self, order_id: str) -> Delivery | None:
+        """The answer, or None."""
+
+
+class Ledger(Protocol):
+    """Double entry. Rows are added, never changed."""
+
+    async def add(self, entry: Entry) -> None:
+        """Add; a second row of the same order and kind raises DuplicateClaim."""
+
+    async def of(self, order_id: str) -> Sequence[Entry]:
+        """The order's rows, oldest first."""
+
+    async def touching(self, network: str, asset: str, account: str) -> list[Entry]:
+        """All rows that moved money to or from an account, oldest first."""
+
+
+class Receipts(Protocol):
+    """Signed receipts, kept for ever."""
+
+    async def put(self, order_id: str, receipt: SignedReceipt, standard: bytes) -> None:
+        """Store our receipt and the x402 one (JSON) beside it."""
+
+    async def get(self, order_id: str) -> tuple[SignedReceipt, bytes] | None:
+        """Both receipts, or None."""
+
+
+class Proofs(Protocol):
+    """Proof records: everything known of an order after it ended, stored once."""
+
+    async def put(self, order_id: str, record: bytes, stored_at: datetime) -> None:
+        """Store the record (JSON); a second one changes nothing."""
+
+    async def get(self, order_id: str) -> bytes | None:
+        """The record, or None while it is not complete."""

@@ -1,0 +1,83 @@
+"""What is kept of work in progress: jobs, settlements, chain transactions."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from server.domain.sending import ChainTransaction, TransactionState
+from server.domain.settlements import Settlement
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """Work to do on a subject. `generation` tells a later request for the same work from this one."""
+
+    id: str
+    topic: str
+    subject: str
+    generation: int
+    attempts: int
+
+
+class Outbox(Protocol):
+    """Jobs, written in the transaction that makes them necessary."""
+
+    async def add(self, topic: str, subject: str, due: datetime) -> None:
+        """Ask for work; asking again while it is open makes one job of it."""
+
+    async def due(self, now: datetime) -> bool:
+        """Whether there is anything to take; a cheap look."""
+
+    async def take(self, now: datetime, until: datetime, limit: int) -> Sequence[Job]:
+        """Lease due jobs until then; leased ones come back when their time is over."""
+
+    async def finish(self, job: Job) -> None:
+        """Done, unless it was asked for again since it was taken."""
+
+    async def put_off(self, job: Job, due: datetime, error: str | None) -> None:
+        """Not done yet: hand out again then. `error` is kept for the operator."""
+
+    async def waiting(self) -> int:
+        """How many jobs are open."""
+
+
+class Settlements(Protocol):
+    """The facilitator's own record: one row for each payment it was asked to settle."""
+
+    async def add(self, settlement: Settlement) -> None:
+        """Raises DuplicateClaim if this payment is known."""
+
+    async def get(self, settlement_id: str) -> Settlement | None:
+        """The settlement, or None."""
+
+    async def save(self, settlement: Settlement) -> None:
+        """Write if nobody wrote since it was read, else StaleWrite."""
+
+    async def sent_in(self, transaction: str) -> Sequence[Settlement]:
+        """All settlements that a chain transaction carries."""
+
+    async def abandoned(self, lapsed_at: datetime, limit: int) -> Sequence[Settlement]:
+        """Queued ones whose lease is over."""
+
+
+class Transactions(Protocol):
+    """Chain transactions that we signed: stored before they are broadcast."""
+
+    async def allot(self, network: str, sender: str, at_least: int) -> int:
+        """The next nonce of a sending key, locked until this unit of work ends."""
+
+    async def add(self, transaction: ChainTransaction) -> None:
+        """Store signed bytes; a second one at the same nonce raises DuplicateClaim."""
+
+    async def get(self, transaction: str) -> ChainTransaction | None:
+        """By hash, or None."""
+
+    async def of(self, purpose: str, subject: str) -> ChainTransaction | None:
+        """The newest one sent for this purpose and subject, or None."""
+
+    async def unmined(self, network: str, sender: str) -> Sequence[ChainTransaction]:
+        """Those without an outcome, in nonce order."""
+
+    async def record(self, transaction: str, state: TransactionState, block: int) -> None:
+        """Write the outcome; harmless when it is written already."""
