@@ -19,8 +19,13 @@ IDLE = 0.05
 MOST_AT_ONCE = 100
 
 
-async def relay(paddock: Paddock, hand_over: Callable[[Job], None], stop: asyncio.Event) -> None:
-    """Until `stop`: take due jobs, hand them over, and sweep now and then. Outlives every failure of the database."""
+async def relay(
+    paddock: Paddock, hand_over: Callable[[Job], None], stop: asyncio.Event, alive: Callable[[], None]
+) -> None:
+    """Until `stop`: take due jobs, hand them over, and sweep now and then. Outlives every failure of the database.
+
+    `alive` is called after each sweep, for whoever watches the process.
+    """
     swept = reconciled = paddock.clock.now() - timedelta(days=1)
     while not stop.is_set():
         try:
@@ -28,6 +33,7 @@ async def relay(paddock: Paddock, hand_over: Callable[[Job], None], stop: asynci
             if now - swept >= SWEEP_EVERY:
                 await sweep(paddock)
                 swept = now
+                alive()
             if now - reconciled >= RECONCILE_EVERY:
                 async with paddock.db.begin("ask to reconcile") as work:
                     await work.outbox.add(RECONCILE, "books", now)

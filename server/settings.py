@@ -37,6 +37,7 @@ class Settings:
     host: str
     port: int
     finality: int
+    ready_file: Path | None
     delegate_address: str
     merchant_id: str
     merchant_name: str
@@ -72,6 +73,7 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
         host=environ.get("PADDOCK_HOST", "127.0.0.1"),
         port=port,
         finality=_integer(environ, "PADDOCK_FINALITY", 2 if devnet else 12),
+        ready_file=Path(environ["PADDOCK_READY_FILE"]) if environ.get("PADDOCK_READY_FILE") else None,
         delegate_address=environ.get("PADDOCK_DELEGATE_ADDRESS", "0x3C44CdDdB6a900fa2b585dd299e03d12FA4293BC"),
         merchant_id=environ.get("PADDOCK_MERCHANT_ID", "paddock"),
         merchant_name=environ.get("PADDOCK_MERCHANT_NAME", "Paddock Devnet Services"),

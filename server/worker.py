@@ -40,7 +40,11 @@ async def serve(settings: Settings, broker: Broker, stop: asyncio.Event) -> None
         paddock = await stack.enter_async_context(open_paddock(parts, facilitator, holds_delegate=True))
         hand_over = register(broker, paddock)
         logging.getLogger(__name__).info("the worker is ready on %s", parts.market.network)
-        await relay(paddock, hand_over, stop)
+        await relay(paddock, hand_over, stop, alive=settings.ready_file.touch if settings.ready_file else _unwatched)
+
+
+def _unwatched() -> None:
+    """Nobody asked for signs of life."""
 
 
 def run(settings: Settings) -> None:

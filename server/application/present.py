@@ -14,6 +14,7 @@ from protocol.wire import SCHEME_EXACT, PaymentPayload, PaymentRequirements
 from protocol.wire_v1 import PaymentPayloadV1
 from server.application.paddock import Paddock
 from server.application.quote import requirements as current_requirements
+from server.application.quote import resource_url
 from server.domain.errors import BindingMismatch, MalformedPayment, PaymentRefused
 from server.domain.quotes import Quote, binding
 from server.services.service import Service
@@ -23,13 +24,21 @@ _MALFORMED = {"invalid_payload", "invalid_x402_version", "invalid_payment_requir
 
 @dataclass(frozen=True, slots=True)
 class PaidCall:
-    """A request with its payment headers as they arrived: `v2` PAYMENT-SIGNATURE, `v1` X-PAYMENT."""
+    """A request with its payment headers as they arrived: `v2` PAYMENT-SIGNATURE, `v1` X-PAYMENT.
+
+    `origin` is the one of our origins that was asked.
+    """
 
     intent: Intent
-    resource_url: str
+    origin: str
     query: bytes
     v2: tuple[bytes, ...] = ()
     v1: tuple[bytes, ...] = ()
+
+    @property
+    def resource_url(self) -> str:
+        """The absolute URL that was asked."""
+        return resource_url(self.origin, self.intent)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +95,7 @@ def _read_v1(paddock: Paddock, service: Service, call: PaidCall, now: int) -> tu
     if old.x402_version != 1:
         raise ProtocolError("invalid_x402_version", "X-PAYMENT carries x402Version 1")
     issued = paddock.quotes.issue(now, service.quote_seconds)
-    terms = current_requirements(paddock, service, issued)
+    terms = current_requirements(paddock, service, issued, call.origin)
     if old.scheme != terms.scheme:
         raise ProtocolError("unsupported_scheme", f"this service takes scheme {terms.scheme}")
     if from_v1(old.network) != terms.network:

@@ -11,24 +11,22 @@ PAY_SECONDS = 120
 """`maxTimeoutSeconds`: how long a client should let its authorization be valid."""
 
 
-def quote(
-    paddock: Paddock, service: Service, intent: Intent, resource_url: str, error: str | None = None
-) -> PaymentRequired:
+def quote(paddock: Paddock, service: Service, intent: Intent, origin: str, error: str | None = None) -> PaymentRequired:
     """The 402 of a request: nothing is stored, and no chain is asked. `error` says why a payment was not taken."""
     now = int(paddock.clock.now().timestamp())
     issued = paddock.quotes.issue(now, service.quote_seconds)
-    terms = requirements(paddock, service, issued)
+    terms = requirements(paddock, service, issued, origin)
     terms.extra["quote"] = paddock.quotes.token(issued, binding(service.slug, intent.digest(), terms))
     return PaymentRequired(
         x402_version=2,
         error=error or "PAYMENT-SIGNATURE header is required",
-        resource=describe(service, resource_url),
+        resource=describe(service, resource_url(origin, intent)),
         accepts=[terms],
     )
 
 
-def requirements(paddock: Paddock, service: Service, issued: Quote) -> PaymentRequirements:
-    """The standard `accepts` entry of a service, without its quote token."""
+def requirements(paddock: Paddock, service: Service, issued: Quote, origin: str) -> PaymentRequirements:
+    """The standard `accepts` entry of a service, without its quote token; links name the origin that was asked."""
     market = paddock.market
     mode = mode_named(service.mode)
     merchant = paddock.merchants[service.merchant]
@@ -45,18 +43,23 @@ def requirements(paddock: Paddock, service: Service, issued: Quote) -> PaymentRe
             "mode": mode.name.value,
             "quoteId": issued.id,
             "expiresAt": str(issued.expires_at),
-            "statusUrl": f"{paddock.origin}/api/orders/{issued.id}",
+            "statusUrl": f"{origin}/api/orders/{issued.id}",
             **mode.extra(service, market),
         },
     )
 
 
-def describe(service: Service, resource_url: str) -> Resource:
+def describe(service: Service, url: str) -> Resource:
     """What is paid for, in x402's words."""
     return Resource(
-        url=resource_url,
+        url=url,
         description=service.summary,
         mime_type=service.media_type,
         service_name=service.title,
         tags=[service.kind, *service.tags],
     )
+
+
+def resource_url(origin: str, intent: Intent) -> str:
+    """The absolute URL that was asked, with its raw target."""
+    return origin + intent.target.decode("ascii", "backslashreplace")

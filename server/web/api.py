@@ -12,14 +12,15 @@ from server.application.status import order_status, status
 from server.domain.errors import UnknownOrder
 from server.web.given import GivenCredentials, GivenPaddock
 from server.web.listing import listing
+from server.web.origins import link_origin
 
 NO_STORE = {"Cache-Control": "no-store"}
 
 
 @get("/api/services", tags=["market"], summary="Everything on sale, with price, arguments and answer")
-async def services(paddock: GivenPaddock) -> list[dict[str, Any]]:
+async def services(request: Request[Any, Any, Any], paddock: GivenPaddock) -> list[dict[str, Any]]:
     """A program learns here what each call costs and returns, before it pays."""
-    return [listing(service, paddock.market, paddock.origin) for service in paddock.services.values()]
+    return [listing(service, paddock.market, link_origin(paddock, request)) for service in paddock.services.values()]
 
 
 @get("/api/orders/{order_id:str}", tags=["orders"], summary="Where a quote or an order stands")

@@ -3,7 +3,7 @@
 import re
 from typing import Any
 
-from litestar import MediaType, get
+from litestar import MediaType, Request, get
 from litestar.exceptions import ValidationException
 from litestar.params import FromQuery
 
@@ -11,25 +11,33 @@ from protocol.amounts import display
 from server.services.service import Service
 from server.web.given import GivenPaddock
 from server.web.listing import bazaar_item, example_url
+from server.web.origins import link_origin
 
 MOST = 100
 
 
 @get("/discovery/resources", tags=["discovery"], summary="Bazaar listing")
-async def resources(paddock: GivenPaddock, limit: FromQuery[int] = 20, offset: FromQuery[int] = 0) -> dict[str, Any]:
+async def resources(
+    request: Request[Any, Any, Any], paddock: GivenPaddock, limit: FromQuery[int] = 20, offset: FromQuery[int] = 0
+) -> dict[str, Any]:
     """`limit` from 1 to 100, `offset` from 0; every item carries a standing price."""
     if not 1 <= limit <= MOST or offset < 0:
         raise ValidationException(f"limit goes from 1 to {MOST}, offset from 0")
     everything = list(paddock.services.values())
     return {
         "x402Version": 2,
-        "items": [bazaar_item(paddock, service) for service in everything[offset : offset + limit]],
+        "items": [
+            bazaar_item(paddock, service, link_origin(paddock, request))
+            for service in everything[offset : offset + limit]
+        ],
         "pagination": {"limit": limit, "offset": offset, "total": len(everything)},
     }
 
 
 @get("/discovery/search", tags=["discovery"], summary="Bazaar search")
-async def search(paddock: GivenPaddock, query: FromQuery[str], limit: FromQuery[int] = 20) -> dict[str, Any]:
+async def search(
+    request: Request[Any, Any, Any], paddock: GivenPaddock, query: FromQuery[str], limit: FromQuery[int] = 20
+) -> dict[str, Any]:
     """Services whose description shares words with the query; most shared words first, then the cheaper one."""
     if not 1 <= limit <= MOST:
         raise ValidationException(f"limit goes from 1 to {MOST}")
@@ -37,7 +45,7 @@ async def search(paddock: GivenPaddock, query: FromQuery[str], limit: FromQuery[
     found = sorted((pair for pair in scored if pair[0]), key=lambda pair: (-pair[0], pair[1].amount))
     return {
         "x402Version": 2,
-        "resources": [bazaar_item(paddock, service) for _, service in found[:limit]],
+        "resources": [bazaar_item(paddock, service, link_origin(paddock, request)) for _, service in found[:limit]],
         "pagination": None,
     }
 
@@ -49,7 +57,7 @@ def shared_words(query: str, service: Service) -> int:
 
 
 @get("/.well-known/x402", include_in_schema=False)
-async def well_known(paddock: GivenPaddock) -> dict[str, Any]:
+async def well_known(request: Request[Any, Any, Any], paddock: GivenPaddock) -> dict[str, Any]:
     """What this marketplace is: its resources, its networks, and the key that signs its receipts."""
     market = paddock.market
     return {
@@ -58,27 +66,27 @@ async def well_known(paddock: GivenPaddock) -> dict[str, Any]:
         "receiptSigner": paddock.receipts.address,
         "receiptDomain": {"name": "Paddock receipt", "version": "1", "chainId": market.chain_id},
         "networks": [{"network": market.network, "asset": market.asset.address, "symbol": market.asset.symbol}],
-        "resources": [f"{paddock.origin}/v1/{slug}" for slug in paddock.services],
+        "resources": [f"{link_origin(paddock, request)}/v1/{slug}" for slug in paddock.services],
     }
 
 
 @get("/llms.txt", media_type=MediaType.TEXT, include_in_schema=False)
-async def llms(paddock: GivenPaddock) -> str:
+async def llms(request: Request[Any, Any, Any], paddock: GivenPaddock) -> str:
     """The marketplace in words for a model: how to pay, and one line a service."""
-    asset = paddock.market.asset
+    asset, origin = paddock.market.asset, link_origin(paddock, request)
     lines = [
         "# Paddock",
         "",
         "> Services that software buys per call. Ask a route, get HTTP 402 with terms in PAYMENT-REQUIRED (x402 v2),",
         "> sign the `exact` payment, ask again with PAYMENT-SIGNATURE, and read answer and receipt.",
         "",
-        f"Prices are in {asset.symbol} on {paddock.market.network}. As JSON: {paddock.origin}/api/services",
+        f"Prices are in {asset.symbol} on {paddock.market.network}. As JSON: {origin}/api/services",
         "",
         "## Services",
     ]
     for service in paddock.services.values():
         price = f"{display(service.amount, asset.decimals)} {asset.symbol} per {service.unit}"
-        link = f"[{service.title}]({example_url(service, paddock.origin)})"
+        link = f"[{service.title}]({example_url(service, origin)})"
         lines.append(f"- {link}: {service.method}, {price}. {service.summary}")
     return "\n".join(lines) + "\n"
 

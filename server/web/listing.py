@@ -51,13 +51,13 @@ def example_url(service: Service, origin: str) -> str:
     return f"{origin}/v1/{service.slug}{query}"
 
 
-def bazaar_item(paddock: Paddock, service: Service) -> dict[str, Any]:
+def bazaar_item(paddock: Paddock, service: Service, origin: str) -> dict[str, Any]:
     """The service as `GET /discovery/resources` lists it (x402 Bazaar)."""
     return {
-        "resource": f"{paddock.origin}/v1/{service.slug}",
+        "resource": f"{origin}/v1/{service.slug}",
         "type": "http",
         "x402Version": 2,
-        "accepts": [msgspec.to_builtins(standing_offer(paddock, service))],
+        "accepts": [msgspec.to_builtins(standing_offer(paddock, service, origin))],
         "lastUpdated": paddock.opened_at,
         "description": service.summary,
         "mimeType": service.media_type,
@@ -67,9 +67,9 @@ def bazaar_item(paddock: Paddock, service: Service) -> dict[str, Any]:
     }
 
 
-def standing_offer(paddock: Paddock, service: Service) -> PaymentRequirements:
+def standing_offer(paddock: Paddock, service: Service, origin: str) -> PaymentRequirements:
     """The price as it stands, without a quote: a quote is given for one exact request only."""
-    terms = requirements(paddock, service, _NO_QUOTE)
+    terms = requirements(paddock, service, _NO_QUOTE, origin)
     for name in _QUOTE_FIELDS:
         del terms.extra[name]
     return terms

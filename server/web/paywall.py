@@ -19,6 +19,7 @@ from server.domain.errors import CallbackFailed, MalformedPayment, Misdirected, 
 from server.services.service import Service
 from server.web.given import GivenPaddock
 from server.web.metrics import OUTCOMES
+from server.web.origins import asked_origin
 from server.web.problems import from_paddock, problem
 
 NO_STORE = {"Cache-Control": "private, no-store"}
@@ -48,7 +49,7 @@ async def paid_route(request: Request[Any, Any, Any], slug: FromPath[str], paddo
         OUTCOMES.labels(slug, "callback_failed").inc()
         return _callback_failed(call, error)
     OUTCOMES.labels(slug, "sold").inc()
-    return _sold(paddock, call, sold)
+    return _sold(call, sold)
 
 
 async def _call(request: Request[Any, Any, Any], paddock: Paddock, service: Service) -> PaidCall:
@@ -56,7 +57,9 @@ async def _call(request: Request[Any, Any, Any], paddock: Paddock, service: Serv
     raw = request.scope["headers"]
     if any(name in _LOOK_ALIKES for name, _ in raw):
         raise MalformedPayment("a payment header is spelt with an underscore")
-    origin = _origin(paddock, request.headers.get("host", ""))
+    origin = asked_origin(paddock, request)
+    if origin is None:
+        raise Misdirected(f"the request's host is {request.headers.get('host', '')[:100]!r}")
     query = request.scope["query_string"]
     target = request.scope["raw_path"] + (b"?" + query if query else b"")
     intent = Intent(
@@ -69,19 +72,11 @@ async def _call(request: Request[Any, Any, Any], paddock: Paddock, service: Serv
     )
     return PaidCall(
         intent=intent,
-        resource_url=origin + target.decode("ascii", "backslashreplace"),
+        origin=origin,
         query=query,
         v2=tuple(value for name, value in raw if name == _V2),
         v1=tuple(value for name, value in raw if name == _V1),
     )
-
-
-def _origin(paddock: Paddock, host: str) -> str:
-    """Our origin of that host; a quote never names a host that a stranger chose."""
-    for origin in paddock.origins:
-        if urlsplit(origin).netloc.lower() == host.lower():
-            return origin
-    raise Misdirected(f"the request's host is {host[:100]!r}")
 
 
 def _payment_required(
@@ -90,7 +85,7 @@ def _payment_required(
     """v2 terms in the header and v1 terms in the body; a refused payment's outcome beside them."""
     OUTCOMES.labels(service.slug, "quoted").inc()
     error = f"{refused.reason}: {refused.detail}" if refused else None
-    required = quote(paddock, service, call.intent, call.resource_url, error)
+    required = quote(paddock, service, call.intent, call.origin, error)
     headers = {names.PAYMENT_REQUIRED: names.encode(required), "Cache-Control": "no-store"}
     if refused:
         failure = SettleResponse(
@@ -105,13 +100,13 @@ def _payment_required(
     return Response(body, status_code=402, media_type="application/json", headers=headers)
 
 
-def _sold(paddock: Paddock, call: PaidCall, sold: Sold) -> Response[bytes]:
+def _sold(call: PaidCall, sold: Sold) -> Response[bytes]:
     """The answer with its proof, or 202 while a callback is still running."""
     headers = {**NO_STORE, "Vary": "Accept", **_response_header(call, sold.settlement)}
     if sold.replayed:
         headers[names.IDEMPOTENT_REPLAYED] = "true"
     if sold.delivery is None:
-        status_url = f"{paddock.origin}/api/orders/{sold.order.id}"
+        status_url = f"{call.origin}/api/orders/{sold.order.id}"
         pending = {"order_id": sold.order.id, "status": sold.order.shown, "status_url": status_url}
         return Response(
             names.to_json(pending),

@@ -11,7 +11,7 @@ branch_labels = None
 depends_on = None
 
 
-TABLES = (  # fmt: skip
+TABLES = (
     "chain_transactions",
     "merchants",
     "orders",

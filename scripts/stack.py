@@ -1,0 +1,207 @@
+"""The whole stack on this machine: devnet, contracts, database, server with embedded facilitator, worker."""
+
+import json
+import os
+import secrets
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from scripts import children
+from scripts.accounts import ROLES, account
+from scripts.children import Child, StartFailed
+
+TOP = Path(__file__).resolve().parents[1]
+VAR = TOP / "var"
+STACK_FILE = VAR / "stack.json"
+PIDS = VAR / "run" / "stack.json"
+READY = VAR / "run" / "worker.ready"
+LOGS = VAR / "log"
+PORT, DEVNET_PORT = "PADDOCK_PORT", "PADDOCK_DEVNET_PORT"
+Say = Callable[[str], None]
+
+
+class Stack:
+    """Starts the processes in order, each when the one before is healthy; ends them all, whatever happened."""
+
+    def __init__(self, say: Say, *, detach: bool) -> None:
+        self._say, self._detach = say, detach
+        self.port = int(os.environ.get(PORT, "8402"))
+        self._children: list[Child] = []
+        self._environ: dict[str, str] = {}
+        self.rpc = ""
+
+    def start(self) -> dict[str, Any]:
+        """The contents of var/stack.json, when everything is healthy. Raises StartFailed and leaves nothing running."""
+        try:
+            children.require_free(self.port, PORT)
+            self._devnet()
+            self._contracts()
+            self._database()
+            self._server()
+            self._worker()
+            stack = self._describe()
+        except BaseException:
+            self.stop()
+            raise
+        STACK_FILE.write_text(json.dumps(stack, indent=2) + "\n")
+        return stack
+
+    def stop(self) -> None:
+        """End what was started; harmless to repeat."""
+        children.end(self._children)
+        for path in (PIDS, STACK_FILE):
+            path.unlink(missing_ok=True)
+        self._children = []
+
+    def _devnet(self) -> None:
+        wanted = os.environ.get(DEVNET_PORT)
+        if wanted:
+            children.require_free(int(wanted), DEVNET_PORT)
+        port = children.free_port(int(wanted or 8545))
+        self.rpc = f"http://127.0.0.1:{port}"
+        self._say(f"devnet: anvil, chain 31337, {self.rpc}")
+        command = [anvil(), "--host", "127.0.0.1", "--port", str(port), "--block-time", "1", "--mixed-mining"]
+        self._run("devnet", command, "anvil", lambda: rpc_answers(self.rpc), 20)
+
+    def _contracts(self) -> None:
+        self._say("contracts: compile with py-solc-x (cached), deploy with Ape")
+        self._once("deploy", [sys.executable, "-m", "scripts.deploy", "--rpc", self.rpc])
+
+    def _database(self) -> None:
+        path = VAR / "paddock.db"
+        for stale in VAR.glob("paddock.db*"):
+            stale.unlink()
+        self._environ = {
+            "PADDOCK_DEVNET": "1",
+            "PADDOCK_RPC_URL": self.rpc,
+            "PADDOCK_PORT": str(self.port),
+            "PADDOCK_DATABASE_URL": f"sqlite:///{path}",
+            "PADDOCK_DEPLOYMENTS": str(TOP / "deployments" / "31337.json"),
+            "PADDOCK_OPERATOR_TOKEN": secrets.token_urlsafe(24),
+            "PADDOCK_READY_FILE": str(READY),
+        }
+        self._say(f"database: SQLite, {path.relative_to(TOP)}")
+        self._once("migrate", [sys.executable, "-m", "server.cli", "migrate"])
+
+    def _server(self) -> None:
+        self._say(f"server: http://127.0.0.1:{self.port} (Litestar; facilitator embedded)")
+        command = [sys.executable, "-m", "server.cli", "serve"]
+        self._run("server", command, "server.cli", lambda: http_ok(self._url("/health/ready")), 30)
+
+    def _worker(self) -> None:
+        self._say("worker: Dramatiq (in-memory broker, fed from the outbox)")
+        READY.unlink(missing_ok=True)
+        self._run("worker", [sys.executable, "-m", "server.cli", "work"], "server.cli", READY.exists, 30)
+
+    def _run(self, name: str, command: list[str], mark: str, healthy: Callable[[], bool], seconds: float) -> None:
+        log = LOGS / f"{name}.log"
+        process = children.start(command, log, self._environ, detach=self._detach)
+        self._children.append(Child(name, process.pid, mark))
+        children.remember(PIDS, self._children)
+        children.wait_for(name, process, log, healthy, seconds)
+
+    def _once(self, name: str, command: list[str]) -> None:
+        log = LOGS / f"{name}.log"
+        log.parent.mkdir(parents=True, exist_ok=True)
+        with log.open("wb") as output:
+            done = subprocess.run(
+                command,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                env={**os.environ, **self._environ},
+                cwd=TOP,
+                check=False,
+            )
+        if done.returncode:
+            raise StartFailed(f"{name} failed with status {done.returncode}:\n{children.tail(log)}")
+
+    def _url(self, path: str) -> str:
+        return f"http://127.0.0.1:{self.port}{path}"
+
+    def _describe(self) -> dict[str, Any]:
+        deployed = json.loads((TOP / "deployments" / "31337.json").read_text())
+        token = self._environ["PADDOCK_OPERATOR_TOKEN"]
+        return {
+            "server": self._url(""),
+            "facilitator": self._url("/facilitator"),
+            "rpc": self.rpc,
+            "chain_id": deployed["chain_id"],
+            "asset": deployed["asset"],
+            "contracts": {name: item["address"] for name, item in deployed["contracts"].items()},
+            "accounts": {
+                role: {"address": account(role).address, "private_key": "0x" + account(role).key.hex()}
+                for role in ROLES
+            },
+            "merchant": {"id": "paddock", "api_key": "devnet-merchant", "api_secret": "devnet-merchant"},
+            "services": services(self._url("")),
+            "console": {"url": self._url("/console"), "token": token},
+        }
+
+
+def services(origin: str) -> list[dict[str, Any]]:
+    """The services as var/stack.json lists them; each url is callable as it stands."""
+    wanted = ("slug", "url", "method", "mode", "amount", "body")
+    return [{name: item[name] for name in wanted} for item in httpx.get(f"{origin}/api/services").json()]
+
+
+def anvil() -> str:
+    """The devnet's binary: of npm's package, which setup installed."""
+    found = sorted((TOP / "node_modules" / "@foundry-rs").glob("anvil-*/bin/anvil*"))
+    if not found:
+        raise StartFailed("anvil is missing; run `make setup` (it comes from npm's @foundry-rs/anvil)")
+    return str(found[0])
+
+
+def rpc_answers(url: str) -> bool:
+    """Whether a JSON-RPC node answers there."""
+    try:
+        reply = httpx.post(url, json={"jsonrpc": "2.0", "id": 1, "method": "eth_chainId", "params": []}, timeout=2)
+    except httpx.HTTPError:
+        return False
+    return reply.status_code == 200
+
+
+def http_ok(url: str) -> bool:
+    """Whether a GET is answered with 200."""
+    try:
+        return httpx.get(url, timeout=2).status_code == 200
+    except httpx.HTTPError:
+        return False
+
+
+def up() -> None:
+    """Start in the background and come back when healthy."""
+    running = [child.name for child in children.recall(PIDS) if children.alive(child)]
+    if running:
+        raise StartFailed(f"the stack is up already ({', '.join(running)}); end it with: make down")
+    stack = Stack(lambda text: print(f"  {text}", flush=True), detach=True).start()
+    print(f"\n  up: {stack['server']}  (console: {stack['console']['url']}/enter?token={stack['console']['token']})")
+    print(f"  described in {STACK_FILE.relative_to(TOP)}; end it with: make down")
+
+
+def down() -> None:
+    """End what `up` started."""
+    ended = children.end(children.recall(PIDS))
+    for path in (PIDS, STACK_FILE):
+        path.unlink(missing_ok=True)
+    print(f"  ended: {', '.join(ended)}" if ended else "  nothing was running")
+
+
+def main() -> None:
+    """`up` or `down`; a failure is told in a sentence."""
+    commands = {"up": up, "down": down}
+    if len(sys.argv) != 2 or sys.argv[1] not in commands:
+        raise SystemExit("usage: python -m scripts.stack up|down")
+    try:
+        commands[sys.argv[1]]()
+    except StartFailed as error:
+        raise SystemExit(f"\npaddock: {error}") from error
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,19 @@
+"""Which of our origins a request asked; a link never names a host that a stranger chose."""
+
+from typing import Any
+from urllib.parse import urlsplit
+
+from litestar.connection import ASGIConnection
+
+from server.application.paddock import Paddock
+
+
+def asked_origin(paddock: Paddock, request: ASGIConnection[Any, Any, Any, Any]) -> str | None:
+    """Our origin of the request's Host header; None for a host that is not ours."""
+    host = request.headers.get("host", "").lower()
+    return next((origin for origin in paddock.origins if urlsplit(origin).netloc.lower() == host), None)
+
+
+def link_origin(paddock: Paddock, request: ASGIConnection[Any, Any, Any, Any]) -> str:
+    """The origin for links in an answer: the one asked if it is ours, else our first."""
+    return asked_origin(paddock, request) or paddock.origin
