@@ -115,9 +115,7 @@ def local(console: Console) -> bool:
         described = stack.start()
         place = Place(described["server"], described["rpc"], TOP / "deployments" / "31337.json", home)
         ok = play(console, place, DEMO_FILE)
-        console.rule(
-            verdict
-        )
+        console.rule("[bold green]everything did what it should" if ok else "[bold red]something went wrong")
         console.print(f"  told again in {DEMO_FILE.relative_to(TOP)}; logs in {LOGS.relative_to(TOP)}/")
         if os.environ.get("DEMO_EXIT") != "1":
             stay(console, described)
