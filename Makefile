@@ -1,6 +1,6 @@
 # Paddock. `make demo` shows it, `make test` proves it; each target makes the environment it needs.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check check-contracts up down compose-test format clean
+.PHONY: help setup demo test check check-static check-contracts up down compose-test format clean
 export GOAL = $(firstword $(MAKECMDGOALS))
 PY := .venv/bin/python
 
@@ -16,13 +16,14 @@ demo: setup      ## run the whole loop and leave the marketplace up (DEMO_EXIT=1
 test: setup      ## every test that needs only Python and Node
 	$(PY) -m pytest
 
-check: setup     ## format, lint, types, import rules, limits, tests
-	.venv/bin/ruff format --check protocol server agent scripts tests
-	.venv/bin/ruff check protocol server agent scripts tests
+check: check-static test ## format, lint, types, import rules, limits, tests
+
+check-static: setup ## the part of check that runs no test
+	.venv/bin/ruff format --check --quiet protocol server agent scripts tests
+	.venv/bin/ruff check --quiet protocol server agent scripts tests
 	.venv/bin/mypy
 	.venv/bin/lint-imports
 	$(PY) -m scripts.limits
-	$(PY) -m pytest
 
 check-contracts: setup ## forge's unit, fuzz and invariant suites
 	$(PY) -m pytest tests/contracts

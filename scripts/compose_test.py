@@ -1,4 +1,4 @@
-"""`make compose-test`: the committed Compose file from nothing to the end of the story, with the worker killed midway."""
+"""`make compose-test`: the committed Compose file from nothing to the story's end, with the worker killed midway."""
 
 import json
 import os

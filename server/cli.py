@@ -22,6 +22,7 @@ from server.application.reconcile import reconcile
 from server.bootstrap import open_paddock, open_parts, remote_facilitator
 from server.domain.errors import PaddockError
 from server.domain.market import Merchant
+from server.logs import configure
 from server.settings import Settings, load
 
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -44,12 +45,13 @@ def migrate(_arguments: argparse.Namespace) -> int:
 def serve(arguments: argparse.Namespace) -> int:
     """Run the server, or the facilitator alone."""
     settings = load()
+    configure()
     uvicorn.run(
         f"server.asgi:{arguments.role}",
         factory=True,
         host=settings.host,
         port=settings.port,
-        log_level="info",
+        log_config=None,
         access_log=False,
         server_header=False,
         proxy_headers=False,
@@ -59,7 +61,8 @@ def serve(arguments: argparse.Namespace) -> int:
 
 def work(_arguments: argparse.Namespace) -> int:
     """Run the worker."""
-    worker.main()
+    configure()
+    worker.run(load())
     return 0
 
 

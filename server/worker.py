@@ -13,9 +13,8 @@ from dramatiq.brokers.stub import StubBroker
 from dramatiq.middleware import AsyncIO, Middleware
 
 from server.bootstrap import open_paddock, open_parts, remote_facilitator
-from server.domain.errors import PaddockError
 from server.relay import relay
-from server.settings import Settings, load
+from server.settings import Settings
 from server.tasks import register
 
 THREADS = 8
@@ -62,16 +61,3 @@ def run(settings: Settings) -> None:
     finally:
         worker.stop()
         broker.close()
-
-
-def main() -> None:
-    """The entry point: settings that cannot work end it with a sentence."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    try:
-        run(load())
-    except PaddockError as error:
-        raise SystemExit(f"worker: {error.detail}") from error
-
-
-if __name__ == "__main__":
-    main()

@@ -24,6 +24,8 @@ async def claim(
     """
     known = await _known(paddock, presented)
     if known is None:
+        if presented.refusal:
+            raise presented.refusal
         verdict = await paddock.facilitator.verify(presented.payload, presented.requirements)
         if verdict.is_valid:
             order = _order(paddock, service, call, presented, arguments, await paddock.chain.recent_block())

@@ -49,7 +49,7 @@ async def run(paddock: Paddock, service: Service, order: Order, execution: Execu
     try:
         answer = await asyncio.wait_for(service.run(arguments, context), service.timeout)
     except ServiceError as error:
-        raise BadArguments(error.detail) from error
+        raise BadArguments(error.detail, error.status) from error
     except PaddockError:
         raise
     except TimeoutError as error:

@@ -64,7 +64,7 @@ def read_arguments(service: Service, call: PaidCall) -> bytes:
     try:
         arguments = parse_arguments(service, call.query, intent.body, intent.content_type)
     except ServiceError as error:
-        raise BadArguments(error.detail) from error
+        raise BadArguments(error.detail, error.status) from error
     return msgspec.json.encode(arguments)
 
 

@@ -43,12 +43,17 @@ class PaidCall:
 
 @dataclass(frozen=True, slots=True)
 class Presented:
-    """A payment that fits its quote and its terms; its signature is still to be checked."""
+    """A payment that was quoted for this request; its signature is still to be checked.
+
+    `refusal` says why no new purchase can be made of it now, such as its age. A payment that was claimed in time is
+    answered for all the same.
+    """
 
     version: int
     quote: Quote
     payload: PaymentPayload
     payment: ExactPayment
+    refusal: PaymentRefused | None
 
     @property
     def requirements(self) -> PaymentRequirements:
@@ -68,12 +73,22 @@ def present(paddock: Paddock, service: Service, call: PaidCall) -> Presented:
         if payload.accepted.scheme != SCHEME_EXACT:
             raise ProtocolError("unsupported_scheme", "this service takes scheme exact")
         payment = exact.read(payload.accepted, payload.payload)
-        exact.check_terms(payment, payload.accepted, now)
     except ProtocolError as error:
         if error.reason in _MALFORMED:
             raise MalformedPayment(error.detail) from error
         raise PaymentRefused(error.reason, error.detail) from error
-    return Presented(version, quote, payload, payment)
+    return Presented(version, quote, payload, payment, _refusal(quote, payment, payload.accepted, now))
+
+
+def _refusal(quote: Quote, payment: ExactPayment, terms: PaymentRequirements, now: int) -> PaymentRefused | None:
+    try:
+        quote.require_fresh(now)
+        exact.check_terms(payment, terms, now)
+    except PaymentRefused as error:
+        return error
+    except ProtocolError as error:
+        return PaymentRefused(error.reason, error.detail)
+    return None
 
 
 def _read_v2(paddock: Paddock, service: Service, call: PaidCall, now: int) -> tuple[Quote, PaymentPayload]:

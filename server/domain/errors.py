@@ -25,7 +25,7 @@ class PaddockError(Exception):
 
     slug: ClassVar[str] = "internal"
     title: ClassVar[str] = "Something went wrong inside"
-    status: ClassVar[int] = 500
+    status: int = 500
     action: ClassVar[str] = "Try again; if it stays, tell the operator the order id and the time."
 
     def __init__(self, detail: str = "", **members: Any) -> None:
@@ -55,8 +55,12 @@ class NotAllowed(RequestRefused):
 
 
 class BadArguments(RequestRefused):
-    slug, title, status = "bad-arguments", "The service cannot work with these arguments", 422
+    slug, title = "bad-arguments", "The service cannot work with these arguments"
     action = "Compare with the example in /api/services; nothing was charged."
+
+    def __init__(self, detail: str, status: int = 422) -> None:
+        super().__init__(detail)
+        self.status = status
 
 
 class TooLarge(RequestRefused):

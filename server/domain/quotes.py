@@ -28,6 +28,11 @@ class Quote:
     issued_at: int
     expires_at: int
 
+    def require_fresh(self, now: int) -> None:
+        """Raises QuoteExpired past its life: then no new purchase can be made of it."""
+        if now >= self.expires_at:
+            raise QuoteExpired(f"the quote expired {now - self.expires_at} s ago")
+
 
 @dataclass(frozen=True)
 class QuoteKeys:
@@ -57,7 +62,7 @@ class QuoteKeys:
         return Quote(quote_id, issued, issued + int.from_bytes(body[5:7], "big"))
 
     def open(self, token: object, binding: bytes, now: int) -> Quote:
-        """The quote in a token that came back. Raises BindingMismatch, or QuoteExpired for one past its life."""
+        """The quote in a token that came back, whatever its age. Raises BindingMismatch for any other token."""
         version, _, rest = token.partition(".") if isinstance(token, str) else ("", "", "")
         quote_id, _, mac = rest.partition(".")
         quote = self.read(quote_id)
@@ -69,8 +74,6 @@ class QuoteKeys:
             raise BindingMismatch("the quote was given for another request or other terms")
         if quote.issued_at > now + SKEW:
             raise BindingMismatch("the quote is from the future; check the servers' clocks")
-        if now >= quote.expires_at:
-            raise QuoteExpired(f"the quote expired {now - quote.expires_at} s ago")
         return quote
 
     def _tag(self, key_id: int, body: bytes) -> bytes:

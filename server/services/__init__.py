@@ -1,0 +1,22 @@
+"""What is on sale. A new service is one file here and one line in CATALOGUE."""
+
+from server.services import (
+    access_pass,
+    contract_risk,
+    doc_search,
+    launch_pass,
+    market_history,
+    market_signal,
+    wallet_report,
+)
+from server.services.service import Service
+
+CATALOGUE: tuple[Service, ...] = (
+    contract_risk.SERVICE,
+    wallet_report.SERVICE,
+    market_signal.SERVICE,
+    doc_search.SERVICE,
+    market_history.SERVICE,
+    access_pass.SERVICE,
+    launch_pass.SERVICE,
+)

@@ -1,0 +1,1 @@
+"""The bundled synthetic series (CSV) and the generator that wrote them."""

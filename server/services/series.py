@@ -1,0 +1,36 @@
+"""The bundled daily series: synthetic demonstration data, see `data/README.md`."""
+
+import csv
+from datetime import date
+from functools import cache
+from importlib.resources import files
+from typing import Annotated, Literal
+
+from msgspec import Meta, Struct
+
+Symbol = Annotated[
+    Literal["DEMO-TREND", "DEMO-RANGE", "DEMO-STORM", "DEMO-CYCLE"],
+    Meta(description="A bundled daily series; DEMO- names synthetic ones."),
+]
+ORIGIN = "synthetic demonstration series, made by server/services/data/generate.py; no market was ever quoted so"
+
+
+class Day(Struct, frozen=True):
+    """One day's close, in hundredths."""
+
+    date: date
+    close: int
+
+
+@cache
+def csv_bytes(symbol: str) -> bytes:
+    """The whole file of a symbol."""
+    return (files("server.services.data") / f"{symbol}.csv").read_bytes()
+
+
+@cache
+def daily(symbol: str) -> tuple[Day, ...]:
+    """The closes of a symbol, oldest first, one a calendar day."""
+    lines = csv_bytes(symbol).decode("ascii").splitlines()
+    rows = csv.DictReader(lines)
+    return tuple(Day(date.fromisoformat(row["date"]), int(row["close"].replace(".", ""))) for row in rows)

@@ -1,0 +1,144 @@
+"""What every service in the catalogue must keep, so that a new one is tested by being listed."""
+
+import re
+from dataclasses import replace
+
+import msgspec
+import pytest
+
+from server.services import CATALOGUE, doc_search
+from server.services.arguments import parse_arguments, published, shown_example
+from server.services.service import Execution, Fulfilment, Service, ServiceError
+from tests.fakes.chain_reader import FakeChainReader
+from tests.unit.services_oracle_context import PAYER, context
+
+every_service = pytest.mark.parametrize("service", CATALOGUE, ids=lambda service: service.slug)
+MINTED = Execution(
+    "0x" + "cd" * 32,
+    "0x" + "ab" * 20,
+    {"PassMinted": {"orderId": "0x" + "01" * 32, "payer": PAYER, "passId": 1, "expiresAt": 1_800_000_000}},
+)
+
+
+@pytest.fixture(autouse=True)
+def docs(tmp_path, monkeypatch):
+    """Documentation that stays as it is, whatever the checkout's says today."""
+    (tmp_path / "README.md").write_text("# Pay\n\nA payment is signed once.\n\n## Prove\n\nA receipt is kept.\n")
+    monkeypatch.setattr(doc_search, "documentation_root", lambda: tmp_path)
+
+
+def call(service: Service, example: dict | None = None):
+    """The parsed arguments of the service's example, sent as a client would."""
+    text = shown_example(service if example is None else replace(service, example=example))
+    if service.method == "GET":
+        return parse_arguments(service, text.removeprefix("?").encode(), b"", "")
+    return parse_arguments(service, b"", text.encode(), "application/json")
+
+
+async def answer(service):
+    chain = FakeChainReader(codes={PAYER: b"\x00"})
+    execution = MINTED if service.mode == "DELEGATE" else None
+    return await service.run(call(service), context(chain, execution))
+
+
+def test_slugs_are_unique():
+    assert len({service.slug for service in CATALOGUE}) == len(CATALOGUE) >= 7
+
+
+@every_service
+def test_a_slug_is_url_safe(service):
+    assert re.fullmatch(r"[a-z][a-z0-9]*(-[a-z0-9]+)*", service.slug)
+    assert len(service.slug) <= 40
+
+
+@every_service
+def test_a_price_and_its_terms_are_positive(service):
+    assert isinstance(service.amount, int)
+    assert service.amount > 0
+    assert service.timeout > 0
+    assert 0 < service.quote_seconds <= 600
+
+
+@every_service
+def test_a_service_says_what_it_is(service):
+    for text in (service.title, service.summary, service.kind, service.unit):
+        assert text.strip() == text != ""
+    assert len(service.title) <= 60
+    assert len(service.summary) <= 140
+    assert service.tags == tuple(dict.fromkeys(service.tags)) != ()
+
+
+@every_service
+def test_a_callback_goes_with_delegate_and_with_nothing_else(service):
+    assert (service.mode == "DELEGATE") == (service.callback is not None)
+    if service.mode == "DELEGATE":
+        assert service.fulfilment is Fulfilment.AFTER_SETTLEMENT
+
+
+@every_service
+def test_the_example_satisfies_the_arguments(service):
+    assert isinstance(call(service), service.arguments)
+
+
+@every_service
+def test_the_schemas_can_be_published(service):
+    form = msgspec.json.decode(msgspec.json.encode(published(service)))
+    for schema in filter(None, (form["arguments"], form["answer"])):
+        assert schema["type"] == "object"
+        assert set(schema.get("required", ())) <= set(schema["properties"])
+        for name in re.findall(r'"#/\$defs/(\w+)"', msgspec.json.encode(schema).decode()):
+            assert name in schema["$defs"]
+    assert form["arguments"]["additionalProperties"] is False
+    assert set(form["example"]) <= set(form["arguments"]["properties"])
+    assert (form["answer"] is None) == isinstance(service.answers, str)
+
+
+@every_service
+async def test_the_examples_answer_is_of_the_published_kind(service):
+    given = await answer(service)
+    assert given.body
+    assert given.content_type == service.media_type
+    if not isinstance(service.answers, str):
+        read = msgspec.json.decode(given.body, type=service.answers)
+        assert msgspec.json.encode(read, order="deterministic") == given.body
+
+
+@every_service
+async def test_the_same_call_is_answered_the_same(service):
+    assert await answer(service) == await answer(service)
+
+
+@every_service
+async def test_arguments_survive_being_stored_as_json(service):
+    arguments = call(service)
+    assert msgspec.json.decode(msgspec.json.encode(arguments), type=service.arguments) == arguments
+
+
+@every_service
+def test_an_unknown_argument_is_refused_by_name(service):
+    with pytest.raises(ServiceError, match="colour"):
+        call(service, {**service.example, "colour": "red"})
+
+
+@every_service
+def test_every_argument_of_the_example_is_refused_when_it_is_of_another_type(service):
+    for name in service.example:
+        with pytest.raises(ServiceError) as refused:
+            parse_bad(service, name)
+        assert refused.value.status == 422
+        assert name in refused.value.detail
+        assert "Example: " in refused.value.detail
+
+
+def parse_bad(service, name):
+    if service.method == "GET":
+        return call(service, {**service.example, name: ""})
+    return call(service, {**service.example, name: [1]})
+
+
+@every_service
+def test_arguments_in_the_wrong_place_are_refused(service):
+    query, body = (b"", b"{}") if service.method == "GET" else (b"a=1", b"")
+    with pytest.raises(ServiceError) as refused:
+        parse_arguments(service, query, body, "application/json")
+    assert refused.value.status == 400
