@@ -5,8 +5,9 @@ import logging
 from collections.abc import Callable
 from datetime import timedelta
 
-from server.application.deliver import RECONCILE, RESOLVE
+from server.application.deliver import RECONCILE, RESEND, RESOLVE
 from server.application.paddock import Paddock
+from server.application.resend import unmined
 from server.ports import Job
 
 log = logging.getLogger(__name__)
@@ -59,12 +60,14 @@ async def hand_out(paddock: Paddock, hand_over: Callable[[Job], None]) -> int:
 
 
 async def sweep(paddock: Paddock) -> int:
-    """Ask for a look at every order that has something to come and that nobody works on."""
+    """Ask for a look at every order that has something to come and that nobody works on, and at unmined sendings."""
     now = paddock.clock.now()
     async with paddock.db.read() as view:
-        stuck = await view.orders.unfinished(now, 500)
-    if stuck:
+        wanted = [(RESOLVE, order_id) for order_id in await view.orders.unfinished(now, 500)]
+    if paddock.delegate and await unmined(paddock):
+        wanted.append((RESEND, paddock.delegate.address))
+    if wanted:
         async with paddock.db.begin("swept") as work:
-            for order_id in stuck:
-                await work.outbox.add(RESOLVE, order_id, now)
-    return len(stuck)
+            for topic, subject in wanted:
+                await work.outbox.add(topic, subject, now)
+    return len(wanted)

@@ -15,6 +15,7 @@ from server.application.paddock import Paddock
 from server.application.prove import prove
 from server.application.reconcile import reconcile
 from server.application.refund import refund
+from server.application.resend import resend
 from server.application.resolve import resolve
 from server.domain.errors import PaddockError, StaleWrite
 from server.ports import Job
@@ -40,6 +41,7 @@ USE_CASES: dict[str, UseCase] = {
     deliver.FOLLOW: follow,
     deliver.PROVE: prove,
     deliver.RESOLVE: resolve,
+    deliver.RESEND: resend,
     deliver.RECONCILE: check_books,
 }
 

@@ -13,7 +13,8 @@ from server.domain.receipts import receipt_for
 from server.domain.states import FulfilmentState, PaymentState
 from server.ports import UnitOfWork
 
-EXECUTE, REFUND, FOLLOW, PROVE, RESOLVE, RECONCILE = "execute", "refund", "follow", "prove", "resolve", "reconcile"
+EXECUTE, REFUND, FOLLOW, PROVE = "execute", "refund", "follow", "prove"
+RESOLVE, RESEND, RECONCILE = "resolve", "resend", "reconcile"
 """The outbox's topics; `tasks` has an actor for each."""
 
 

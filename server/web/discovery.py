@@ -35,12 +35,11 @@ async def resources(
 
 
 @get("/discovery/search", tags=["discovery"], summary="Bazaar search")
-async def search(
-    request: Request[Any, Any, Any], paddock: GivenPaddock, query: FromQuery[str], limit: FromQuery[int] = 20
-) -> dict[str, Any]:
+async def search(request: Request[Any, Any, Any], paddock: GivenPaddock, limit: FromQuery[int] = 20) -> dict[str, Any]:
     """Services whose description shares words with the query; most shared words first, then the cheaper one."""
     if not 1 <= limit <= MOST:
         raise ValidationException(f"limit goes from 1 to {MOST}")
+    query = request.query_params.get("query", "")
     scored = [(shared_words(query, service), service) for service in paddock.services.values()]
     found = sorted((pair for pair in scored if pair[0]), key=lambda pair: (-pair[0], pair[1].amount))
     return {

@@ -1,0 +1,1 @@
+"""The whole marketplace in one process, on fakes and virtual time."""
