@@ -16,10 +16,9 @@ from rich.console import Console
 
 from scripts.accounts import account
 from scripts.children import StartFailed
-from scripts.stack import LOGS, STACK_FILE, TOP, VAR, Stack
+from scripts.stack import TOP, VAR, Files, Stack, shown
 from scripts.story import Place, Told, open_buyer, show_market, steps, tell
 
-DEMO_FILE = VAR / "demo.json"
 LEAST = {"DIRECT": 3, "DELEGATE": 2}
 
 
@@ -104,32 +103,32 @@ def record(told: Told) -> dict[str, Any]:
     }
 
 
-def local(console: Console) -> bool:
+def local(console: Console, files: Files) -> bool:
     """Start the stack here, play, and stay up until Ctrl-C unless DEMO_EXIT=1."""
     console.rule("[bold]Paddock: software buys from software")
-    stack = Stack(lambda text: console.print(f"  {text}"), detach=False)
-    home = VAR / "demo" / "agent"
+    stack = Stack(lambda text: console.print(f"  {text}"), files, detach=False)
+    home, result = files.var / "demo" / "agent", files.var / "demo.json"
     for stale in home.glob("agent.db*"):
         stale.unlink()
     try:
         described = stack.start()
-        place = Place(described["server"], described["rpc"], TOP / "deployments" / "31337.json", home)
-        ok = play(console, place, DEMO_FILE)
+        place = Place(described["server"], described["rpc"], files.deployments / "31337.json", home)
+        ok = play(console, place, result)
         console.rule("[bold green]everything did what it should" if ok else "[bold red]something went wrong")
-        console.print(f"  told again in {DEMO_FILE.relative_to(TOP)}; logs in {LOGS.relative_to(TOP)}/")
+        console.print(f"  told again in {shown(result)}; logs in {shown(files.logs)}/")
         if os.environ.get("DEMO_EXIT") != "1":
-            stay(console, described)
+            stay(console, described, files)
         return ok
     finally:
         stack.stop()
 
 
-def stay(console: Console, described: dict[str, Any]) -> None:
+def stay(console: Console, described: dict[str, Any], files: Files) -> None:
     """Leave the marketplace up until Ctrl-C."""
     console.print(f"\n  marketplace  {described['server']}")
     console_url = described["console"]
     console.print(f"  console      {console_url['url']}/enter?token={console_url['token']}")
-    console.print(f"  stack        {STACK_FILE.relative_to(TOP)} (addresses, devnet keys, callable service URLs)")
+    console.print(f"  stack        {shown(files.stack)} (addresses, devnet keys, callable service URLs)")
     console.print("  Ctrl-C ends it.\n")
     over = threading.Event()
     for name in (signal.SIGINT, signal.SIGTERM):
@@ -151,7 +150,7 @@ def main() -> None:
             place = Place(given.server, given.rpc, given.deployments, given.var / "demo" / "agent")
             ok = play(console, place, given.var / "demo.json")
         else:
-            ok = local(console)
+            ok = local(console, Files(given.var.resolve()))
     except StartFailed as error:
         raise SystemExit(f"\npaddock: {error}") from error
     except KeyboardInterrupt:

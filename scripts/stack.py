@@ -1,11 +1,13 @@
 """The whole stack on this machine: devnet, contracts, database, server with embedded facilitator, worker."""
 
+import argparse
 import json
 import os
 import secrets
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,19 +19,43 @@ from scripts.children import Child, StartFailed
 
 TOP = Path(__file__).resolve().parents[1]
 VAR = TOP / "var"
-STACK_FILE = VAR / "stack.json"
-PIDS = VAR / "run" / "stack.json"
-READY = VAR / "run" / "worker.ready"
-LOGS = VAR / "log"
 PORT, DEVNET_PORT = "PADDOCK_PORT", "PADDOCK_DEVNET_PORT"
 Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Files:
+    """Where a stack keeps its files: everything under `var`, and the deployments file."""
+
+    var: Path = VAR
+
+    @property
+    def stack(self) -> Path:
+        return self.var / "stack.json"
+
+    @property
+    def pids(self) -> Path:
+        return self.var / "run" / "stack.json"
+
+    @property
+    def ready(self) -> Path:
+        return self.var / "run" / "worker.ready"
+
+    @property
+    def logs(self) -> Path:
+        return self.var / "log"
+
+    @property
+    def deployments(self) -> Path:
+        """The project's own folder for the project's own stack; another stack keeps its own."""
+        return (TOP if self.var == VAR else self.var) / "deployments"
 
 
 class Stack:
     """Starts the processes in order, each when the one before is healthy; ends them all, whatever happened."""
 
-    def __init__(self, say: Say, *, detach: bool) -> None:
-        self._say, self._detach = say, detach
+    def __init__(self, say: Say, files: Files, *, detach: bool) -> None:
+        self._say, self.files, self._detach = say, files, detach
         self.port = int(os.environ.get(PORT, "8402"))
         self._children: list[Child] = []
         self._environ: dict[str, str] = {}
@@ -48,13 +74,13 @@ class Stack:
         except BaseException:
             self.stop()
             raise
-        STACK_FILE.write_text(json.dumps(stack, indent=2) + "\n")
+        self.files.stack.write_text(json.dumps(stack, indent=2) + "\n")
         return stack
 
     def stop(self) -> None:
         """End what was started; harmless to repeat."""
         children.end(self._children)
-        for path in (PIDS, STACK_FILE):
+        for path in (self.files.pids, self.files.stack):
             path.unlink(missing_ok=True)
         self._children = []
 
@@ -70,22 +96,25 @@ class Stack:
 
     def _contracts(self) -> None:
         self._say("contracts: compile with py-solc-x (cached), deploy with Ape")
-        self._once("deploy", [sys.executable, "-m", "scripts.deploy", "--rpc", self.rpc])
+        self._once(
+            "deploy",
+            [sys.executable, "-m", "scripts.deploy", "--rpc", self.rpc, "--folder", str(self.files.deployments)],
+        )
 
     def _database(self) -> None:
-        path = VAR / "paddock.db"
-        for stale in VAR.glob("paddock.db*"):
+        path = self.files.var / "paddock.db"
+        for stale in self.files.var.glob("paddock.db*"):
             stale.unlink()
         self._environ = {
             "PADDOCK_DEVNET": "1",
             "PADDOCK_RPC_URL": self.rpc,
             "PADDOCK_PORT": str(self.port),
             "PADDOCK_DATABASE_URL": f"sqlite:///{path}",
-            "PADDOCK_DEPLOYMENTS": str(TOP / "deployments" / "31337.json"),
+            "PADDOCK_DEPLOYMENTS": str(self.files.deployments / "31337.json"),
             "PADDOCK_OPERATOR_TOKEN": secrets.token_urlsafe(24),
-            "PADDOCK_READY_FILE": str(READY),
+            "PADDOCK_READY_FILE": str(self.files.ready),
         }
-        self._say(f"database: SQLite, {path.relative_to(TOP)}")
+        self._say(f"database: SQLite, {shown(path)}")
         self._once("migrate", [sys.executable, "-m", "server.cli", "migrate"])
 
     def _server(self) -> None:
@@ -95,18 +124,18 @@ class Stack:
 
     def _worker(self) -> None:
         self._say("worker: Dramatiq (in-memory broker, fed from the outbox)")
-        READY.unlink(missing_ok=True)
-        self._run("worker", [sys.executable, "-m", "server.cli", "work"], "server.cli", READY.exists, 30)
+        self.files.ready.unlink(missing_ok=True)
+        self._run("worker", [sys.executable, "-m", "server.cli", "work"], "server.cli", self.files.ready.exists, 30)
 
     def _run(self, name: str, command: list[str], mark: str, healthy: Callable[[], bool], seconds: float) -> None:
-        log = LOGS / f"{name}.log"
+        log = self.files.logs / f"{name}.log"
         process = children.start(command, log, self._environ, detach=self._detach)
         self._children.append(Child(name, process.pid, mark))
-        children.remember(PIDS, self._children)
+        children.remember(self.files.pids, self._children)
         children.wait_for(name, process, log, healthy, seconds)
 
     def _once(self, name: str, command: list[str]) -> None:
-        log = LOGS / f"{name}.log"
+        log = self.files.logs / f"{name}.log"
         log.parent.mkdir(parents=True, exist_ok=True)
         with log.open("wb") as output:
             done = subprocess.run(
@@ -124,7 +153,7 @@ class Stack:
         return f"http://127.0.0.1:{self.port}{path}"
 
     def _describe(self) -> dict[str, Any]:
-        deployed = json.loads((TOP / "deployments" / "31337.json").read_text())
+        deployed = json.loads((self.files.deployments / "31337.json").read_text())
         token = self._environ["PADDOCK_OPERATOR_TOKEN"]
         return {
             "server": self._url(""),
@@ -174,31 +203,37 @@ def http_ok(url: str) -> bool:
         return False
 
 
-def up() -> None:
+def shown(path: Path) -> str:
+    """A path as the reader of the terminal would type it."""
+    return str(path.relative_to(TOP)) if path.is_relative_to(TOP) else str(path)
+
+
+def up(files: Files) -> None:
     """Start in the background and come back when healthy."""
-    running = [child.name for child in children.recall(PIDS) if children.alive(child)]
+    running = [child.name for child in children.recall(files.pids) if children.alive(child)]
     if running:
         raise StartFailed(f"the stack is up already ({', '.join(running)}); end it with: make down")
-    stack = Stack(lambda text: print(f"  {text}", flush=True), detach=True).start()
+    stack = Stack(lambda text: print(f"  {text}", flush=True), files, detach=True).start()
     print(f"\n  up: {stack['server']}  (console: {stack['console']['url']}/enter?token={stack['console']['token']})")
-    print(f"  described in {STACK_FILE.relative_to(TOP)}; end it with: make down")
+    print(f"  described in {shown(files.stack)}; end it with: make down")
 
 
-def down() -> None:
+def down(files: Files) -> None:
     """End what `up` started."""
-    ended = children.end(children.recall(PIDS))
-    for path in (PIDS, STACK_FILE):
+    ended = children.end(children.recall(files.pids))
+    for path in (files.pids, files.stack):
         path.unlink(missing_ok=True)
     print(f"  ended: {', '.join(ended)}" if ended else "  nothing was running")
 
 
 def main() -> None:
     """`up` or `down`; a failure is told in a sentence."""
-    commands = {"up": up, "down": down}
-    if len(sys.argv) != 2 or sys.argv[1] not in commands:
-        raise SystemExit("usage: python -m scripts.stack up|down")
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("verb", choices=("up", "down"))
+    parser.add_argument("--var", type=Path, default=VAR, help="keep everything there instead of in var/")
+    given = parser.parse_args()
     try:
-        commands[sys.argv[1]]()
+        (up if given.verb == "up" else down)(Files(given.var.resolve()))
     except StartFailed as error:
         raise SystemExit(f"\npaddock: {error}") from error
 

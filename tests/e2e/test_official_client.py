@@ -1,0 +1,102 @@
+"""The official Python x402 client, unmodified, buys from a running marketplace."""
+
+import httpx
+import pytest
+from eth_account import Account
+from x402 import x402Client
+from x402.http.clients.httpx import x402HttpxClient
+from x402.http.utils import decode_payment_required_header
+from x402.mechanisms.evm import EthAccountSigner
+from x402.mechanisms.evm.exact import ExactEvmScheme
+
+from tests.stack.buyer import changed, read_header, write_header
+from tests.stack.funds import fund
+from tests.stack.marketplace import Marketplace
+
+
+@pytest.fixture(scope="module")
+def place(_devnet, deployments, _sqlite_template, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("official")
+    path = folder / "paddock.db"
+    path.write_bytes(_sqlite_template.read_bytes())
+    marketplace = Marketplace(folder, _devnet[0].url, f"sqlite:///{path}", deployments)
+    marketplace.start_server()
+    marketplace.start_worker()
+    yield marketplace
+    marketplace.stop()
+
+
+@pytest.fixture
+def payer(anvil, market):
+    account = Account.create()
+    fund(anvil, market, account.address, 10_000_000)
+    return account
+
+
+def paying(payer, market):
+    """The client as its documentation shows it, with the devnet's token allowed."""
+    client = x402Client()
+    allowed = {"network": market.network, "asset": market.asset.address, "max_amount_per_payment": "5000000"}
+    client.set_spend_controls({"allowed_assets": [allowed]})
+    client.register("eip155:*", ExactEvmScheme(signer=EthAccountSigner(payer)))
+    return x402HttpxClient(client, timeout=60)
+
+
+async def test_the_official_client_buys_a_direct_service(place, payer, market):
+    async with paying(payer, market) as client:
+        answer = await client.get(f"{place.url}/v1/market-signal?symbol=DEMO-TREND&window=20")
+    assert answer.status_code == 200
+    assert answer.json()["symbol"] == "DEMO-TREND"
+    assert read_header(answer.headers["payment-response"])["payer"] == payer.address
+
+
+async def test_the_official_client_posts_the_same_body_again_and_buys(place, payer, market):
+    async with paying(payer, market) as client:
+        scan = {"address": market.contracts["AccessPass"].address}
+        answer = await client.post(f"{place.url}/v1/contract-risk", json=scan)
+    assert answer.status_code == 200
+    assert answer.json()["address"] == scan["address"]
+
+
+async def test_the_official_client_that_never_heard_of_delegate_buys_a_fixed_action_and_holds_the_pass(
+    place, payer, market, anvil
+):
+    async with paying(payer, market) as client:
+        answer = await client.post(f"{place.url}/v1/access-pass", json={})
+    assert answer.status_code == 200
+    bought = answer.json()
+    assert bought["holder"] == payer.address
+    owner_of = "0x6352211e" + int(bought["pass_id"]).to_bytes(32, "big").hex()
+    owner = anvil.rpc("eth_call", {"to": market.contracts["AccessPass"].address, "data": owner_of}, "latest")
+    assert int(owner, 16) == int(payer.address, 16)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("accepted.extra.beneficiary", "0x14dC79964da2C08b23698B3D3cc7Ca32193d9955"),
+        ("accepted.extra.callback", "0x14dC79964da2C08b23698B3D3cc7Ca32193d9955"),
+        ("accepted.extra.calldata", "0x1249c58b"),
+        ("accepted.extra.flow", "ERC20_APPROVE_XFER"),
+        ("accepted.payTo", "0x14dC79964da2C08b23698B3D3cc7Ca32193d9955"),
+    ],
+)
+async def test_a_substituted_calldata_or_beneficiary_is_refused_and_nothing_is_settled(place, payer, field, value):
+    client = x402Client()
+    client.set_spend_controls(False)
+    client.register("eip155:*", ExactEvmScheme(signer=EthAccountSigner(payer)))
+    async with httpx.AsyncClient() as plain:
+        unpaid = await plain.post(f"{place.url}/v1/access-pass", json={})
+        required = read_header(unpaid.headers["payment-required"])
+        from_sdk = await client.create_payment_payload(_parsed(unpaid))
+        paid = from_sdk.model_dump(by_alias=True, exclude_none=True)
+        swapped = write_header(changed(paid, field, value))
+        answer = await plain.post(f"{place.url}/v1/access-pass", json={}, headers={"PAYMENT-SIGNATURE": swapped})
+        assert answer.status_code == 402
+        assert "binding_mismatch" in read_header(answer.headers["payment-required"])["error"]
+        status = (await plain.get(required["accepts"][0]["extra"]["statusUrl"])).json()
+        assert status["status"] == "quoted"
+
+
+def _parsed(unpaid):
+    return decode_payment_required_header(unpaid.headers["payment-required"])

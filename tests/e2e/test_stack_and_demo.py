@@ -1,0 +1,83 @@
+"""`make up`, `make down` and `make demo` as their commands run, in a folder of their own."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import httpx
+import psutil
+import pytest
+
+from tests.stack.processes import ROOT, free_port
+
+KEYS = {"server", "facilitator", "rpc", "chain_id", "asset", "contracts", "accounts", "merchant", "services", "console"}
+
+
+def run(*arguments, timeout=170, **environ):
+    return subprocess.run(
+        [sys.executable, "-m", *arguments],
+        cwd=ROOT,
+        env={**os.environ, "PADDOCK_PORT": str(free_port()), **environ},
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        check=False,
+    )
+
+
+def test_up_comes_back_healthy_with_a_complete_stack_file_and_down_leaves_no_process(tmp_path):
+    up = run("scripts.stack", "up", "--var", str(tmp_path))
+    try:
+        assert up.returncode == 0, up.stdout + up.stderr
+        stack = json.loads((tmp_path / "stack.json").read_text())
+        assert set(stack) == KEYS
+        assert httpx.get(f"{stack['server']}/health/ready").status_code == 200
+        assert httpx.get(f"{stack['facilitator']}/supported").json()["kinds"][0]["scheme"] == "exact"
+        for service in stack["services"]:
+            answer = httpx.request(service["method"], service["url"], json=service["body"])
+            assert answer.status_code == 402, service["slug"]
+            assert answer.json()["accepts"][0]["maxAmountRequired"] == service["amount"]
+        again = run("scripts.stack", "up", "--var", str(tmp_path))
+        assert again.returncode != 0
+        assert "up already" in again.stderr
+    finally:
+        pids = [child["pid"] for child in json.loads((tmp_path / "run" / "stack.json").read_text())]
+        down = run("scripts.stack", "down", "--var", str(tmp_path))
+    assert down.returncode == 0
+    assert not [pid for pid in pids if psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE]
+    assert not (tmp_path / "stack.json").exists()
+
+
+def test_a_taken_port_is_told_with_what_to_do(tmp_path, anvil):
+    up = run("scripts.stack", "up", "--var", str(tmp_path), PADDOCK_PORT=str(anvil.port))
+    assert up.returncode == 1
+    assert f"port {anvil.port} is taken" in up.stderr
+    assert "PADDOCK_PORT=" in up.stderr
+
+
+def test_the_demo_does_all_that_it_tells_and_the_checker_agrees(tmp_path):
+    demo = run("scripts.demo", "--var", str(tmp_path), DEMO_EXIT="1")
+    assert demo.returncode == 0, demo.stdout[-4000:] + demo.stderr[-4000:]
+    told = json.loads((tmp_path / "demo.json").read_text())
+    assert told["ok"] is True
+    delivered = [step["mode"] for step in told["steps"] if step["outcome"] == "delivered"]
+    assert delivered.count("DIRECT") >= 3
+    assert delivered.count("DELEGATE") >= 2
+    refused = [step for step in told["steps"] if step["outcome"] == "refused"]
+    refunded = [step for step in told["steps"] if step["outcome"] == "refunded"]
+    assert [step["signatures"] for step in refused] == [0]
+    assert [step["mode"] for step in refunded] == ["DELEGATE"]
+    assert any(step["approved_by_person"] for step in told["steps"])
+    assert all(step["verified"] for step in told["steps"] if step["outcome"] != "refused")
+
+
+@pytest.mark.parametrize("package", ["ape", "solcx", "dramatiq"])
+def test_the_demo_fails_without_the_tools_that_it_shows(tmp_path, package):
+    blocking = str(Path(__file__).parents[1] / "stack" / "blocking")
+    demo = run(
+        "scripts.demo", "--var", str(tmp_path), DEMO_EXIT="1", BLOCKED_PACKAGES=package, PYTHONPATH=blocking
+    )  # fmt: skip
+    assert demo.returncode != 0
+    assert not (tmp_path / "demo.json").exists()
