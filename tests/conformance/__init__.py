@@ -1,0 +1,1 @@
+"""One suite for each port, run against its fake and its real adapters."""

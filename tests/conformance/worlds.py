@@ -1,0 +1,134 @@
+"""The two worlds that a chain's suite runs in: the fake chain, and anvil with the real contracts."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from eth_account import Account
+from eth_account.signers.local import LocalAccount
+
+from protocol.networks import caip2
+from server.adapters.chain import EvmChain
+from server.adapters.clock import SystemClock
+from server.adapters.signers import LocalSigner
+from server.domain.calls import encode_call, split_signature
+from server.domain.evidence import Mined
+from server.domain.market import Market
+from server.ports import Call, Chain
+from tests.fakes.chain import FakeChain, fake_market
+from tests.stack import buyer
+from tests.stack.anvil import Anvil
+from tests.stack.waiting import eventually
+
+FINALITY = 2
+ETHER = 10**18
+_MOVE = "address,address,uint256,uint256,uint256,bytes32,uint8,bytes32,bytes32"
+
+
+@dataclass
+class World:
+    """A chain with a token on it, and a stranger's key that sends transactions."""
+
+    chain: Chain
+    market: Market
+    signer: LocalSigner
+    anvil: Anvil | None = None
+
+    @property
+    def token(self) -> str:
+        return self.market.asset.address
+
+    @property
+    def fake(self) -> FakeChain:
+        assert isinstance(self.chain, FakeChain)
+        return self.chain
+
+    def entry(self, pay_to: str, amount: int = 50_000) -> dict[str, Any]:
+        """An `accepts` entry in this world's token."""
+        asset = self.market.asset
+        return {
+            "scheme": "exact",
+            "network": caip2(self.market.chain_id),
+            "amount": str(amount),
+            "asset": asset.address,
+            "payTo": pay_to,
+            "maxTimeoutSeconds": 120,
+            "extra": {"name": asset.name, "version": asset.version},
+        }
+
+    async def payer(self, amount: int = 1_000_000) -> LocalAccount:
+        """A fresh account with money and no ether."""
+        account: LocalAccount = Account.create()
+        await self.mint(account.address, amount)
+        return account
+
+    async def mint(self, to: str, amount: int) -> Mined:
+        return await self.transact(self.token, encode_call("mint(address,uint256)", to, amount))
+
+    async def sign(self, to: str, data: bytes, gas: int = 2_000_000) -> tuple[str, bytes]:
+        """A transaction of the stranger's: (hash, raw bytes). The gas is fixed, so that it may revert when mined."""
+        nonce = await self.chain.next_nonce(self.signer.address)
+        call = Call(self.signer.address, to, data)
+        signed = self.signer.sign(self.market.chain_id, nonce, call, gas, await self.chain.fees())
+        return signed.hash, signed.raw
+
+    async def transact(self, to: str, data: bytes, gas: int = 2_000_000) -> Mined:
+        """Send and wait for the outcome, good or bad."""
+        transaction, raw = await self.sign(to, data, gas)
+        await self.chain.send(raw)
+        return await eventually(lambda: self.chain.mined(transaction), 20, f"{transaction} is mined")
+
+    def mine(self, blocks: int = 1) -> None:
+        self.anvil.mine(blocks) if self.anvil else self.fake.mine(blocks)
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Nothing is mined inside; what waits is mined at the end."""
+        if self.anvil:
+            self.anvil.hold()
+            try:
+                yield
+            finally:
+                self.anvil.release()
+        else:
+            chain = self.fake
+            chain.automine, seconds, chain.block_seconds = False, chain.block_seconds, 10**9
+            yield
+            chain.automine, chain.block_seconds = True, seconds
+            chain.mine()
+
+    def reorganise(self, depth: int) -> None:
+        """Replace the newest blocks by empty ones."""
+        self.anvil.reorganise(depth) if self.anvil else self.fake.reorganise(depth)
+
+
+def fake_world() -> World:
+    return World(FakeChain(SystemClock(), FINALITY), fake_market(), LocalSigner(Account.create().key.hex()))
+
+
+def anvil_world(anvil: Anvil, market: Market) -> World:
+    """Close its chain at the end."""
+    signer = LocalSigner(Account.create().key.hex())
+    anvil.set_balance(signer.address, 100 * ETHER)
+    return World(EvmChain(anvil.url, FINALITY), market, signer, anvil)
+
+
+def settle_call(payment: dict[str, Any]) -> bytes:
+    """`transferWithAuthorization` with a payment's own fields, right or wrong."""
+    fields, signature = payment["payload"]["authorization"], bytes.fromhex(payment["payload"]["signature"][2:])
+    numbers = [int(fields[name]) for name in ("value", "validAfter", "validBefore")]
+    nonce = bytes.fromhex(fields["nonce"][2:])
+    values = (fields["from"], fields["to"], *numbers, nonce, *split_signature(signature))
+    return encode_call(f"transferWithAuthorization({_MOVE})", *values)
+
+
+def cancel_call(account: LocalAccount, entry: dict[str, Any], nonce: str) -> bytes:
+    """`cancelAuthorization` of an unused nonce."""
+    signature = bytes.fromhex(buyer.cancellation(account, entry, nonce)[2:])
+    signed = (account.address, bytes.fromhex(nonce[2:]), *split_signature(signature))
+    return encode_call("cancelAuthorization(address,bytes32,uint8,bytes32,bytes32)", *signed)
+
+
+def nonce_of(payment: dict[str, Any]) -> bytes:
+    return bytes.fromhex(payment["payload"]["authorization"]["nonce"][2:])

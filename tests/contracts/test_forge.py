@@ -1,0 +1,64 @@
+"""Runs forge's suites, one pytest test for each, so that a failing guard is named here too.
+
+Ids are the suites' names, which begin with the id of the threat they answer: C1 wrong caller, C2 unlisted selector or
+short calldata, C3 failed action swallowed, C4 foreign token or Permit2, C5 replay, and so on.
+"""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from scripts.solc import ROOT, CompilerMissing
+from scripts.solc.foundry import ToolMissing, forge
+from tests.conftest import missing
+
+FOLDER = Path(__file__).with_name("forge")
+
+
+def suites() -> list[Any]:
+    """Every suite that forge will find, as `path:Contract`."""
+    found = []
+    for path in sorted(FOLDER.rglob("*.t.sol")):
+        for name in re.findall(r"^contract (\w+)", path.read_text(), re.MULTILINE):
+            found.append(pytest.param(f"{path.relative_to(ROOT).as_posix()}:{name}", id=name))
+    return found
+
+
+@pytest.fixture(scope="session")
+def results() -> dict[str, Any]:
+    """What forge says of every suite."""
+    try:
+        run = forge("test", "--offline", "--json")
+    except (ToolMissing, CompilerMissing) as error:
+        missing(str(error))
+    start = run.stdout.find("{")
+    assert start >= 0, f"forge could not run:\n{run.stdout}\n{run.stderr}"
+    answer: dict[str, Any] = json.JSONDecoder().raw_decode(run.stdout[start:])[0]
+    return answer
+
+
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("suite", suites())
+def test_forge_suite_passes(suite: str, results: dict[str, Any]) -> None:
+    assert suite in results, f"forge did not run {suite}, but {sorted(results)}"
+    outcomes = results[suite]["test_results"]
+    failures = [
+        f"{name}: {outcome['reason']} {outcome.get('counterexample') or ''}"
+        for name, outcome in outcomes.items()
+        if outcome["status"] != "Success"
+    ]
+    assert outcomes, f"{suite} has no tests"
+    assert not failures, "\n".join(failures)
+
+
+def test_every_suite_that_forge_ran_is_known_here(results: dict[str, Any]) -> None:
+    assert sorted(results) == sorted(parameter.values[0] for parameter in suites())
+
+
+@pytest.mark.parametrize("threat", ["C1", "C2", "C3", "C4", "C5", "C6", "C7", "C8", "C9", "C11", "C12", "C13"])
+def test_every_threat_has_a_suite(threat: str) -> None:
+    named = [path.name for path in FOLDER.rglob("*.t.sol") if path.name.startswith(f"{threat}_")]
+    assert len(named) == 1, f"{threat}: {named}"

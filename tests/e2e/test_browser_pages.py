@@ -1,0 +1,215 @@
+"""Storefront and console in a real browser, against a real server, worker and devnet, while software buys."""
+
+import asyncio
+import os
+import shutil
+import sys
+
+import httpx
+import pytest
+from playwright.async_api import async_playwright, expect
+
+from scripts.accounts import account
+from tests.conftest import missing
+from tests.stack.buyer import Buyer
+from tests.stack.funds import fund
+from tests.stack.marketplace import TOKEN, Marketplace
+from tests.stack.waiting import until
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+FLAGS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+SIGNAL = "/v1/market-signal?symbol=DEMO-TREND&window=20"
+
+
+@pytest.fixture
+def place(own_anvil, sqlite_url, deployments, tmp_path):
+    """A marketplace with server and worker."""
+    marketplace = Marketplace(tmp_path, own_anvil.url, sqlite_url, deployments)
+    try:
+        marketplace.start_server()
+        marketplace.start_worker()
+        yield marketplace
+    finally:
+        marketplace.stop()
+
+
+@pytest.fixture
+async def buyer(own_anvil, market):
+    async with httpx.AsyncClient(timeout=60) as client:
+        one = Buyer(client)
+        fund(own_anvil, market, one.account.address, 100_000_000)
+        yield one
+
+
+@pytest.fixture
+async def browser():
+    """Chromium as the machine has it; its profile is gone afterwards."""
+    found = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if found is None:
+        missing("no Chromium: install one (Debian: apt-get install chromium)")
+    async with async_playwright() as playwright:
+        chromium = await playwright.chromium.launch(executable_path=found, args=[*FLAGS])
+        yield chromium
+        await chromium.close()
+
+
+class Visit:
+    """A tab that remembers what it asked for and what it complained about."""
+
+    def __init__(self, place, tab):
+        self.place, self.tab = place, tab
+        self.requests, self.complaints = [], []
+        tab.on("request", lambda request: self.requests.append(request.url))
+        tab.on("console", lambda message: self.complaints.append(message.text) if message.type == "error" else None)
+        tab.on("pageerror", lambda error: self.complaints.append(str(error)))
+
+    async def go(self, path):
+        await self.tab.goto(self.place.url + path)
+
+    async def enter(self):
+        await self.go(f"/console/enter?token={TOKEN}")
+
+    def require_calm(self):
+        """No request left the origin, and nothing broke the content security policy."""
+        assert [url for url in self.requests if not url.startswith(self.place.url + "/")] == []
+        assert self.complaints == []
+
+
+async def open_tab(browser, place, **context):
+    return Visit(place, await (await browser.new_context(**context)).new_page())
+
+
+async def test_the_console_shows_a_live_order_without_a_reload(browser, place, buyer):
+    visit = await open_tab(browser, place)
+    await visit.enter()
+    await visit.tab.evaluate("window.stayed = true")
+    await expect(visit.tab.locator("[data-live-word]")).to_have_text("live")
+    await expect(visit.tab.locator("[data-empty]")).to_be_visible()
+    sold = await buyer.buy(place.url + SIGNAL)
+    assert sold.status_code == 200, sold.text
+    row = visit.tab.locator("tr[data-order]")
+    await expect(row).to_have_count(1)
+    await expect(row.locator(".status")).to_have_text("delivered")
+    await expect(row.locator("th")).to_have_text("Market signal (synthetic series)")
+    await expect(row.locator(".amount")).to_have_text("0.005")
+    await expect(visit.tab.locator("[data-pulse=delivered]")).to_have_text("1")
+    await expect(visit.tab.locator("[data-pulse=volume]")).to_have_text("0.005")
+    await expect(visit.tab.locator("[data-empty]")).to_be_hidden()
+    assert (await buyer.buy(f"{place.url}/v1/launch-pass", "POST", {})).status_code == 200
+    late = await buyer.buy(f"{place.url}/v1/launch-pass", "POST", {})
+    assert late.status_code == 502, late.text
+    await expect(row).to_have_count(3)
+    await expect(row.first.locator(".status")).to_have_text("refunded", timeout=20_000)
+    assert await visit.tab.evaluate("window.stayed")
+    visit.require_calm()
+
+
+async def test_an_orders_page_follows_it_from_quote_to_proof(browser, place, buyer):
+    quoted = await buyer.ask(f"{place.url}/v1/access-pass", "POST", {})
+    visit = await open_tab(browser, place)
+    await visit.enter()
+    await visit.go(f"/console/orders/{quoted.id}")
+    await expect(visit.tab.locator("h1")).to_have_text("Quote, not paid")
+    await visit.tab.evaluate("window.stayed = true")
+    await expect(visit.tab.locator("[data-live-word]")).to_have_text("live")
+    answer = await buyer.present(quoted, buyer.pay(quoted))
+    assert answer.status_code == 200, answer.text
+    await expect(visit.tab.locator("h1")).to_have_text("Access pass")
+    await expect(visit.tab.locator(".timeline li.done")).to_have_count(8, timeout=20_000)
+    await expect(visit.tab.locator(".timeline li").last).to_contain_text("Proof")
+    for name in ("receipt", "proof"):
+        await visit.tab.locator(f"#{name} summary").click()
+        await expect(visit.tab.locator(f"#{name} pre")).to_contain_text(buyer.account.address)
+    assert await visit.tab.evaluate("window.stayed")
+    visit.require_calm()
+
+
+async def test_the_storefront_filters_while_typing_and_copies_its_command(browser, place):
+    visit = await open_tab(browser, place, permissions=["clipboard-read", "clipboard-write"])
+    await visit.go("/")
+    cards = visit.tab.locator("[data-cards] > li:visible")
+    everything = await cards.count()
+    await visit.tab.get_by_role("searchbox").fill("pass erc-721")
+    await expect(cards).to_have_count(1)
+    await expect(visit.tab.locator("[data-count]")).to_have_text(f"1 of {everything} services")
+    await visit.tab.get_by_role("searchbox").fill("")
+    await expect(cards).to_have_count(everything)
+    await visit.tab.locator(".hero .copy").click()
+    copied = await visit.tab.evaluate("navigator.clipboard.readText()")
+    assert copied.startswith(f".venv/bin/paddock-agent fetch '{place.url}/v1/")
+    visit.require_calm()
+
+
+async def test_pages_can_be_read_and_searched_without_javascript(browser, place, buyer):
+    assert (await buyer.buy(place.url + SIGNAL)).status_code == 200
+    visit = await open_tab(browser, place, java_script_enabled=False)
+    await visit.go("/")
+    await visit.tab.get_by_role("searchbox").fill("wallet")
+    await visit.tab.get_by_role("button", name="Search").click()
+    await expect(visit.tab.locator("[data-cards] > li:visible")).to_have_count(1)
+    await visit.tab.get_by_role("link", name="Wallet report").click()
+    await expect(visit.tab.locator("h1")).to_have_text("Wallet report")
+    await visit.go("/console")
+    await visit.tab.get_by_label("Operator token").fill(TOKEN)
+    await visit.tab.get_by_role("button", name="Enter").click()
+    await visit.tab.get_by_role("link", name="Market signal").click()
+    await expect(visit.tab.locator(".timeline li.done").first).to_contain_text("Quoted")
+    await visit.go("/console")
+    await visit.tab.get_by_role("button", name="Leave").click()
+    await visit.go("/console")
+    await expect(visit.tab.locator("h1")).to_have_text("The console is the operator's")
+
+
+@pytest.mark.parametrize("width", [320, 390, 768, 1280])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+async def test_no_page_is_wider_than_the_screen(browser, place, buyer, width, scheme):
+    sold = await buyer.buy(place.url + SIGNAL)
+    order = sold.request.headers and await newest(place)
+    visit = await open_tab(browser, place, viewport={"width": width, "height": 800}, color_scheme=scheme)
+    await visit.enter()
+    for path in ("/", "/docs", "/services/contract-risk", "/services/access-pass", "/console", order):
+        await visit.go(path)
+        wider = await visit.tab.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+        assert wider == 0, (path, wider)
+    visit.require_calm()
+
+
+async def newest(place):
+    """The path of the newest order's page."""
+    async with place.parts() as parts, parts.db.read() as view:
+        [order] = await view.orders.recent(1)
+    return f"/console/orders/{order.id}"
+
+
+async def test_a_server_with_an_open_stream_ends_when_told_to(place):
+    headers = {"Authorization": f"Bearer {TOKEN}"}
+    async with httpx.AsyncClient(timeout=30) as client:
+        async with client.stream("GET", f"{place.url}/console/events", headers=headers) as answer:
+            lines = answer.aiter_lines()
+            assert (await anext(lines)).startswith(":")
+            place.children[0].process.terminate()
+            rest = [line async for line in lines]
+        assert not [line for line in rest if line.startswith("event: order")]
+    status = await asyncio.to_thread(until, lambda: place.children[0].process.poll() is not None, 10, "the server ends")
+    assert status
+
+
+async def test_the_python_snippet_of_a_service_page_buys(browser, place):
+    visit = await open_tab(browser, place)
+    await visit.go("/services/market-signal")
+    snippet = await visit.tab.get_by_role("region", name="Python").inner_text()
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-c",
+        snippet,
+        env=os.environ | {"BUYER_KEY": account("foreign_buyer").key.hex()},
+        stdout=asyncio.subprocess.PIPE,
+    )
+    said, _ = await process.communicate()
+    assert said.startswith(b"200 {"), said

@@ -1,0 +1,296 @@
+"""An EVM chain in memory: blocks, a mempool, signed transactions, finality, reorganisations and bad weather."""
+
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+
+from eth_account import Account
+from eth_account.typed_transactions import TypedTransaction
+from eth_utils.address import to_checksum_address
+from eth_utils.crypto import keccak
+from hexbytes import HexBytes
+
+from scripts.accounts import account
+from server.domain import calls
+from server.domain.errors import ChainUnavailable, Reverted
+from server.domain.evidence import TRANSFER, Mined, RawLog, TransferLog, topic, transfer_of
+from server.domain.market import Asset, Contract, Market
+from server.ports import Call, Clock, Fees
+from tests.fakes.contracts import CHAIN_ID, LAUNCH, PASS, SETTLER, TOKEN, Frame, State, contracts, run
+
+ETHER = 10**18
+MOST_EMPTY_BLOCKS = 64
+_PASS_ABI = (
+    {
+        "type": "event",
+        "name": "PassMinted",
+        "inputs": [
+            {"name": "orderId", "type": "bytes32", "indexed": True},
+            {"name": "payer", "type": "address", "indexed": True},
+            {"name": "passId", "type": "uint256", "indexed": True},
+            {"name": "expiresAt", "type": "uint64", "indexed": False},
+        ],
+    },
+    {"type": "error", "name": "SoldOut", "inputs": [{"name": "supply", "type": "uint256"}]},
+)
+
+
+def fake_market() -> Market:
+    """The market on a fake chain, with the same accounts and contract names as the devnet's."""
+    deployed = {
+        "TestUSD": Contract(TOKEN, ()),
+        "BatchSettler": Contract(SETTLER, ()),
+        "AccessPass": Contract(PASS, _PASS_ABI),
+        "LaunchPass": Contract(LAUNCH, _PASS_ABI),
+    }
+    return Market(CHAIN_ID, Asset(TOKEN, "USDC", "2", 6, "USDC"), account("delegate").address, deployed)
+
+
+@dataclass(frozen=True)
+class Sent:
+    """A broadcast transaction."""
+
+    hash: str
+    sender: str
+    nonce: int
+    to: str
+    data: bytes
+    max_fee: int
+
+
+@dataclass(frozen=True)
+class Block:
+    """A mined block, and the state after it."""
+
+    number: int
+    hash: str
+    timestamp: int
+    state: State
+    transactions: tuple[Sent, ...] = ()
+    mined: tuple[Mined, ...] = ()
+
+
+@dataclass
+class FakeChain:
+    """Implements ports.Chain. A block a `block_seconds` of the clock, and with `automine` one at once for what is sent.
+
+    `unavailable`: every method raises ChainUnavailable. `lag`: answers are that many blocks old. `drop_next`: so many
+    broadcasts are accepted and forgotten. `lose_next`: so many broadcasts arrive, and their answers do not.
+    """
+
+    clock: Clock
+    finality: int = 2
+    block_seconds: int = 1
+    automine: bool = True
+    unavailable: bool = False
+    lag: int = 0
+    drop_next: int = 0
+    lose_next: int = 0
+    blocks: list[Block] = field(default_factory=list)
+    pending: dict[tuple[str, int], Sent] = field(default_factory=dict)
+    broadcasts: list[bytes] = field(default_factory=list)
+    _forks: Iterator[int] = field(default_factory=itertools.count)
+    _outcomes: dict[str, Mined] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._contracts = contracts(account("delegate").address)
+        genesis = self._now() - 10 * self.block_seconds
+        self.blocks = [Block(0, self._hash(0), genesis, State())]
+        self._catch_up()
+
+    # ------------------------------------------------------------------------------------------ a test's levers
+
+    @property
+    def state(self) -> State:
+        """What the newest block left. A change by a test has no transaction, and may show in older blocks too."""
+        return self.blocks[-1].state
+
+    def give(self, address: str, amount: int) -> None:
+        """Mint, without a trace on the chain."""
+        self.state.money[address] = self.state.money.get(address, 0) + amount
+
+    def mine(self, blocks: int = 1) -> None:
+        """What waits, then empty blocks up to so many."""
+        for _ in range(blocks):
+            self._add_block(max(self._now(), self.blocks[-1].timestamp + 1))
+
+    def reorganise(self, depth: int, keep: bool = False) -> None:
+        """Replace the newest blocks by others of the same height; `keep` puts their transactions back to wait."""
+        gone, self.blocks = self.blocks[-depth:], self.blocks[:-depth]
+        assert self.blocks, "the genesis block stays"
+        for undone in (mined for block in gone for mined in block.mined):
+            del self._outcomes[undone.transaction]
+        waiting, self.pending = self.pending, {}
+        for block in gone:
+            self._add_block(block.timestamp)
+        self.pending = waiting
+        for sent in (sent for block in gone for sent in block.transactions if keep):
+            self.pending[sent.sender, sent.nonce] = sent
+
+    # --------------------------------------------------------------------------------------------------- reading
+
+    async def chain_id(self) -> int:
+        self._look()
+        return CHAIN_ID
+
+    async def block_number(self) -> int:
+        return self._look().number
+
+    async def recent_block(self) -> int:
+        return self._look().number
+
+    async def final_block(self) -> int:
+        return max(0, self._look().number - self.finality)
+
+    async def block_time(self, number: int) -> int:
+        self._look()
+        return self.blocks[number].timestamp
+
+    async def balance(self, address: str) -> int:
+        self._look()
+        return 10_000 * ETHER
+
+    async def token_balance(self, asset: str, address: str) -> int:
+        return calls.one_word(await self.call(Call(address, asset, calls.balance_of(address))))
+
+    async def transaction_count(self, address: str) -> int:
+        return self._look().state.nonces.get(address, 0)
+
+    async def next_nonce(self, address: str) -> int:
+        nonce = self._look().state.nonces.get(address, 0)
+        while (address, nonce) in self.pending:
+            nonce += 1
+        return nonce
+
+    async def code(self, address: str) -> bytes:
+        self._look()
+        return b"\x60\x80" if address in self._contracts else b""
+
+    async def authorization_used(self, asset: str, payer: str, nonce: bytes, block: int | None = None) -> bool:
+        state = self._look().state if block is None else self.blocks[block].state
+        return asset == TOKEN and (payer, nonce) in state.used
+
+    async def authorization_transfer(self, asset: str, payer: str, nonce: bytes, from_block: int) -> TransferLog | None:
+        found = (transfer_of(mined, asset, payer, nonce) for mined in self._mined(from_block))
+        return next((transfer for transfer in found if transfer), None)
+
+    async def mined(self, transaction: str) -> Mined | None:
+        newest, mined = self._look().number, self._outcomes.get(transaction)
+        return mined if mined and mined.block <= newest else None
+
+    async def transfers(self, asset: str, address: str, from_block: int = 0) -> list[TransferLog]:
+        return [
+            _transfer(mined, log)
+            for mined in self._mined(from_block)
+            for log in mined.logs
+            if log.address == asset and log.topics[0] == TRANSFER and topic(address) in log.topics[1:]
+        ]
+
+    async def call(self, call: Call) -> bytes:
+        block = self._look()
+        frame = Frame(block.state.copy(), max(block.timestamp, self._now()))
+        return run(self._contracts, frame, call.sender, call.to, call.data)
+
+    async def estimate_gas(self, call: Call) -> int:
+        await self.call(call)
+        return 21_000 + 200 * len(call.data)
+
+    async def fees(self) -> Fees:
+        self._look()
+        return Fees(3_000_000_000, 1_000_000_000)
+
+    # --------------------------------------------------------------------------------------------------- writing
+
+    async def send(self, raw: bytes) -> None:
+        self._look()
+        self.broadcasts.append(raw)
+        if self.drop_next:
+            self.drop_next -= 1
+            return
+        sent = decode_transaction(raw)
+        there = self.pending.get((sent.sender, sent.nonce))
+        if there and there.hash != sent.hash and sent.max_fee * 10 < there.max_fee * 11:
+            raise ChainUnavailable("eth_sendRawTransaction was refused by the node: replacement underpriced")
+        if sent.nonce >= self.state.nonces.get(sent.sender, 0):
+            self.pending[sent.sender, sent.nonce] = sent
+        if self.automine and self._ready():
+            self._add_block(max(self._now(), self.blocks[-1].timestamp))
+        if self.lose_next:
+            self.lose_next -= 1
+            raise ChainUnavailable("eth_sendRawTransaction did not get through: TimeoutError")
+
+    def _look(self) -> Block:
+        """The newest block that a caller may see."""
+        if self.unavailable:
+            raise ChainUnavailable("the fake chain is unavailable")
+        self._catch_up()
+        return self.blocks[max(0, len(self.blocks) - 1 - self.lag)]
+
+    def _mined(self, from_block: int) -> Iterator[Mined]:
+        newest = self._look().number
+        return (mined for block in self.blocks[from_block : newest + 1] for mined in block.mined)
+
+    def _catch_up(self) -> None:
+        """The blocks that the clock has brought meanwhile; after a long time only some of them."""
+        missing = (self._now() - self.blocks[-1].timestamp) // self.block_seconds
+        for back in reversed(range(min(missing, MOST_EMPTY_BLOCKS))):
+            self._add_block(self._now() - back * self.block_seconds)
+
+    def _add_block(self, timestamp: int) -> None:
+        number, ready = len(self.blocks), self._ready()
+        state = self.state.copy() if ready else self.state
+        outcomes: list[Mined] = []
+        logs = 0
+        for sent in ready:
+            del self.pending[sent.sender, sent.nonce]
+            frame = Frame(state, timestamp)
+            try:
+                run(self._contracts, frame, sent.sender, sent.to, sent.data)
+                succeeded = True
+            except Reverted:
+                succeeded = False
+            state.nonces[sent.sender] = sent.nonce + 1
+            own = tuple(replace(log, index=logs + i) for i, log in enumerate(frame.logs))
+            logs += len(own)
+            outcomes.append(Mined(sent.hash, succeeded, number, "", 21_000 + 200 * len(sent.data), own))
+        block_hash = self._hash(number)
+        mined = tuple(replace(outcome, block_hash=block_hash) for outcome in outcomes)
+        self._outcomes |= {outcome.transaction: outcome for outcome in mined}
+        self.blocks.append(Block(number, block_hash, timestamp, state, tuple(ready), mined))
+
+    def _ready(self) -> list[Sent]:
+        """What can be mined now: each sender's without a gap, in the order of their nonces."""
+        found: list[Sent] = []
+        for sender in dict.fromkeys(sender for sender, _ in self.pending):
+            nonce = self.state.nonces.get(sender, 0)
+            while (sender, nonce) in self.pending:
+                found.append(self.pending[sender, nonce])
+                nonce += 1
+        return found
+
+    def _now(self) -> int:
+        return int(self.clock.now().timestamp())
+
+    def _hash(self, number: int) -> str:
+        return "0x" + keccak(f"block {number}, fork {next(self._forks)}".encode()).hex()
+
+
+def decode_transaction(raw: bytes) -> Sent:
+    """A signed EIP-1559 transaction as a node reads it."""
+    fields = TypedTransaction.from_bytes(HexBytes(raw)).as_dict()
+    if fields["chainId"] != CHAIN_ID:
+        raise ChainUnavailable("eth_sendRawTransaction was refused by the node: invalid chain id")
+    return Sent(
+        hash="0x" + keccak(raw).hex(),
+        sender=str(Account.recover_transaction(raw)),
+        nonce=fields["nonce"],
+        to=str(to_checksum_address(fields["to"])),
+        data=bytes(HexBytes(fields["data"])),
+        max_fee=fields["maxFeePerGas"],
+    )
+
+
+def _transfer(mined: Mined, log: RawLog) -> TransferLog:
+    sender, recipient = (calls.address_in(word) for word in log.topics[1:3])
+    amount = int.from_bytes(log.data, "big")
+    return TransferLog(mined.transaction, log.index, mined.block, log.address, sender, recipient, amount)

@@ -1,0 +1,80 @@
+"""A database in memory: units of work one after the other, each all or nothing."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+from server.ports import Clock
+from tests.fakes.order_rows import FakeOrders
+from tests.fakes.rows import (
+    FakeDeliveries,
+    FakeLedger,
+    FakeOutbox,
+    FakeProofs,
+    FakeReceipts,
+    FakeSettlements,
+    FakeTransactions,
+)
+from tests.fakes.tables import Tables
+
+Hook = Callable[[str, str], None]
+
+
+class FakeUnitOfWork:
+    """Implements ports.UnitOfWork on a snapshot of its own."""
+
+    def __init__(self, tables: Tables, clock: Clock) -> None:
+        self.orders = FakeOrders(tables, clock)
+        self.deliveries = FakeDeliveries(tables)
+        self.ledger = FakeLedger(tables)
+        self.receipts = FakeReceipts(tables)
+        self.proofs = FakeProofs(tables)
+        self.outbox = FakeOutbox(tables)
+        self.settlements = FakeSettlements(tables)
+        self.transactions = FakeTransactions(tables)
+
+
+class FakeDatabase:
+    """Implements ports.Database.
+
+    A hook is called with the unit's name and "begin", "commit" or "committed"; one that raises at the first two loses
+    the unit, at the last it is a process that dies after the commit and before it knows.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self.tables = Tables()
+        self.hooks: list[Hook] = []
+        self._clock = clock
+        self._lock = asyncio.Lock()
+        self._holder: asyncio.Task[Any] | None = None
+
+    @asynccontextmanager
+    async def begin(self, name: str) -> AsyncIterator[FakeUnitOfWork]:
+        if self._holder is asyncio.current_task():
+            raise RuntimeError(f"unit of work {name!r} inside another one of the same task would wait for ever")
+        async with self._lock:
+            self._holder = asyncio.current_task()
+            try:
+                self._call(name, "begin")
+                tables = self.tables.copy()
+                await asyncio.sleep(0)
+                yield FakeUnitOfWork(tables, self._clock)
+                await asyncio.sleep(0)
+                self._call(name, "commit")
+                self.tables = tables
+            finally:
+                self._holder = None
+        self._call(name, "committed")
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[FakeUnitOfWork]:
+        await asyncio.sleep(0)
+        yield FakeUnitOfWork(self.tables.copy(), self._clock)
+
+    async def close(self) -> None:
+        """There is nothing to close."""
+
+    def _call(self, name: str, when: str) -> None:
+        for hook in self.hooks:
+            hook(name, when)

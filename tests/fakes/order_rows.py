@@ -1,0 +1,97 @@
+"""Orders and their timelines in the fake database."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from operator import attrgetter
+from typing import TypeVar
+
+from server.domain.errors import DuplicateClaim, StaleWrite
+from server.domain.orders import Authorization, Order, Terms
+from server.domain.states import FulfilmentState, MoneyBackState, PaymentState
+from server.ports import Clock, Event
+from tests.fakes.tables import Tables
+
+Row = TypeVar("Row", Order, Terms, Authorization)
+_FIXED = {"id", "terms", "authorization", "arguments", "created_at", "since_block", "changes", "version"}
+_MUTABLE = tuple(name for name in Order.__dataclass_fields__ if name not in _FIXED)
+
+
+@dataclass(frozen=True)
+class FakeOrders:
+    """Implements ports.Orders."""
+
+    tables: Tables
+    clock: Clock
+
+    async def add(self, order: Order) -> None:
+        if order.id in self.tables.orders or await self.claimed_by(*_payment(order)):
+            raise DuplicateClaim("the quote or the payment is claimed")
+        fixed = {name: _in_utc(getattr(order, name)) for name in ("terms", "authorization")}
+        self.tables.orders[order.id] = _in_utc(replace(order, **fixed, version=0, changes=[]))
+        self._write_changes(order)
+
+    async def get(self, order_id: str) -> Order | None:
+        order = self.tables.orders.get(order_id)
+        return replace(order, changes=[]) if order else None
+
+    async def claimed_by(self, network: str, asset: str, payer: str, nonce: bytes) -> Order | None:
+        wanted = (network, asset, payer, nonce)
+        found = (order for order in self.tables.orders.values() if _payment(order) == wanted)
+        return next((replace(order, changes=[]) for order in found), None)
+
+    async def save(self, order: Order) -> None:
+        stored = self.tables.orders.get(order.id)
+        if stored is None or stored.version != order.version:
+            raise StaleWrite(f"order {order.id} was changed by somebody else")
+        order.version += 1
+        values = {name: getattr(order, name) for name in _MUTABLE}
+        self.tables.orders[order.id] = _in_utc(replace(stored, **values, version=order.version, changes=[]))
+        self._write_changes(order)
+
+    async def unfinished(self, lapsed_at: datetime, limit: int) -> Sequence[str]:
+        found = [order for order in self._by_age() if _unfinished(order, lapsed_at) and not order.leased(lapsed_at)]
+        return [order.id for order in found[:limit]]
+
+    async def recent(self, limit: int) -> Sequence[Order]:
+        return [replace(order, changes=[]) for order in self._by_age()[::-1][:limit]]
+
+    async def timeline(self, order_id: str) -> Sequence[Event]:
+        return [event for event in self.tables.events if event.order_id == order_id]
+
+    async def events_after(self, sequence: int, limit: int) -> Sequence[Event]:
+        return self.tables.events[sequence : sequence + limit]
+
+    async def last_event(self) -> int:
+        return len(self.tables.events)
+
+    def _by_age(self) -> list[Order]:
+        return sorted(self.tables.orders.values(), key=attrgetter("created_at"))
+
+    def _write_changes(self, order: Order) -> None:
+        for change in order.changes:
+            number = len(self.tables.events) + 1
+            line = (number, order.id, self.clock.now(), change.what, change.old, change.new, change.note)
+            self.tables.events.append(Event(*line))
+        order.changes.clear()
+
+
+def _in_utc(row: Row) -> Row:
+    """As a database gives moments back."""
+    values = {name: getattr(row, name) for name in row.__dataclass_fields__}
+    return replace(row, **{n: v.astimezone(UTC) for n, v in values.items() if isinstance(v, datetime)})
+
+
+def _payment(order: Order) -> tuple[str, str, str, bytes]:
+    return order.terms.network, order.terms.asset, order.authorization.payer, order.authorization.nonce
+
+
+def _unfinished(order: Order, now: datetime) -> bool:
+    if order.money_back in (MoneyBackState.DUE, MoneyBackState.SENDING, MoneyBackState.IN_DOUBT):
+        return True
+    if order.payment in (PaymentState.SETTLING, PaymentState.IN_DOUBT):
+        return True
+    if order.payment in (PaymentState.CREATED, PaymentState.AUTHORIZED):
+        return order.authorization.valid_before <= now
+    ended = order.fulfilment in (FulfilmentState.RELEASED, FulfilmentState.FAILED)
+    return order.payment is PaymentState.SETTLED and not ended

@@ -1,0 +1,200 @@
+"""The fake database's repositories: the same guarantees as the adapters', on dictionaries."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from operator import attrgetter
+
+from protocol.receipts import SignedReceipt
+from server.domain.deliveries import Delivery
+from server.domain.errors import DuplicateClaim, StaleWrite
+from server.domain.ledger import Entry
+from server.domain.sending import ChainTransaction, TransactionState
+from server.domain.settlements import Settlement, SettlementState
+from server.ports import Job
+from tests.fakes.tables import JobRow, Tables
+
+
+@dataclass(frozen=True)
+class FakeDeliveries:
+    """Implements ports.Deliveries."""
+
+    tables: Tables
+
+    async def put(self, delivery: Delivery) -> None:
+        self.tables.deliveries[_known(self.tables, delivery.order_id)] = delivery
+
+    async def get(self, order_id: str) -> Delivery | None:
+        return self.tables.deliveries.get(order_id)
+
+
+@dataclass(frozen=True)
+class FakeLedger:
+    """Implements ports.Ledger."""
+
+    tables: Tables
+
+    async def add(self, entry: Entry) -> None:
+        _known(self.tables, entry.order_id)
+        for row in self.tables.entries:
+            same_kind = (row.order_id, row.kind) == (entry.order_id, entry.kind)
+            same_log = (row.network, row.transaction, row.log_index) == (
+                entry.network, entry.transaction, entry.log_index,
+            )  # fmt: skip
+            if same_kind or same_log:
+                raise DuplicateClaim(f"order {entry.order_id} has its {entry.kind} entry already")
+        if entry.amount <= 0 or entry.debit == entry.credit:
+            raise DuplicateClaim("a row moves an amount above zero between two accounts")
+        self.tables.entries.append(entry)
+
+    async def of(self, order_id: str) -> Sequence[Entry]:
+        return [row for row in self.tables.entries if row.order_id == order_id]
+
+    async def touching(self, network: str, asset: str, account: str) -> list[Entry]:
+        own = [row for row in self.tables.entries if (row.network, row.asset) == (network, asset)]
+        return [row for row in own if account in (row.debit, row.credit)]
+
+
+@dataclass(frozen=True)
+class FakeReceipts:
+    """Implements ports.Receipts."""
+
+    tables: Tables
+
+    async def put(self, order_id: str, receipt: SignedReceipt, standard: bytes) -> None:
+        if order_id in self.tables.receipts:
+            raise DuplicateClaim(f"order {order_id} has its receipt already")
+        self.tables.receipts[_known(self.tables, order_id)] = (receipt, standard)
+
+    async def get(self, order_id: str) -> tuple[SignedReceipt, bytes] | None:
+        return self.tables.receipts.get(order_id)
+
+
+@dataclass(frozen=True)
+class FakeProofs:
+    """Implements ports.Proofs."""
+
+    tables: Tables
+
+    async def put(self, order_id: str, record: bytes, stored_at: datetime) -> None:
+        self.tables.proofs.setdefault(_known(self.tables, order_id), record)
+
+    async def get(self, order_id: str) -> bytes | None:
+        return self.tables.proofs.get(order_id)
+
+
+@dataclass(frozen=True)
+class FakeOutbox:
+    """Implements ports.Outbox."""
+
+    tables: Tables
+
+    async def add(self, topic: str, subject: str, due: datetime) -> None:
+        key = f"{topic}:{subject}"
+        old = self.tables.jobs.get(key)
+        generation = old.job.generation + 1 if old else 1
+        lease_until = old.lease_until if old else None
+        self.tables.jobs[key] = JobRow(Job(key, topic, subject, generation, 0), due, lease_until)
+
+    async def due(self, now: datetime) -> bool:
+        return bool(self._ready(now))
+
+    async def take(self, now: datetime, until: datetime, limit: int) -> Sequence[Job]:
+        taken = [replace(row.job, attempts=row.job.attempts + 1) for row in self._ready(now)[:limit]]
+        for job in taken:
+            self.tables.jobs[job.id] = replace(self.tables.jobs[job.id], job=job, lease_until=until)
+        return taken
+
+    async def finish(self, job: Job) -> None:
+        row = self.tables.jobs[job.id]
+        if row.job.generation == job.generation:
+            row = replace(row, done=True, error=None)
+        self.tables.jobs[job.id] = replace(row, lease_until=None)
+
+    async def put_off(self, job: Job, due: datetime, error: str | None) -> None:
+        self.tables.jobs[job.id] = replace(self.tables.jobs[job.id], lease_until=None, due=due, error=error)
+
+    async def waiting(self) -> int:
+        return sum(not row.done for row in self.tables.jobs.values())
+
+    def _ready(self, now: datetime) -> list[JobRow]:
+        rows = (row for row in self.tables.jobs.values() if not row.done and row.due <= now)
+        free = [row for row in rows if row.lease_until is None or row.lease_until <= now]
+        return sorted(free, key=attrgetter("due"))
+
+
+@dataclass(frozen=True)
+class FakeSettlements:
+    """Implements ports.Settlements."""
+
+    tables: Tables
+
+    async def add(self, settlement: Settlement) -> None:
+        if settlement.id in self.tables.settlements:
+            raise DuplicateClaim("this payment is known")
+        self.tables.settlements[settlement.id] = replace(settlement, version=0)
+
+    async def get(self, settlement_id: str) -> Settlement | None:
+        found = self.tables.settlements.get(settlement_id)
+        return replace(found) if found else None
+
+    async def save(self, settlement: Settlement) -> None:
+        stored = self.tables.settlements.get(settlement.id)
+        if stored is None or stored.version != settlement.version:
+            raise StaleWrite(f"settlement {settlement.id} was changed by somebody else")
+        settlement.version += 1
+        self.tables.settlements[settlement.id] = replace(settlement)
+
+    async def sent_in(self, transaction: str) -> Sequence[Settlement]:
+        rows = self.tables.settlements.values()
+        return [replace(r) for r in rows if r.transaction == transaction and r.state is SettlementState.SENT]
+
+    async def abandoned(self, lapsed_at: datetime, limit: int) -> Sequence[Settlement]:
+        queued = (row for row in self.tables.settlements.values() if row.state is SettlementState.QUEUED)
+        return [replace(row) for row in queued if row.lease_until <= lapsed_at][:limit]
+
+
+@dataclass(frozen=True)
+class FakeTransactions:
+    """Implements ports.Transactions."""
+
+    tables: Tables
+
+    async def allot(self, network: str, sender: str, at_least: int) -> int:
+        nonce = max(self.tables.next_nonces.get((network, sender), 0), at_least)
+        self.tables.next_nonces[network, sender] = nonce + 1
+        return nonce
+
+    async def add(self, transaction: ChainTransaction) -> None:
+        taken = {(row.network, row.sender, row.nonce) for row in self.tables.transactions.values()}
+        if transaction.hash in self.tables.transactions or _nonce(transaction) in taken:
+            raise DuplicateClaim(f"nonce {transaction.nonce} of {transaction.sender} is taken")
+        self.tables.transactions[transaction.hash] = transaction
+
+    async def get(self, transaction: str) -> ChainTransaction | None:
+        return self.tables.transactions.get(transaction)
+
+    async def of(self, purpose: str, subject: str) -> ChainTransaction | None:
+        rows = self.tables.transactions.values()
+        found = [row for row in rows if (row.purpose, row.subject) == (purpose, subject)]
+        return max(found, key=attrgetter("nonce"), default=None)
+
+    async def unmined(self, network: str, sender: str) -> Sequence[ChainTransaction]:
+        rows = (row for row in self.tables.transactions.values() if row.state is TransactionState.SIGNED)
+        return sorted((row for row in rows if _nonce(row)[:2] == (network, sender)), key=attrgetter("nonce"))
+
+    async def record(self, transaction: str, state: TransactionState, block: int) -> None:
+        if transaction in self.tables.transactions:
+            row = self.tables.transactions[transaction]
+            self.tables.transactions[transaction] = replace(row, state=state, block=block)
+
+
+def _nonce(transaction: ChainTransaction) -> tuple[str, str, int]:
+    return transaction.network, transaction.sender, transaction.nonce
+
+
+def _known(tables: Tables, order_id: str) -> str:
+    """Rows that belong to an order need one. Raises KeyError."""
+    if order_id not in tables.orders:
+        raise KeyError(f"there is no order {order_id}")
+    return order_id

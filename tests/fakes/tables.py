@@ -1,0 +1,42 @@
+"""What the fake database holds."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from protocol.receipts import SignedReceipt
+from server.domain.deliveries import Delivery
+from server.domain.ledger import Entry
+from server.domain.orders import Order
+from server.domain.sending import ChainTransaction
+from server.domain.settlements import Settlement
+from server.ports import Event, Job
+
+
+@dataclass(slots=True)
+class JobRow:
+    """A job as the outbox keeps it."""
+
+    job: Job
+    due: datetime
+    lease_until: datetime | None = None
+    done: bool = False
+    error: str | None = None
+
+
+@dataclass
+class Tables:
+    """All rows. Rows are replaced and never changed, so a shallow copy is a snapshot."""
+
+    orders: dict[str, Order] = field(default_factory=dict)
+    events: list[Event] = field(default_factory=list)
+    deliveries: dict[str, Delivery] = field(default_factory=dict)
+    entries: list[Entry] = field(default_factory=list)
+    receipts: dict[str, tuple[SignedReceipt, bytes]] = field(default_factory=dict)
+    proofs: dict[str, bytes] = field(default_factory=dict)
+    jobs: dict[str, JobRow] = field(default_factory=dict)
+    settlements: dict[str, Settlement] = field(default_factory=dict)
+    next_nonces: dict[tuple[str, str], int] = field(default_factory=dict)
+    transactions: dict[str, ChainTransaction] = field(default_factory=dict)
+
+    def copy(self) -> "Tables":
+        return Tables(**{name: getattr(self, name).copy() for name in self.__dataclass_fields__})

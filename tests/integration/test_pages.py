@@ -1,0 +1,580 @@
+"""Storefront, reference and console over HTTP, on SQLite and a chain in memory: what they say and never do."""
+
+import asyncio
+import json
+import re
+import shlex
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from html.parser import HTMLParser
+from itertools import pairwise
+from urllib.parse import quote, urlsplit
+
+import httpx
+import pytest
+import uvicorn
+
+from protocol.headers import PAYMENT_REQUIRED
+from protocol.receipts import SignedReceipt
+from scripts.accounts import account
+from server.adapters.clock import SystemClock
+from server.adapters.database import SqlDatabase
+from server.adapters.signers import LocalSigner
+from server.application.paddock import Paddock
+from server.domain.deliveries import Delivery
+from server.domain.orders import Mode
+from server.domain.quotes import QuoteKeys
+from server.domain.receipts import receipt_for
+from server.domain.states import FulfilmentState, MoneyBackState, PaymentState
+from server.ports import Event
+from server.services import CATALOGUE
+from server.web import live
+from server.web.app import create_app
+from server.web.console import CONSOLE
+from server.web.credentials import COOKIE, Credentials, digest
+from server.web.pages import STATIC
+from tests.fakes import samples
+from tests.fakes.chain import FakeChain, fake_market
+from tests.fakes.clock import FakeClock
+from tests.fakes.database import FakeDatabase
+from tests.stack.databases import devnet_merchant
+from tests.stack.processes import free_port
+from tests.stack.waiting import eventually
+
+TOKEN = "operator's token; with = and % 41"
+HOSTILE = "<script>alert(1)</script><img src=x onerror=alert(2)>"
+PUBLIC = ("/", "/?q=pass", "/docs", "/services/nope", *(f"/services/{service.slug}" for service in CATALOGUE))
+TX = "0x" + "ab" * 32
+
+
+@pytest.fixture
+async def paddock(sqlite_url):
+    """What handlers are given: the real catalogue and database, a chain in memory, nothing that settles."""
+    clock = SystemClock()
+    db = SqlDatabase(sqlite_url, clock)
+    merchant = devnet_merchant()
+    yield Paddock(
+        db=db,
+        clock=clock,
+        chain=FakeChain(clock),
+        facilitator=None,
+        market=fake_market(),
+        services={service.slug: service for service in CATALOGUE},
+        merchants={merchant.id: merchant},
+        quotes=QuoteKeys(1, {1: b"q" * 32}),
+        receipts=LocalSigner(account("receipts").key.hex()),
+        opened_at=clock.now(),
+    )
+    await db.close()
+
+
+@asynccontextmanager
+async def serving(paddock, token=TOKEN):
+    """The application behind a real HTTP server, and a client of it without credentials."""
+
+    port = free_port()
+    known = replace(paddock, origins=(*paddock.origins, f"http://127.0.0.1:{port}"))
+
+    @asynccontextmanager
+    async def opened():
+        yield known, None
+
+    app = create_app(opened, Credentials(digest(token)), facilitator=False)
+    server = uvicorn.Server(uvicorn.Config(app, port=port, log_level="warning", ws="none", timeout_graceful_shutdown=3))
+    task = asyncio.create_task(server.serve())
+    await eventually(lambda: asyncio.sleep(0, server.started), 10, "the server starts")
+    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client:
+        yield client
+    app.state.closing.is_set = True
+    server.should_exit = True
+    await task
+
+
+@pytest.fixture
+async def stranger(paddock):
+    """A client without credentials."""
+    async with serving(paddock) as client:
+        yield client
+
+
+@pytest.fixture
+async def operator(stranger):
+    """The same client, let in."""
+    await stranger.get("/console/enter", params={"token": TOKEN})
+    return stranger
+
+
+class Read(HTMLParser):
+    """A page as a test looks at it: its tags with their attributes, its text, and the text of each labelled <pre>."""
+
+    def __init__(self, response):
+        super().__init__()
+        self.tags, self.text, self.code, self._pre = [], "", {}, None
+        self.feed(response.text)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+        if tag == "pre":
+            self._pre = dict(attrs)["aria-label"]
+            self.code[self._pre] = ""
+
+    def handle_endtag(self, tag):
+        if tag == "pre":
+            self._pre = None
+        elif tag in ("dt", "dd", "th", "td"):
+            self.text += " "
+
+    def handle_data(self, data):
+        self.text += data
+        if self._pre is not None:
+            self.code[self._pre] += data
+
+
+async def add(paddock, **changes):
+    """An order in the database, as it is right after its claim; its id is a quote's."""
+    issued = paddock.quotes.issue(int(paddock.clock.now().timestamp()), 120)
+    order = samples.order(issued.id, **{"service": "wallet-report", "created_at": paddock.clock.now(), **changes})
+    order.learn("payment", "authorized", "exact, x402 v2")
+    async with paddock.db.begin("test") as work:
+        await work.orders.add(order)
+    return order
+
+
+async def save(paddock, order):
+    async with paddock.db.begin("test") as work:
+        await work.orders.save(order)
+
+
+async def settle(paddock, order):
+    order.pay(PaymentState.SETTLING)
+    order.settlement_tx, order.settlement_block, order.paid_at = TX, 42, paddock.clock.now()
+    order.pay(PaymentState.SETTLED, TX)
+    await save(paddock, order)
+
+
+async def deliver(paddock, order):
+    """From a claim to a stored proof, as the application does it."""
+    order.fulfil(FulfilmentState.RUNNING)
+    order.fulfil(FulfilmentState.READY, "11 bytes of application/json")
+    await settle(paddock, order)
+    order.fulfil(FulfilmentState.RELEASED)
+    order.released_at = order.final_at = paddock.clock.now()
+    order.learn("final", "block 44")
+    delivery = Delivery(order.id, b'{"answer":1}', "application/json", paddock.clock.now())
+    receipt = receipt_for(order, delivery, 1)
+    signed = SignedReceipt(receipt, "0x" + paddock.receipts.sign_digest(receipt.digest()).hex())
+    async with paddock.db.begin("test") as work:
+        await work.orders.save(order)
+        await work.deliveries.put(delivery)
+        await work.ledger.add(samples.entry(order, transaction=TX))
+        await work.receipts.put(order.id, signed, b'{"format":"eip712"}')
+        await work.proofs.put(order.id, b'{"order":{"status":"completed"}}', paddock.clock.now())
+
+
+async def told(lines, name):
+    """The next event of that name in a stream, as (id, data)."""
+    event, sequence = None, None
+    async for line in lines:
+        field, _, value = line.partition(": ")
+        if field == "id":
+            sequence = int(value)
+        elif field == "event":
+            event = value
+        elif field == "data" and event == name:
+            return sequence, json.loads(value)
+        elif not line:
+            event, sequence = None, None
+    raise AssertionError(f"the stream ended without {name}")
+
+
+# ------------------------------------------------------------------------------------------------------- public
+
+
+async def test_the_storefront_shows_every_service_with_price_kind_and_mode(stranger):
+    page = Read(await stranger.get("/"))
+    links = [attrs.get("href") for tag, attrs in page.tags if tag == "a"]
+    text = " ".join(page.text.split())
+    for service in CATALOGUE:
+        assert f"/services/{service.slug}" in links
+        for shown in (service.title, service.kind, f"USDC per {service.unit}"):
+            assert shown in text
+    assert "Contract risk scan Disassembles" in text
+    assert "0.05 USDC per scan" in text
+    assert text.count("DELEGATE") == 2
+    assert "devnet" in text
+    assert {"/api/services", "/docs", "/llms.txt", "/console"} <= set(links)
+
+
+async def test_the_storefronts_command_names_a_route_that_answers_402(stranger, paddock):
+    command = next(iter(Read(await stranger.get("/")).code.values()))
+    url = shlex.split(command)[-1]
+    asked = urlsplit(url)
+    answer = await stranger.get(f"{asked.path}?{asked.query}", headers={"Host": asked.netloc})
+    assert (answer.status_code, PAYMENT_REQUIRED in answer.headers) == (402, True)
+
+
+async def test_search_works_without_javascript(stranger):
+    cards = [attrs for tag, attrs in Read(await stranger.get("/", params={"q": "ERC-721 pass"})).tags if tag == "li"]
+    shown = [attrs["data-text"] for attrs in cards if "data-text" in attrs and "hidden" not in attrs]
+    assert [text.split()[0] for text in shown] == ["access-pass"]
+    nothing = await stranger.get("/", params={"q": HOSTILE})
+    assert "No service has all of these words" in nothing.text
+    assert "<script>alert" not in nothing.text
+    assert "<img src=x" not in nothing.text
+
+
+async def test_a_service_page_says_price_arguments_answer_and_that_failure_costs_nothing(stranger):
+    page = Read(await stranger.get("/services/wallet-report"))
+    for shown in ("0.01", "per wallet", "from_block", "required", "counterparties", "nothing is charged", "120 s"):
+        assert shown in page.text
+    terms = json.loads(page.code["Terms of this moment, good for the example call"])
+    [entry] = terms["accepts"]
+    assert (entry["amount"], entry["payTo"]) == ("10000", account("merchant").address)
+    assert terms["resource"]["url"].startswith(f"{stranger.base_url}/v1/wallet-report?")
+
+
+async def test_a_delegate_service_names_its_contract_and_its_refund(stranger, paddock):
+    page = Read(await stranger.get("/services/access-pass"))
+    assert paddock.market.contracts["AccessPass"].address in page.text
+    assert "the whole price goes back to the payer on chain" in page.text
+    assert "DELEGATE" in page.text
+
+
+@pytest.mark.parametrize("service", CATALOGUE, ids=lambda service: service.slug)
+async def test_the_snippets_are_runnable_text(stranger, service):
+    code = Read(await stranger.get(f"/services/{service.slug}")).code
+    compile(code["Python"], "snippet", "exec")
+    agent = shlex.split(code["paddock-agent"])
+    assert agent[:2] == [".venv/bin/paddock-agent", "fetch"]
+    if service.method == "POST":
+        assert json.loads(agent[-1]) == service.example
+    assert shlex.split(code["curl"])[0] == "curl"
+
+
+async def test_what_providers_write_is_shown_as_text(paddock):
+    hostile = replace(
+        paddock.services["wallet-report"], title=HOSTILE, summary=f"`{HOSTILE}`", unit=HOSTILE, kind=HOSTILE
+    )
+    async with serving(replace(paddock, services={"wallet-report": hostile})) as client:
+        for path in ("/", "/services/wallet-report", "/docs"):
+            page = await client.get(path)
+            assert page.status_code == 200
+            assert "<script>alert" not in page.text
+            assert "<img src=x" not in page.text
+            assert HOSTILE in Read(page).text
+
+
+async def test_an_unknown_service_is_a_page_that_says_so(stranger):
+    answer = await stranger.get("/services/" + quote("<img src=x onerror=alert(2)>", safe=""))
+    assert answer.status_code == 404
+    assert answer.headers["content-type"].startswith("text/html")
+    assert "There is no such service" in answer.text
+    assert "<img src=x" not in answer.text
+
+
+async def test_openapi_has_every_paid_route_with_its_price_and_no_dangling_reference(stranger):
+    document = (await stranger.get("/openapi.json")).json()
+    for service in CATALOGUE:
+        operation = document["paths"][f"/v1/{service.slug}"][service.method.lower()]
+        assert operation["x-price"]["amount"] == str(service.amount)
+        assert operation["x-price"]["mode"] == service.mode
+        assert PAYMENT_REQUIRED in operation["responses"]["402"]["headers"]
+    query = {one["name"]: one for one in document["paths"]["/v1/wallet-report"]["get"]["parameters"]}
+    assert query["address"]["required"] is True
+    assert query["limit"]["schema"]["maximum"] == 50
+    body = document["paths"]["/v1/contract-risk"]["post"]["requestBody"]["content"]["application/json"]
+    assert set(body["schema"]["properties"]) == {"bytecode", "address"}
+    for name in re.findall(r'"\$ref": ?"#/components/schemas/([^"]+)"', json.dumps(document)):
+        assert name in document["components"]["schemas"]
+    assert "$defs" not in json.dumps(document)
+
+
+async def test_the_reference_shows_every_path_of_the_document(stranger):
+    document = (await stranger.get("/openapi.json")).json()
+    page = Read(await stranger.get("/docs"))
+    for path in document["paths"]:
+        assert path in page.text
+    assert "0.002 USDC per search" in " ".join(page.text.split())
+
+
+async def test_no_page_names_another_origin_or_carries_inline_code(operator, paddock):
+    order = await add(paddock)
+    await deliver(paddock, order)
+    for path in (*PUBLIC, "/console", f"/console/orders/{order.id}"):
+        for tag, attrs in Read(await operator.get(path)).tags:
+            for name in ("href", "src", "action", "srcset", "poster", "data"):
+                assert re.match(r"[/#](?!/)", attrs.get(name) or "/"), (path, tag, attrs)
+            assert tag != "style"
+            assert "style" not in attrs
+            assert not [name for name in attrs if name.startswith("on")]
+            assert tag != "script" or attrs["src"].startswith("/static/")
+    for file in STATIC.iterdir():
+        text = file.read_text().replace('xmlns="http://www.w3.org/2000/svg"', "")
+        assert not re.search(r"https?://|//[a-z]|@import|url\(", re.sub(r"^\s*//.*|\s//.*", "", text, flags=re.M)), file
+
+
+async def test_every_answer_carries_its_guards(operator):
+    for path in (*PUBLIC, "/console"):
+        headers = (await operator.get(path)).headers
+        policy = headers["content-security-policy"]
+        assert "default-src 'self'" in policy
+        assert "frame-ancestors 'none'" in policy
+        assert "unsafe" not in policy
+        assert (headers["x-content-type-options"], headers["referrer-policy"]) == ("nosniff", "no-referrer")
+    for path in ("/api/services", "/openapi.json", "/nothing/here", "/api/orders/x"):
+        headers = (await operator.get(path)).headers
+        assert "default-src 'none'" in headers["content-security-policy"]
+        assert headers["x-content-type-options"] == "nosniff"
+
+
+async def test_the_first_page_is_small(stranger):
+    page = await stranger.get("/")
+    files = [
+        attrs.get("href") or attrs["src"] for tag, attrs in Read(page).tags if "/static/" in str([*attrs.values()])
+    ]
+    sizes = [len((await stranger.get(file)).content) for file in files]
+    assert len(files) == 3
+    assert len(page.content) + sum(sizes) <= 100_000
+
+
+# ------------------------------------------------------------------------------------------------------ console
+
+
+def console_routes():
+    """Every (method, path) of the console, from the router itself."""
+    return sorted(
+        (method, route.path.replace("{order_id:str}", "x"))
+        for route in CONSOLE.routes
+        for method in route.methods
+        if method in ("GET", "POST")
+    )
+
+
+async def test_without_the_token_every_console_page_is_401_and_says_how_to_get_in(stranger, paddock):
+    await add(paddock)
+    routes = console_routes()
+    assert len(routes) >= 6
+    for method, path in routes:
+        answer = await stranger.request(method, path)
+        assert answer.status_code == 401, (method, path)
+        assert "console.token" in answer.text
+        assert "Wallet report" not in answer.text
+        assert TOKEN not in answer.text
+    for wrong in ("", "x", TOKEN + "x"):
+        answer = await stranger.get("/console/enter", params={"token": wrong})
+        assert (answer.status_code, "set-cookie" in answer.headers) == (401, False)
+        assert (await stranger.post("/console/enter", data={"token": wrong})).status_code == 401
+
+
+@pytest.mark.parametrize("by", ["link", "form"])
+async def test_the_right_token_becomes_a_cookie_for_the_console_only(stranger, by):
+    if by == "link":
+        answer = await stranger.get("/console/enter", params={"token": TOKEN})
+    else:
+        answer = await stranger.post("/console/enter", data={"token": TOKEN})
+    assert (answer.status_code, answer.headers["location"]) == (303, "/console")
+    cookie = answer.headers["set-cookie"].lower()
+    assert cookie.startswith(COOKIE)
+    for wanted in ("httponly", "samesite=strict", "path=/console", "max-age"):
+        assert wanted in cookie
+    inside = await stranger.get("/console")
+    assert inside.status_code == 200
+    assert inside.headers["cache-control"] == "no-store"
+    assert TOKEN not in inside.text
+    left = await stranger.post("/console/leave")
+    assert (left.status_code, left.headers["location"]) == (303, "/")
+    assert (await stranger.get("/console")).status_code == 401
+
+
+async def test_the_console_lists_orders_and_counts_them(operator, paddock):
+    assert "No orders yet" in Read(await operator.get("/console")).text
+    first, second = await add(paddock), await add(paddock, amount=2_500_000, service="access-pass", mode=Mode.DELEGATE)
+    await deliver(paddock, first)
+    await add(paddock)
+    page = Read(await operator.get("/console"))
+    rows = [attrs["data-order"] for tag, attrs in page.tags if tag == "tr" and "data-order" in attrs]
+    assert set(rows[1:]) == {first.id, second.id}
+    text = " ".join(page.text.split())
+    assert "Orders 3 Delivered 1 Pending 2 Refunded 0 Settled 0.05 USDC" in text
+    assert "delivered Wallet report DIRECT 0.05 0x15d3…6A65" in text
+    assert "0 jobs waiting" in text
+
+
+async def test_the_console_stays_up_when_the_chain_is_down(operator, paddock):
+    paddock.chain.unavailable = True
+    assert "block not reached" in " ".join(Read(await operator.get("/console")).text.split())
+
+
+async def test_a_delivered_order_is_told_from_quote_to_proof(operator, paddock):
+    order = await add(paddock, payload=b'{"signature":"0xdeadbeef"}', arguments=b'{"secret":"argument"}')
+    await deliver(paddock, order)
+    page = Read(await operator.get(f"/console/orders/{order.id}"))
+    stages = [attrs["class"] for tag, attrs in page.tags if tag == "li" and "class" in attrs]
+    assert stages == ["done"] * 8
+    names = ("Quoted", "Claimed", "Answer made", "Settled", "Released", "Receipt", "Final", "Proof")
+    assert [page.text.index(f"{name}, done") for name in names] == sorted(page.text.index(f"{n}, done") for n in names)
+    values = {attrs.get("data-copy") for _, attrs in page.tags}
+    terms, authorization = order.terms, order.authorization
+    hashes = {"0x" + value.hex() for value in (terms.intent, authorization.digest, authorization.nonce)}
+    assert values >= hashes | {order.id, terms.pay_to, authorization.payer, TX}
+    assert "everything up to block 44 is final" in page.text
+    assert json.loads(page.code["Receipt, EIP-712"])["receipt"]["orderId"] == order.id
+    assert json.loads(page.code["Proof"]) == {"order": {"status": "completed"}}
+    assert "signature is by the key that" in page.text
+    assert "settlement" in page.text
+    assert "deadbeef" not in page.text
+    assert "secret" not in page.text
+
+
+async def test_a_refunded_order_tells_why_and_how_the_money_went_back(operator, paddock):
+    order = await add(paddock, service="launch-pass", mode=Mode.DELEGATE)
+    await settle(paddock, order)
+    order.fulfil(FulfilmentState.EXECUTING)
+    order.failure = f"SoldOut(1) {HOSTILE}"
+    order.fulfil(FulfilmentState.FAILED, order.failure)
+    order.give_back(MoneyBackState.DUE)
+    order.give_back(MoneyBackState.SENDING)
+    await save(paddock, order)
+    page = Read(await operator.get(f"/console/orders/{order.id}"))
+    assert [attrs["class"] for tag, attrs in page.tags if tag == "li"] == (
+        ["done", "done", "done", "failed", "now", "ahead", "ahead"]
+    )
+    order.refund_tx = "0x" + "cd" * 32
+    order.give_back(MoneyBackState.REFUNDED, order.refund_tx)
+    await save(paddock, order)
+    answer = await operator.get(f"/console/orders/{order.id}")
+    assert "<script>alert" not in answer.text
+    page = Read(answer)
+    assert f"SoldOut(1) {HOSTILE}" in page.text
+    assert "the whole price went back to the payer on chain" in page.text
+    assert order.refund_tx in {attrs.get("data-copy") for _, attrs in page.tags}
+
+
+async def test_an_order_that_failed_before_settlement_says_that_nothing_was_charged(operator, paddock):
+    order = await add(paddock)
+    order.fulfil(FulfilmentState.RUNNING)
+    order.fulfil(FulfilmentState.FAILED, "address: mistyped")
+    order.pay(PaymentState.EXPIRED, "never settled")
+    await save(paddock, order)
+    page = Read(await operator.get(f"/console/orders/{order.id}"))
+    assert "address: mistyped; nothing was charged" in page.text
+    assert "No money has moved" in page.text
+    assert "Proof, " not in page.text
+
+
+async def test_a_quote_is_shown_before_anybody_paid_it(operator, paddock):
+    issued = paddock.quotes.issue(int(paddock.clock.now().timestamp()), 120)
+    page = Read(await operator.get(f"/console/orders/{issued.id}"))
+    assert "waits for a payment until" in page.text
+    assert (await operator.get("/console/orders/unknown")).status_code == 404
+
+
+# --------------------------------------------------------------------------------------------------------- live
+
+
+async def test_the_stream_tells_a_change_and_goes_on_where_it_was_left(operator, paddock):
+    old = await add(paddock)
+    async with operator.stream("GET", "/console/events") as answer:
+        assert answer.headers["content-type"].startswith("text/event-stream")
+        lines = answer.aiter_lines()
+        _, counted = await told(lines, "pulse")
+        assert (counted["orders"], counted["pending"], bool(counted["block"])) == ("1", "1", True)
+        order = await add(paddock, service="access-pass", mode=Mode.DELEGATE)
+        sequence, first = await told(lines, "order")
+        assert (first["order"], first["what"], first["new"]) == (order.id, "payment", "authorized")
+        assert (first["status"], first["sequence"]) == ("pending", sequence)
+        assert f'data-order="{order.id}"' in first["row"]
+        assert (await told(lines, "pulse"))[1]["orders"] == "2"
+    await settle(paddock, order)
+    old.fulfil(FulfilmentState.RUNNING)
+    await save(paddock, old)
+    async with operator.stream("GET", "/console/events", headers={"Last-Event-ID": str(sequence)}) as answer:
+        lines = answer.aiter_lines()
+        seen = [(await told(lines, "order"))[1] for _ in range(3)]
+        assert [one["new"] for one in seen] == ["settling", "settled", "running"]
+    async with operator.stream("GET", f"/console/events?after=0&order={old.id}") as answer:
+        lines = answer.aiter_lines()
+        seen = [(await told(lines, "order"))[1] for _ in range(2)]
+        assert {one["order"] for one in seen} == {old.id}
+
+
+async def test_an_orders_stream_tells_when_its_proof_is_stored(operator, paddock):
+    order = await add(paddock)
+    async with operator.stream("GET", f"/console/events?order={order.id}") as answer:
+        lines = answer.aiter_lines()
+        await deliver(paddock, order)
+        assert (await told(lines, "order"))[1]["new"] == "running"
+        assert (await told(lines, "proof"))[1] == {"order": order.id}
+
+
+async def test_a_place_beyond_the_end_is_the_end(operator, paddock):
+    await add(paddock)
+    async with operator.stream("GET", "/console/events", headers={"Last-Event-ID": "9" * 30}) as answer:
+        lines = answer.aiter_lines()
+        await told(lines, "pulse")
+        order = await add(paddock)
+        assert (await told(lines, "order"))[1]["order"] == order.id
+
+
+async def test_an_open_stream_ends_when_the_process_is_told_to(paddock):
+    closing = live.Closing()
+    stream = live.stream(paddock, closing, 0)
+    await anext(stream)
+    closing.is_set = True
+    assert [message async for message in stream] == []
+
+
+async def test_a_quiet_stream_says_that_it_is_there_every_15_seconds(paddock):
+    clock = FakeClock()
+    quiet = replace(paddock, clock=clock, db=FakeDatabase(clock), chain=FakeChain(clock))
+    stream = live.stream(quiet, live.Closing(), 0, order_id="none")
+    beats = []
+    async for message in stream:
+        if message.comment == "still here":
+            beats.append(clock.now())
+            assert message.encode() == b": still here\r\n\r\n"
+        if len(beats) == 3:
+            break
+    await stream.aclose()
+    gaps = [(later - earlier).total_seconds() for earlier, later in pairwise(beats)]
+    assert all(15 <= gap < 16 for gap in gaps)
+
+
+class Events:
+    """What the cursor asks of orders, over a list that a test fills in any order."""
+
+    def __init__(self):
+        self.orders = self
+        self.there = set()
+
+    async def last_event(self):
+        return max(self.there, default=0)
+
+    async def events_after(self, sequence, limit):
+        moment = SystemClock().now()
+        found = sorted(one for one in self.there if one > sequence)[:limit]
+        return [Event(one, "id", moment, "payment", "", "authorized", "") for one in found]
+
+
+async def test_an_event_that_commits_late_with_a_lower_number_is_told_too():
+    view = Events()
+    view.there = {1, 2, 4}
+    cursor = live.Cursor(4)
+    await cursor.start(view)
+    assert await cursor.new(view) == []
+    view.there |= {3, 6}
+    assert [event.sequence for event in await cursor.new(view)] == [3, 6]
+    view.there |= {5}
+    assert [event.sequence for event in await cursor.new(view)] == [5]
+    assert await cursor.new(view) == []
+
+
+async def test_a_long_backlog_is_told_whole_and_once():
+    view = Events()
+    view.there = set(range(1, 1001))
+    cursor = live.Cursor(0)
+    await cursor.start(view)
+    seen = []
+    while fresh := await cursor.new(view):
+        seen += [event.sequence for event in fresh]
+    assert seen == list(range(1, 1001))

@@ -1,0 +1,1 @@
+"""Real services for tests: started on free ports, checked to be ours, and ended by id."""

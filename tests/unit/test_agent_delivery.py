@@ -1,0 +1,156 @@
+"""After the signature left: the same bytes again, the order's word, the chain's word, and refunds."""
+
+from pathlib import Path
+
+import httpx
+import pytest
+
+from agent.errors import SellerUnavailable
+from protocol.typed_data import Transfer
+from tests.fakes.seller import ORIGIN, World, account
+
+URL = f"{ORIGIN}/v1/echo?text=hi"
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    return World(tmp_path)
+
+
+@pytest.mark.parametrize("trouble", ["500", "503", "409", "202", "429", "reset", "lost"])
+def test_trouble_after_payment_is_answered_with_the_same_bytes(world: World, trouble: str) -> None:
+    world.seller.paid.extend([trouble, trouble])
+    outcome = world.buyer.buy(URL)
+    assert (outcome.status, outcome.proof) == ("delivered", "proven")
+    assert len(set(world.seller.payments)) == 1
+    assert len(world.signer.signed) == 1
+
+
+def test_the_sellers_retry_after_is_honoured(world: World) -> None:
+    world.seller.paid.extend(["503", "503"])
+    world.buyer.buy(URL)
+    assert world.seller.clock.sleeps == [2.0, 2.0]
+
+
+def test_retries_are_bounded_by_number_and_by_patience(world: World) -> None:
+    world.seller.paid.extend(["503"] * 99)
+    outcome = world.buyer.buy(URL)
+    assert outcome.status == "in_doubt"
+    assert len(world.seller.payments) == 1 + world.buyer.policy.limits.retries
+    assert sum(world.seller.clock.sleeps) <= world.buyer.policy.limits.patience_seconds
+
+
+def test_a_delivery_after_many_answers_of_trouble_comes_with_resume_after_a_restart(world: World) -> None:
+    world.seller.paid.extend(["503"] * 5)
+    assert world.buyer.buy(URL).status == "in_doubt"
+    (outcome,) = world.restarted().resume()
+    assert (outcome.status, outcome.proof, outcome.body) == ("delivered", "proven", world.seller.body)
+    assert len(set(world.seller.payments)) == 1
+
+
+def test_a_failed_callback_is_followed_to_its_refund_on_chain(world: World) -> None:
+    world.seller.mode = "DELEGATE"
+    world.seller.paid.append("undone")
+    outcome = world.buyer.buy(URL)
+    assert (outcome.status, outcome.proof) == ("refunded", "proven")
+    assert outcome.refund in world.seller.chain.mined
+    assert world.seller.chain.balances[world.signer.address] == 100_000_000
+    assert len(world.seller.payments) == 1
+
+
+def test_a_refund_that_is_still_due_is_waited_for(world: World) -> None:
+    world.seller.mode = "DELEGATE"
+    world.seller.paid.append("undone")
+    honest = world.seller.handle
+    states = ["due", "sending", "refunded"]
+
+    def slow(request: httpx.Request) -> httpx.Response:
+        response = honest(request)
+        if request.url.path.startswith("/api/orders/"):
+            order = world.seller.orders[request.url.path.rpartition("/")[2]]
+            state = states.pop(0)
+            transactions = order["transactions"] if state == "refunded" else {}
+            return httpx.Response(200, json=order | {"money_back": state, "transactions": transactions})
+        return response
+
+    world.seller.transport.handler = slow
+    assert world.buyer.buy(URL).status == "refunded"
+    assert states == []
+
+
+def test_a_refund_of_another_order_is_no_refund(world: World) -> None:
+    world.seller.mode = "DELEGATE"
+    honest = world.seller.chain.move
+
+    def elsewhere(transfer: Transfer, value: int | None = None) -> str:
+        return honest(transfer._replace(nonce=b"\x07" * 32) if transfer.to == world.signer.address else transfer)
+
+    world.seller.chain.move = elsewhere  # type: ignore[method-assign]
+    world.seller.paid.append("undone")
+    outcome = world.buyer.buy(URL)
+    assert outcome.status == "in_doubt"
+    assert "is not of this order" in outcome.detail
+
+
+def test_a_status_url_at_another_origin_is_not_asked(world: World) -> None:
+    honest = world.seller.entry
+    elsewhere = "http://elsewhere.test/api/orders/1"
+
+    def lure(path: str = "/v1/echo") -> object:
+        entry = honest(path)
+        entry.extra["statusUrl"] = elsewhere
+        return entry
+
+    world.seller.entry = lure  # type: ignore[method-assign,assignment]
+    world.seller.paid.extend(["503"] * 9)
+    assert world.buyer.buy(URL).status == "in_doubt"
+    assert world.seller.leaks == []
+
+
+def test_the_payment_is_never_sent_to_the_status_url(world: World) -> None:
+    world.seller.paid.extend(["503"] * 9)
+    world.buyer.buy(URL)
+    asked = [request for request in world.seller.requests if request.url.path.startswith("/api/orders/")]
+    assert asked
+    assert not any("payment-signature" in [name.decode().lower() for name, _ in one.headers.raw] for one in asked)
+
+
+def test_a_free_answer_costs_nothing_and_an_error_before_paying_is_no_purchase(world: World) -> None:
+    world.seller.handle_unpaid = lambda request: httpx.Response(200, content=b"free")
+    assert (world.buyer.buy(URL).status, world.buyer.buy(URL).rule) == ("delivered", "free")
+    world.seller.handle_unpaid = lambda request: httpx.Response(404, json={"detail": "no such service"})
+    assert world.buyer.buy(URL).status == "failed"
+    assert world.signer.signed == []
+
+
+def test_a_seller_that_is_down_is_an_error_with_a_mend_and_no_signature(world: World) -> None:
+    def down(request: httpx.Request) -> httpx.Response:
+        raise httpx.ConnectError("refused", request=request)
+
+    world.seller.handle_unpaid = down
+    with pytest.raises(SellerUnavailable, match="does not answer") as caught:
+        world.buyer.buy(URL)
+    assert caught.value.mend
+    assert world.signer.signed == []
+
+
+def test_a_dead_attempt_makes_room_for_a_new_purchase(world: World) -> None:
+    world.seller.paid.extend(["402"] * 2)
+    assert world.buyer.buy(URL).status == "in_doubt"
+    world.seller.clock.sleep(61)
+    assert world.buyer.buy(URL).status == "delivered"
+    assert len(world.signer.signed) == 2
+    assert len(world.seller.chain.used) == 1
+
+
+def test_a_topped_up_wallet_lets_the_same_bytes_through(world: World) -> None:
+    world.seller.paid.append("402")
+    assert world.buyer.buy(URL).status == "in_doubt"
+    assert world.buyer.buy(URL).status == "delivered"
+    assert len(world.signer.signed) == 1
+
+
+def test_discovery_compares_by_price_and_says_what_comes_back(world: World) -> None:
+    (offer,) = world.buyer.market.discover(ORIGIN)
+    assert (offer.url, offer.method, offer.terms.amount) == (f"{ORIGIN}/v1/echo", "GET", 50_000)
+    assert (offer.example, offer.unit, offer.terms.pay_to) == ({"text": "hello"}, "answer", account("merchant").address)
