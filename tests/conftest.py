@@ -4,6 +4,7 @@ import os
 import shutil
 import signal
 import socket
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,10 @@ from tests.stack.postgres import run_postgres
 from tests.stack.processes import free_port
 from tests.stack.valkey import run_valkey
 
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore", DeprecationWarning)
+    import web3  # noqa: F401 - it imports websockets.legacy, which warns, and warnings are errors
+
 HERE = Path(__file__).parent
 WITH_SOCKETS = {"integration", "e2e", "conformance", "contracts"}
 """The folders whose tests may open connections; every other one gets none but Unix sockets."""
@@ -37,10 +42,9 @@ class SocketBlocked(RuntimeError):
     """A test that needs no network reached for it."""
 
 
-def pytest_configure(config) -> None:
-    """A terminated run ends its services as an interrupted one does; what we cannot change may warn."""
+def pytest_configure() -> None:
+    """A terminated run ends its services as an interrupted one does."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    config.addinivalue_line("filterwarnings", "ignore:websockets.legacy is deprecated:DeprecationWarning")  # web3
 
 
 def missing(what: str) -> Any:

@@ -9,6 +9,7 @@ from eth_account import Account
 from eth_account.signers.local import LocalAccount
 
 from protocol.networks import caip2
+from scripts.accounts import account
 from server.adapters.chain import EvmChain
 from server.adapters.clock import SystemClock
 from server.adapters.signers import LocalSigner
@@ -78,6 +79,26 @@ class World:
         transaction, raw = await self.sign(to, data, gas)
         await self.chain.send(raw)
         return await eventually(lambda: self.chain.mined(transaction), 20, f"{transaction} is mined")
+
+    async def pause(self, paused: bool) -> None:
+        """The token's owner stops every transfer, or lets them go on."""
+        if self.anvil:
+            await self._as_owner(encode_call("pause()" if paused else "unpause()"))
+        else:
+            self.fake.state.paused = paused
+
+    async def blacklist(self, address: str, listed: bool) -> None:
+        """The token's owner puts an account on the blacklist, or takes it off."""
+        if self.anvil:
+            await self._as_owner(encode_call("setBlacklisted(address,bool)", address, listed))
+        elif listed:
+            self.fake.state.blacklist.add(address)
+        else:
+            self.fake.state.blacklist.discard(address)
+
+    async def _as_owner(self, data: bytes) -> None:
+        owner = World(self.chain, self.market, LocalSigner(account("deployer").key.hex()), self.anvil)
+        assert (await owner.transact(self.token, data)).succeeded
 
     def mine(self, blocks: int = 1) -> None:
         self.anvil.mine(blocks) if self.anvil else self.fake.mine(blocks)

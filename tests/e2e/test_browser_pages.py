@@ -166,17 +166,17 @@ async def test_pages_can_be_read_and_searched_without_javascript(browser, place,
     await expect(visit.tab.locator("h1")).to_have_text("The console is the operator's")
 
 
-@pytest.mark.parametrize("width", [320, 390, 768, 1280])
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-async def test_no_page_is_wider_than_the_screen(browser, place, buyer, width, scheme):
-    sold = await buyer.buy(place.url + SIGNAL)
-    order = sold.request.headers and await newest(place)
-    visit = await open_tab(browser, place, viewport={"width": width, "height": 800}, color_scheme=scheme)
+async def test_no_page_is_wider_than_the_screen(browser, place, buyer):
+    assert (await buyer.buy(place.url + SIGNAL)).status_code == 200
+    paths = ("/", "/docs", "/services/contract-risk", "/services/access-pass", "/console", await newest(place))
+    visit = await open_tab(browser, place)
     await visit.enter()
-    for path in ("/", "/docs", "/services/contract-risk", "/services/access-pass", "/console", order):
-        await visit.go(path)
-        wider = await visit.tab.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
-        assert wider == 0, (path, wider)
+    for width in (320, 390, 768, 1280):
+        await visit.tab.set_viewport_size({"width": width, "height": 800})
+        for path in paths:
+            await visit.go(path)
+            wider = await visit.tab.evaluate("document.documentElement.scrollWidth - innerWidth")
+            assert wider <= 0, (path, width, wider)
     visit.require_calm()
 
 

@@ -118,9 +118,11 @@ def _signer(primary: str, message: dict[str, Any], signature: tuple[int, bytes, 
     domain = {"name": "USDC", "version": "2", "chainId": CHAIN_ID, "verifyingContract": TOKEN}
     try:
         signable = encode_typed_data(domain_data=domain, message_types={primary: types}, message_data=message)
-        return str(Account.recover_message(signable, vrs=(v, r, s))) if v in (27, 28) else ZERO
-    except Exception:
-        return ZERO
+        if v in (27, 28):
+            return str(Account.recover_message(signable, vrs=(v, r, s)))
+    except Exception:  # whatever eth-account says of a point off the curve
+        pass
+    raise revert("ECDSAInvalidSignature()")
 
 
 def _transfer(frame: Frame, sender: str, to: str, value: int) -> None:

@@ -199,11 +199,12 @@ def test_discover_shows_offers_and_lets_no_escape_code_of_a_seller_through(shell
         ({"PADDOCK_AGENT_TIMEOUT": "soon"}, "PADDOCK_AGENT_TIMEOUT"),
         ({"PADDOCK_AGENT_FINALITY": "never"}, "finalized or latest"),
         ({"PADDOCK_AGENT_BUGDET": "1"}, "PADDOCK_AGENT_BUGDET is not a setting"),
+        ({"PADDOCK_AGENT_HOME": "/dev/null/agent", "PADDOCK_AGENT_POLICY": "{home}/policy.toml"}, "cannot be written"),
         ({"PADDOCK_AGENT_POLICY": "missing.toml"}, "there is no policy at missing.toml"),
     ],
 )
 def test_bad_settings_are_named_with_what_to_do(shell: Shell, environ: dict[str, str], words: str) -> None:
-    done = shell.run("fetch", URL, **environ)
+    done = shell.run("fetch", URL, **{name: value.format(home=shell.home) for name, value in environ.items()})
     assert done.returncode == 1
     assert words in done.stderr
     assert "Traceback" not in done.stderr

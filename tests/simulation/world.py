@@ -35,6 +35,7 @@ from tests.fakes.chain import FakeChain, fake_market
 from tests.fakes.clock import FakeClock
 from tests.fakes.database import FakeDatabase
 from tests.stack.buyer import Buyer, Quoted, read_header
+from tests.stack.invariants import assert_invariants, assert_no_secrets
 
 ORIGIN, ALIAS = "http://paddock.test", "http://alias.test"
 TOKEN = "operator-token"
@@ -73,6 +74,7 @@ class World:
     client: httpx.AsyncClient
     buyer: Buyer
     runs: Counter[str] = field(default_factory=Counter)
+    foreign: set[str] = field(default_factory=set)
 
     def url(self, service: str, query: str = "") -> str:
         return f"{ORIGIN}/v1/{service}{query}"
@@ -122,6 +124,14 @@ class World:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
 
+    async def assert_invariants(self) -> None:
+        """G1–G8, after everything had time to end; `given` money has no Transfer, so balances are not the chain's."""
+        self.db.hooks.clear()
+        self.chain.unavailable, self.chain.automine, self.chain.block_seconds = False, True, 1
+        await self.work(120)
+        await assert_invariants(self.paddock, foreign=self.foreign)
+        assert_no_secrets(str(await self.orders()), self.buyer.signed)
+
     async def submit_as_stranger(self, header: str) -> None:
         """Somebody who saw a payment hands its authorization to the token before the facilitator does."""
         paid = read_header(header)
@@ -131,6 +141,7 @@ class World:
         prepared = await prepare(self.chain, stranger, terms.asset, call)
         signed = stranger.sign(31337, prepared.chain_nonce, prepared.call, prepared.gas, prepared.fees)
         await self.chain.send(signed.raw)
+        self.foreign.add(signed.hash)
 
     def settlements(self) -> int:
         """How often money moved from the buyer on chain."""
@@ -214,8 +225,10 @@ async def open_world(*services: Service) -> AsyncIterator[World]:
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=ORIGIN) as client:
         buyer = WorldBuyer(client, clock=clock)
         chain.give(buyer.account.address, RICH)
+        world = World(clock, chain, db, paddock, settler, app, client, buyer, runs)
         try:
-            yield World(clock, chain, db, paddock, settler, app, client, buyer, runs)
+            yield world
+            await world.assert_invariants()
         finally:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)

@@ -50,14 +50,13 @@ class Anvil:
         self.rpc("anvil_mine", hex(blocks))
 
     def hold(self) -> None:
-        """Mine nothing until `release`: transactions wait."""
-        self.rpc("evm_setIntervalMining", 0)
+        """Mine nothing until `release`: transactions wait. For a devnet of a test's own (see `release`)."""
         self.rpc("evm_setAutomine", False)
+        self.rpc("evm_setIntervalMining", 0)
 
     def release(self) -> None:
-        """Mine what waits, and go on as configured."""
+        """Mine what waits, and a block a second from then on: anvil does not go back to mixed mining."""
         self.mine()
-        self.rpc("evm_setAutomine", True)
         self.rpc("evm_setIntervalMining", 1)
 
     def drop(self, transaction: str) -> None:

@@ -15,6 +15,7 @@ from eth_account.messages import encode_typed_data
 from eth_account.signers.local import LocalAccount
 
 JSON = dict[str, Any]
+_ORDER = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
 _FIELDS = {
     "from": "address",
     "to": "address",
@@ -108,6 +109,14 @@ def changed(message: JSON, path: str, value: Any) -> JSON:
     else:
         inside[last] = value
     return made
+
+
+def mirrored(message: JSON) -> JSON:
+    """The second signature of the same authorization: s mirrored in the curve's order, v toggled."""
+    signature = bytes.fromhex(message["payload"]["signature"][2:])
+    s = _ORDER - int.from_bytes(signature[32:64], "big")
+    twin = signature[:32] + s.to_bytes(32, "big") + bytes([55 - signature[64]])
+    return changed(message, "payload.signature", "0x" + twin.hex())
 
 
 def paths(message: JSON, within: str = "") -> Iterator[tuple[str, Any]]:

@@ -1,7 +1,9 @@
 """Approvals: a person's signature over exact terms; whatever else is offered in its place is refused."""
 
+import secrets
 from datetime import timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import msgspec
@@ -123,15 +125,21 @@ def test_a7_two_at_the_same_time_use_it_once(world: World) -> None:
     assert world.signer.signed == []
 
 
-def test_a7_the_race_for_an_approval_is_lost_inside_the_reserving_transaction(world: World) -> None:
-    """The check before it passes for both; only the compare-and-set on use tells them apart."""
+def test_a7_of_two_that_checked_it_at_the_same_time_one_signs(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The other buyer buys between the check and the reservation: only the compare-and-set on use tells them apart."""
     waiting = ask(world)
     approve(world, waiting)
-    moment = world.seller.clock.now()
-    with world.buyer.store.begin() as connection:
-        approvals.use(connection, waiting, moment)
-        with pytest.raises(Exception, match="used already"):
-            approvals.use(connection, waiting, moment)
+    other = world.restarted()
+
+    def meanwhile(size: int) -> bytes:
+        monkeypatch.setattr("agent.checkout.secrets.token_bytes", secrets.token_bytes)
+        assert other.resume(waiting)[0].status == "delivered"
+        return secrets.token_bytes(size)
+
+    monkeypatch.setattr("agent.checkout.secrets", SimpleNamespace(token_bytes=meanwhile))
+    (outcome,) = world.buyer.resume(waiting)
+    assert (outcome.status, outcome.purchase_id) == ("delivered", waiting)
+    assert len(world.signer.signed) == 1
 
 
 def test_a7_an_edited_approval_is_refused(world: World) -> None:

@@ -10,6 +10,7 @@ from sqlalchemy import select
 
 from agent import purchase_of
 from agent.models import State, purchases
+from agent.store import purchases_in
 from agent.terms import Asked
 from protocol import headers
 from protocol.wire import PaymentPayload
@@ -26,6 +27,17 @@ def world(tmp_path: Path) -> World:
 
 def client(world: World, **options: object) -> httpx.Client:
     return httpx.Client(transport=world.seller.transport, auth=world.buyer.auth("research"), **options)  # type: ignore[arg-type]
+
+
+class Together(httpx.AsyncBaseTransport):
+    """Answers nobody until everybody has asked: all unpaid requests at once, then all paid ones."""
+
+    def __init__(self, world: World, calls: int) -> None:
+        self._world, self._barrier = world, asyncio.Barrier(calls)
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        await self._barrier.wait()
+        return await self._world.seller.transport.handle_async_request(request)
 
 
 def payment_in(request: httpx.Request) -> bytes | None:
@@ -63,9 +75,9 @@ def test_a_refused_purchase_comes_back_as_the_sellers_402_with_the_reason(world:
 
 
 def test_a_request_that_already_pays_is_left_alone(world: World) -> None:
-    world.seller.paid.append("500")
+    world.seller.paid.append("402")
     payment = headers.encode(PaymentPayload(x402_version=2, accepted=world.seller.entry(), payload={}))
-    assert client(world).get(URL, headers={headers.PAYMENT_SIGNATURE: payment}).status_code == 500
+    assert client(world).get(URL, headers={headers.PAYMENT_SIGNATURE: payment}).status_code == 402
     assert world.signer.signed == []
 
 
@@ -152,6 +164,8 @@ def test_a8_after_a_restart_the_same_bytes_are_sent(world: World) -> None:
     world.seller.paid.append("lost")
     with pytest.raises(httpx.ReadError):
         client(world).get(URL)
+    with world.buyer.store.begin() as connection:
+        assert [bought.state for bought in purchases_in(connection, *State)] == [State.IN_DOUBT]
     response = httpx.Client(transport=world.seller.transport, auth=world.restarted().auth("research")).get(URL)
     assert response.content == world.seller.body
     assert response.headers[headers.IDEMPOTENT_REPLAYED] == "true"
@@ -180,10 +194,24 @@ def test_a10_the_paid_retry_carries_the_same_body(world: World) -> None:
 
 async def test_a11_a_hundred_concurrent_calls_on_one_client_get_a_hundred_answers(world: World) -> None:
     auth = world.buyer.auth("research")
-    async with httpx.AsyncClient(transport=world.seller.transport, auth=auth) as aclient:
+    async with httpx.AsyncClient(transport=Together(world, 100), auth=auth) as aclient:
         responses = await asyncio.gather(*(aclient.get(URL) for _ in range(100)))
     assert [response.status_code for response in responses] == [200] * 100
     assert len({transfer.nonce for transfer in world.signer.signed}) == 100
+
+
+def test_a11_an_equal_call_while_the_first_is_being_paid_is_a_purchase_of_its_own(world: World) -> None:
+    caller, honest = client(world), world.seller.handle
+
+    def meanwhile(request: httpx.Request) -> httpx.Response:
+        if payment_in(request) is not None:
+            world.seller.transport.handler = honest
+            assert caller.get(URL).status_code == 200
+        return honest(request)
+
+    world.seller.transport.handler = meanwhile
+    assert caller.get(URL).status_code == 200
+    assert len({transfer.nonce for transfer in world.signer.signed}) == 2
 
 
 def test_no_signature_is_in_a_repr_or_an_error(world: World) -> None:
@@ -197,6 +225,12 @@ def test_no_signature_is_in_a_repr_or_an_error(world: World) -> None:
     assert row.payment is not None
     assert row.payment not in repr(bought)
     assert not re.search(r"0x[0-9a-f]{130}", repr(bought) + repr(world.buyer.settings) + row.detail)
+
+
+def test_a_password_in_the_url_is_not_kept(world: World) -> None:
+    bought = purchase_of(client(world).get("http://name:secret@seller.test/v1/echo"))
+    assert bought is not None
+    assert bought.url == f"{ORIGIN}/v1/echo"
 
 
 def test_the_database_is_for_its_owner_only(world: World) -> None:

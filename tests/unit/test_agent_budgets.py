@@ -1,10 +1,12 @@
 """Budgets: what is held, for how long, and what ends it."""
 
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from agent.budgets import HoldState, move
+from agent.budgets import Caps, Hold, HoldState, move, reserve
 from agent.errors import WalletError
 from tests.fakes.seller import ORIGIN, TOKEN, World
 
@@ -102,11 +104,32 @@ def test_a_refund_gives_the_budget_back(tmp_path: Path) -> None:
 def test_amounts_beyond_64_bits_are_held_exactly(tmp_path: Path) -> None:
     """A token of 18 decimals passes SQLite's integers at ten units."""
     world = World(tmp_path)
-    assert world.buyer.buy(URL).status == "delivered"
-    big = 10**30 + 1
+    now, big = world.seller.clock.now(), 10**30 + 1
+    hold = Hold(
+        purchase_id="pur_1",
+        network=NETWORK,
+        asset=TOKEN,
+        amount=big,
+        task="default",
+        origin=ORIGIN,
+        payer=world.signer.address,
+        nonce="0x" + "01" * 32,
+        valid_before=now,
+    )
     with world.buyer.store.begin() as connection:
-        connection.exec_driver_sql(f"UPDATE holds SET amount = '{big}'")
+        reserve(connection, hold, Caps(per_task=big, per_day=big), now)
     assert day(world) == big
+
+
+def test_g5_a_transaction_keeps_other_writers_out_from_its_first_moment(tmp_path: Path) -> None:
+    """Without this two processes could both read the sum before either has written its hold."""
+    world = World(tmp_path)
+    with (
+        closing(sqlite3.connect(tmp_path / "agent.db", timeout=0)) as other,
+        world.buyer.store.begin(),
+        pytest.raises(sqlite3.OperationalError, match="locked"),
+    ):
+        other.execute("BEGIN IMMEDIATE")
 
 
 def test_a_hold_moves_only_along_its_table(tmp_path: Path) -> None:

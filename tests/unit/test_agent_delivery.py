@@ -7,7 +7,7 @@ import pytest
 
 from agent.errors import SellerUnavailable
 from protocol.typed_data import Transfer
-from tests.fakes.seller import ORIGIN, World, account
+from tests.fakes.seller import ORIGIN, TOKEN, World, account
 
 URL = f"{ORIGIN}/v1/echo?text=hi"
 
@@ -38,6 +38,13 @@ def test_retries_are_bounded_by_number_and_by_patience(world: World) -> None:
     assert outcome.status == "in_doubt"
     assert len(world.seller.payments) == 1 + world.buyer.policy.limits.retries
     assert sum(world.seller.clock.sleeps) <= world.buyer.policy.limits.patience_seconds
+
+
+def test_a_patience_that_is_over_ends_the_retries(tmp_path: Path) -> None:
+    world = World(tmp_path, patience="3")
+    world.seller.paid.extend(["503"] * 99)
+    assert world.buyer.buy(URL).status == "in_doubt"
+    assert (world.seller.clock.sleeps, len(world.seller.payments)) == ([2.0], 2)
 
 
 def test_a_delivery_after_many_answers_of_trouble_comes_with_resume_after_a_restart(world: World) -> None:
@@ -90,6 +97,48 @@ def test_a_refund_of_another_order_is_no_refund(world: World) -> None:
     outcome = world.buyer.buy(URL)
     assert outcome.status == "in_doubt"
     assert "is not of this order" in outcome.detail
+
+
+def test_a_refund_of_what_was_never_taken_releases_nothing(world: World) -> None:
+    """Else the seller could settle the authorization after its hold is gone."""
+    world.seller.mode = "DELEGATE"
+    world.seller.paid.append("undone")
+    honest = world.seller.chain.move
+
+    def only_back(transfer: Transfer, value: int | None = None) -> str:
+        return honest(transfer) if transfer.to == world.signer.address else "0x" + "55" * 32
+
+    world.seller.chain.move = only_back  # type: ignore[method-assign]
+    assert world.buyer.buy(URL).status == "in_doubt"
+    assert world.buyer.spent("eip155:31337", TOKEN, "default").day == 50_000
+
+
+def test_one_refund_is_not_counted_for_two_purchases(world: World) -> None:
+    """DIRECT money comes back from any address; then only the transaction tells two refunds apart."""
+    world.seller.paid.extend(["undone", "undone"])
+    first = world.buyer.buy(f"{URL}&n=1")
+    assert first.status == "refunded"
+    honest = world.seller.chain.move
+    world.seller.chain.move = lambda transfer, value=None: (  # type: ignore[method-assign,assignment,return-value]
+        first.refund if transfer.to == world.signer.address else honest(transfer)
+    )
+    second = world.buyer.buy(f"{URL}&n=2")
+    assert second.status == "in_doubt"
+    assert "was another purchase's" in second.detail
+
+
+def test_resuming_all_goes_on_past_a_seller_that_is_down(world: World) -> None:
+    world.seller.amount = 600_000
+    waiting = world.buyer.buy(URL).purchase_id or ""
+    world.seller.clock.sleep(1800)
+
+    def down(request: httpx.Request) -> httpx.Response:
+        raise httpx.ConnectError("refused", request=request)
+
+    world.seller.handle_unpaid = down
+    assert [outcome.status for outcome in world.buyer.resume()] == ["waiting"]
+    with pytest.raises(SellerUnavailable):
+        world.buyer.resume(waiting)
 
 
 def test_a_status_url_at_another_origin_is_not_asked(world: World) -> None:

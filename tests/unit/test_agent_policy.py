@@ -4,12 +4,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import httpx
 import msgspec
 import pytest
 
 from agent.errors import PolicyError
 from agent.policy_file import parse
-from protocol.wire import PaymentRequirements
+from protocol.headers import PAYMENT_REQUIRED, encode
+from protocol.wire import PaymentRequired, PaymentRequirements, Resource
 from tests.fakes.seller import CALLBACK, ORIGIN, TOKEN, World, account, policy
 
 URL = f"{ORIGIN}/v1/echo"
@@ -95,6 +97,30 @@ def test_only_listed_merchants_and_routes_are_paid(tmp_path: Path, url: str, rul
     outcome = world.buyer.buy(url)
     assert (outcome.status, outcome.rule) == ("refused", rule)
     assert world.signer.signed == []
+
+
+def test_terms_for_another_resource_are_refused(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    unpaid = world.seller.unpaid
+    world.seller.handle_unpaid = lambda request: unpaid(httpx.Request("GET", f"{ORIGIN}/v1/other"))
+    assert world.buyer.buy(URL).rule == "terms.resource"
+    assert world.signer.signed == []
+
+
+@pytest.mark.parametrize("answer", ["missing", "garbage", "version 1"])
+def test_a_402_that_cannot_be_read_is_refused(tmp_path: Path, answer: str) -> None:
+    world = World(tmp_path)
+    old = PaymentRequired(x402_version=1, resource=Resource(url=URL), accepts=[world.seller.entry()])
+    values = {"missing": {}, "garbage": {PAYMENT_REQUIRED: "e30="}, "version 1": {PAYMENT_REQUIRED: encode(old)}}
+    world.seller.handle_unpaid = lambda request: httpx.Response(402, headers=values[answer])
+    outcome = world.buyer.buy(URL)
+    assert outcome.status == "refused"
+    assert outcome.rule.startswith("terms.")
+    assert world.signer.signed == []
+
+
+def test_an_allowed_purchase_names_the_key_that_allows_it(tmp_path: Path) -> None:
+    assert World(tmp_path).buyer.buy(URL).rule == "merchants[0].routes[0]"
 
 
 def test_a3_a_recipient_that_the_policy_does_not_pin_is_refused(tmp_path: Path) -> None:

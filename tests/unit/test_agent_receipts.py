@@ -7,6 +7,8 @@ from typing import Any
 import msgspec
 import pytest
 
+from agent.receipts import pin_signer, pinned_signer
+from agent.store import purchase
 from protocol.receipts import ZERO_HASH, Receipt
 from tests.fakes.seller import CALLBACK, NETWORK, ORIGIN, TOKEN, World, account
 
@@ -120,6 +122,32 @@ def test_a18_a_transaction_that_never_was_is_unproven_once_the_payment_is_dead(w
     assert outcome.proof == "mismatch"
     assert "never reached the chain" in outcome.detail
     assert world.buyer.spent(NETWORK, TOKEN, "default").day == 0
+
+
+def test_a18_money_that_moved_in_another_transaction_than_the_named_one_stays_spent(world: World) -> None:
+    honest = world.seller.chain.move
+    world.seller.chain.move = lambda transfer, value=None: (honest(transfer), "0x" + "44" * 32)[1]  # type: ignore[method-assign]
+    assert world.buyer.buy(URL).proof == "unchecked"
+    world.seller.clock.sleep(61)
+    (outcome,) = world.buyer.resume()
+    assert (outcome.proof, outcome.status) == ("unchecked", "delivered")
+    assert "not in a transaction that the seller named" in outcome.detail
+    assert world.buyer.spent(NETWORK, TOKEN, "default").day == 50_000
+
+
+def test_g7_a_spent_authorization_is_never_called_dead(world: World) -> None:
+    bought_id = world.buyer.buy(URL).purchase_id or ""
+    world.seller.clock.sleep(600)
+    with world.buyer.store.begin() as connection:
+        assert not world.buyer.chain.authorization_dead(purchase(connection, bought_id).signed)
+
+
+def test_a18_the_first_published_receipt_key_stays_pinned(world: World) -> None:
+    moment = world.seller.clock.now()
+    with world.buyer.store.begin() as connection:
+        pin_signer(connection, ORIGIN, "first", moment)
+        pin_signer(connection, ORIGIN, "second", moment)
+        assert pinned_signer(connection, ORIGIN) == "first"
 
 
 def test_a18_a_log_of_a_look_alike_token_proves_nothing(world: World) -> None:

@@ -1,0 +1,151 @@
+"""Reading one EVM chain by JSON-RPC: the only word that settles what a payment became."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+import msgspec
+from eth_utils.crypto import keccak
+
+from agent.errors import ChainUnavailable
+from agent.models import Signed
+from protocol.networks import caip2
+from protocol.signatures import parse_address
+
+TRANSFER = "0x" + keccak(b"Transfer(address,address,uint256)").hex()
+AUTHORIZATION_USED = "0x" + keccak(b"AuthorizationUsed(address,bytes32)").hex()
+
+
+@dataclass(frozen=True, slots=True)
+class Log:
+    """One event, as the node gives it: address checksummed, topics and data lower-case 0x-hex."""
+
+    address: str
+    topics: tuple[str, ...]
+    data: str
+
+
+@dataclass(frozen=True, slots=True)
+class Mined:
+    """A mined transaction: whether it succeeded, where, and what it logged."""
+
+    hash: str
+    success: bool
+    block: int
+    logs: tuple[Log, ...]
+
+
+class Chain:
+    """Every method may raise ChainUnavailable, and may then be called again. Addresses in any case, 0x-hex.
+
+    `finality` is the block tag on which a nonce is called unused: `finalized`, or `latest` on a devnet.
+    """
+
+    def __init__(self, client: httpx.Client, url: str, finality: str = "finalized") -> None:
+        self._client, self._url, self._finality = client, url, finality
+        self._network: str | None = None
+
+    def require(self, network: str) -> None:
+        """The RPC serves this network (CAIP-2); raises ChainUnavailable for another."""
+        if self._network is None:
+            self._network = caip2(int(self._call("eth_chainId"), 16))
+        if self._network != network:
+            raise ChainUnavailable(
+                f"the RPC serves {self._network}, not {network}", "set PADDOCK_AGENT_RPC to an RPC of that network"
+            )
+
+    def transaction(self, transaction: str) -> Mined | None:
+        """A mined transaction; None while the node knows of none."""
+        found = self._call("eth_getTransactionReceipt", transaction)
+        if found is None:
+            return None
+        try:
+            logs = tuple(
+                Log(parse_address(log["address"], "log"), tuple(t.lower() for t in log["topics"]), log["data"].lower())
+                for log in found["logs"]
+            )
+            return Mined(transaction, int(found["status"], 16) == 1, int(found["blockNumber"], 16), logs)
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise ChainUnavailable("the RPC answers a transaction in a shape that is not Ethereum's") from error
+
+    def authorization_used(self, signed: Signed) -> bool:
+        """EIP-3009 `authorizationState` now: the nonce was used, or cancelled."""
+        return self._nonce_used(signed, "latest")
+
+    def authorization_dead(self, signed: Signed) -> bool:
+        """It can never be spent: at finality the chain's time has passed its validity and the nonce is unused."""
+        block = self._call("eth_getBlockByNumber", self._finality, False)
+        try:
+            number, time = block["number"], int(block["timestamp"], 16)
+        except (KeyError, TypeError, ValueError) as error:
+            raise ChainUnavailable("the RPC answers a block in a shape that is not Ethereum's") from error
+        return time >= signed.valid_before and not self._nonce_used(signed, number)
+
+    def balance(self, asset: str, address: str) -> int:
+        """ERC-20 balance in atomic units."""
+        return self._number(asset, _call_data("balanceOf(address)", address), "latest")
+
+    def decimals(self, asset: str) -> int:
+        """ERC-20 decimals."""
+        return self._number(asset, _call_data("decimals()"), "latest")
+
+    def _nonce_used(self, signed: Signed, block: str) -> bool:
+        data = _call_data("authorizationState(address,bytes32)", signed.payer, signed.nonce)
+        return self._number(signed.asset, data, block) != 0
+
+    def _number(self, contract: str, data: str, block: str) -> int:
+        answer = self._call("eth_call", {"to": contract, "data": data}, block)
+        try:
+            return int(answer, 16)
+        except (TypeError, ValueError) as error:
+            raise ChainUnavailable(f"{contract} does not answer like a token on this chain") from error
+
+    def _call(self, method: str, *parameters: Any) -> Any:
+        request = {"jsonrpc": "2.0", "id": 1, "method": method, "params": parameters}
+        try:
+            response = self._client.post(self._url, json=request, follow_redirects=False)
+            answer = msgspec.json.decode(response.content)
+        except (httpx.HTTPError, httpx.InvalidURL, msgspec.DecodeError) as error:
+            raise ChainUnavailable(
+                f"the RPC at {self._url} does not answer ({type(error).__name__})",
+                "start the chain, or set PADDOCK_AGENT_RPC",
+            ) from error
+        if not isinstance(answer, dict) or "result" not in answer:
+            raise ChainUnavailable(f"the RPC refuses {method}", "check that it is an Ethereum JSON-RPC")
+        return answer["result"]
+
+
+def transfers(mined: Mined, asset: str, sender: str | None, recipient: str) -> list[int]:
+    """Amounts of the asset's Transfer events to `recipient` (from `sender`, where one is given), in order."""
+    found = []
+    for log in mined.logs:
+        if log.address != parse_address(asset, "asset") or len(log.topics) != 3 or log.topics[0] != TRANSFER:
+            continue
+        if log.topics[2] == _word(recipient) and sender in (None, _address(log.topics[1])):
+            found.append(int(log.data, 16))
+    return found
+
+
+def authorizations(mined: Mined, asset: str, authorizer: str) -> list[str]:
+    """Nonces (0x-hex) of the authorizer's EIP-3009 authorizations that the transaction used."""
+    return [
+        log.topics[2]
+        for log in mined.logs
+        if log.address == parse_address(asset, "asset")
+        and len(log.topics) == 3
+        and log.topics[0] == AUTHORIZATION_USED
+        and log.topics[1] == _word(authorizer)
+    ]
+
+
+def _call_data(signature: str, *words: str) -> str:
+    return "0x" + keccak(signature.encode())[:4].hex() + "".join(_word(word)[2:] for word in words)
+
+
+def _word(text: str) -> str:
+    """An address or hash as a 32-byte word in lower-case 0x-hex."""
+    return "0x" + text[2:].lower().rjust(64, "0")
+
+
+def _address(word: str) -> str:
+    return parse_address("0x" + word[-40:], "log")

@@ -1,0 +1,64 @@
+"""The first policy: what a seller offers, written down so that a person can read, mend and so allow it."""
+
+from typing import Any
+
+import msgspec
+
+from agent.chain import Chain
+from agent.errors import ChainUnavailable
+from agent.market import Offer
+from agent.policy_file import ASSET_TEMPLATE, MERCHANT_TEMPLATE, TEMPLATE, parse
+from agent.terms import Terms
+
+
+def draft(seller: str, offers: list[Offer], chain: Chain, approver: str, stack: dict[str, Any]) -> str:
+    """The text of a policy that allows what the seller offers. Raises PolicyError if its words make none."""
+    terms = [offer.terms for offer in offers if offer.terms.asked.origin == seller]
+    if not terms:
+        empty = TEMPLATE.format(networks="", approver=approver, assets="", merchants="")
+        return "assets = []\nmerchants = []\n" + empty
+    assets = {(one.network, one.asset): one for one in terms}
+    text = TEMPLATE.format(
+        networks=_list({one.network for one in terms}),
+        approver=approver,
+        assets="\n".join(_asset(one, chain, stack) for one in assets.values()),
+        merchants=_merchant(seller, terms),
+    )
+    parse(text, "the drafted policy")
+    return text
+
+
+def _asset(terms: Terms, chain: Chain, stack: dict[str, Any]) -> str:
+    symbol = stack.get("asset", {}).get("symbol", terms.token_name)
+    try:
+        chain.require(terms.network)
+        decimals: int | str = chain.decimals(terms.asset)
+    except ChainUnavailable:
+        decimals = "6                     # NOT CHECKED: the chain could not be asked"
+    return ASSET_TEMPLATE.format(
+        network=terms.network,
+        address=terms.asset,
+        name=_quoted(terms.token_name),
+        version=_quoted(terms.token_version),
+        decimals=decimals,
+        symbol=_quoted(str(symbol)),
+    )
+
+
+def _merchant(seller: str, terms: list[Terms]) -> str:
+    parents = {one.asked.path.rpartition("/")[0] for one in terms}
+    return MERCHANT_TEMPLATE.format(
+        origin=seller,
+        routes=_list({f"{parent}/*" for parent in parents}),
+        pay_to=_list({one.pay_to for one in terms}),
+        callbacks=_list({one.callback for one in terms if one.callback}),
+    )
+
+
+def _list(values: set[str]) -> str:
+    return ", ".join(_quoted(value) for value in sorted(values))
+
+
+def _quoted(text: str) -> str:
+    """A TOML basic string; JSON's escapes are TOML's."""
+    return msgspec.json.encode(text).decode()

@@ -1,0 +1,56 @@
+"""The one error tree of the buyer's side.
+
+AgentError                 everything raised here; `mend` says what to do about it
+├── SettingsError          an environment variable, or a file it names
+│   └── PolicyError        the policy file; names the key
+├── WalletError            no key, a wrong password, or a signer that signed something else
+├── ChainUnavailable       the RPC cannot be reached, or answers nonsense; ask again later
+├── SellerUnavailable      the seller cannot be reached, and no signature was made
+├── ApprovalError          an approval that cannot be given
+├── UnknownPurchase        no purchase or receipt with that id in the store
+└── Refused                policy, budget or approval forbids it; the checkout turns it into an outcome
+"""
+
+
+class AgentError(Exception):
+    """`str()` is what was wrong, `mend` what the reader can do; neither ever holds a key or a signed payload."""
+
+    def __init__(self, message: str, mend: str = "") -> None:
+        super().__init__(message)
+        self.mend = mend
+
+
+class SettingsError(AgentError):
+    """A setting is missing or cannot be read."""
+
+
+class PolicyError(SettingsError):
+    """The policy file is missing or says something it may not."""
+
+
+class WalletError(AgentError):
+    """The wallet cannot sign, or did not sign what it was given."""
+
+
+class ChainUnavailable(AgentError):
+    """The chain could not be asked."""
+
+
+class SellerUnavailable(AgentError):
+    """The seller could not be asked; nothing was signed."""
+
+
+class ApprovalError(AgentError):
+    """A person's approval cannot be given as asked."""
+
+
+class UnknownPurchase(AgentError):
+    """Nothing with that id is in the store."""
+
+
+class Refused(AgentError):
+    """A purchase that must not be signed. `rule` names what forbids it."""
+
+    def __init__(self, rule: str, detail: str) -> None:
+        super().__init__(detail)
+        self.rule = rule

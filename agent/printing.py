@@ -1,0 +1,114 @@
+"""How the command line shows things: amounts in units, tables, and sellers' texts made harmless."""
+
+from collections.abc import Iterable
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from agent.approvals import Approval
+from agent.errors import AgentError
+from agent.market import Offer
+from agent.models import Proof
+from agent.outcome import Outcome
+from agent.policy_file import PolicyFile
+from agent.report import Line
+from protocol.amounts import display
+
+_COLOURS = {"delivered": "green", "refunded": "yellow", "waiting": "yellow", "in_doubt": "yellow"}
+
+_NEXT = {
+    "waiting": "a person decides: paddock-agent approvals approve {} --key-file FILE",
+    "in_doubt": "nothing is signed again for it; ask once more with: paddock-agent resume {}",
+}
+
+
+def plain(text: object, longest: int = 300) -> str:
+    """A stranger's text for a terminal: no control characters, no markup, not too long."""
+    shown = "".join(character if character.isprintable() else " " for character in str(text))
+    return escape(shown[:longest])
+
+
+def money(amount: int, network: str | None, asset: str | None, policy: PolicyFile | None) -> str:
+    """An amount in units of an asset that the policy knows, else in atomic units."""
+    for known in policy.assets if policy else ():
+        if (known.network, known.address) == (network, asset):
+            return f"{display(amount, known.decimals)} {known.symbol}".strip()
+    return f"{amount} atomic units"
+
+
+def show_outcome(console: Console, outcome: Outcome, policy: PolicyFile | None) -> None:
+    """One line about a purchase, and what to do where something is to be done."""
+    colour = _COLOURS.get(outcome.status, "red")
+    price = money(outcome.amount, outcome.network, outcome.asset, policy) if outcome.asset else ""
+    facts = [price, outcome.mode, None if outcome.proof == Proof.NONE else f"proof {outcome.proof}"]
+    facts += [f"refund {outcome.refund}" if outcome.refund else outcome.settlement, outcome.purchase_id]
+    line = " · ".join(str(fact) for fact in facts if fact)
+    console.print(f"[{colour}]{outcome.status}[/] {plain(line)}", soft_wrap=True)
+    if outcome.detail and (outcome.rule != "free" or outcome.status == "failed"):
+        console.print(f"  {plain(outcome.rule)}: {plain(outcome.detail, 600)}", soft_wrap=True)
+    if outcome.status in _NEXT:
+        console.print(f"  {_NEXT[outcome.status].format(outcome.purchase_id)}", soft_wrap=True)
+
+
+def show_error(console: Console, error: AgentError) -> None:
+    """What was wrong, and what to do."""
+    console.print(f"[red]{plain(error, 600)}[/]", soft_wrap=True)
+    if error.mend:
+        console.print(f"  {plain(error.mend)}", soft_wrap=True)
+
+
+def offers_table(offers: Iterable[Offer], policy: PolicyFile | None) -> Table:
+    """Offers, cheapest first."""
+    table = _table("price", "per", "mode", "request", "title")
+    for offer in offers:
+        terms = offer.terms
+        price = money(terms.amount, terms.network, terms.asset, policy)
+        row = (price, offer.unit, terms.mode, f"{offer.method} {offer.url}", offer.title or offer.description)
+        table.add_row(*(plain(cell, 90) for cell in row))
+    return table
+
+
+def show_approval(console: Console, asked: Approval, policy: PolicyFile | None) -> None:
+    """A question to the person, with everything that the signature will cover."""
+    terms = asked.terms
+    lines = {
+        "price": f"{money(int(terms.amount), terms.network, terms.asset, policy)} ({terms.asset} on {terms.network})",
+        "request": f"{terms.method} {terms.url}",
+        "body": terms.body_hash,
+        "paid to": f"{terms.pay_to}, {terms.mode}",
+        "calls": terms.callback,
+        "until": f"{asked.expires_at:%Y-%m-%d %H:%M:%S} UTC",
+        "why": asked.reason,
+    }
+    console.print(f"[bold]{plain(asked.id)}[/]")
+    for name, value in lines.items():
+        console.print(f"  {name:<8} {plain(value)}", soft_wrap=True, highlight=False)
+
+
+def outcomes_table(outcomes: Iterable[Outcome], policy: PolicyFile | None) -> Table:
+    """Purchases with what proves them."""
+    table = _table("receipt", "proof", "price", "mode", "order")
+    for outcome in outcomes:
+        price = money(outcome.amount, outcome.network, outcome.asset, policy)
+        row = (outcome.receipt_id, outcome.proof, price, outcome.mode, outcome.order_id)
+        table.add_row(*(plain(cell or "–") for cell in row))
+    return table
+
+
+def spending_table(by: str, lines: Iterable[Line], policy: PolicyFile | None) -> Table:
+    """Spending by task, merchant or day."""
+    table = _table(by, "purchases", "paid", "still open")
+    for line in lines:
+        paid, still_open = (money(amount, line.network, line.asset, policy) for amount in (line.settled, line.open))
+        table.add_row(plain(line.key), str(line.purchases), paid, still_open)
+    return table
+
+
+def _table(first: str, *others: str) -> Table:
+    """Without lines, so that a narrow terminal shows more; what does not fit is folded, never cut."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column(first, no_wrap=True)
+    for name in others:
+        table.add_column(name, overflow="fold")
+    return table

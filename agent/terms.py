@@ -1,0 +1,142 @@
+"""What was asked for and what the seller wants for it, as typed values: all that policy ever looks at."""
+
+import hashlib
+from dataclasses import dataclass
+
+import httpx
+
+from protocol.amounts import parse_amount, parse_uint
+from protocol.errors import ProtocolError
+from protocol.networks import chain_id
+from protocol.signatures import parse_address
+from protocol.wire import PaymentRequirements
+
+
+def origin_of(url: httpx.URL) -> str:
+    """Scheme, host as sent (never decoded) and port where it is not the scheme's own: compared exactly."""
+    port = f":{url.port}" if url.port is not None else ""
+    return f"{url.scheme}://{url.raw_host.decode('ascii')}{port}"
+
+
+def path_of(url: httpx.URL) -> str:
+    """The path as sent, percent-escapes and all."""
+    return url.raw_path.partition(b"?")[0].decode("ascii")
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One request as it goes out: the same bytes before and after paying. `url` has neither fragment nor password."""
+
+    method: str
+    url: str
+    content_type: str
+    accept: str
+    body: bytes
+    task: str
+
+    @classmethod
+    def of(cls, request: httpx.Request, task: str) -> "Asked":
+        """The request of any httpx client; its body must have been read."""
+        headers = request.headers
+        url = request.url.copy_with(fragment=None, userinfo=b"")
+        return cls(
+            request.method, str(url), headers.get("content-type", ""), headers.get("accept", ""), request.content, task
+        )
+
+    @property
+    def origin(self) -> str:
+        return origin_of(httpx.URL(self.url))
+
+    @property
+    def path(self) -> str:
+        return path_of(httpx.URL(self.url))
+
+    @property
+    def body_hash(self) -> str:
+        """SHA-256 of the body, 0x-hex."""
+        return "0x" + hashlib.sha256(self.body).hexdigest()
+
+    def fingerprint(self) -> str:
+        """Names this very request: two equal ones are attempts at the same purchase until the first has ended."""
+        fields = (self.method, self.url, self.content_type, self.body_hash, self.task)
+        return hashlib.sha256("\n".join(fields).encode()).hexdigest()
+
+    def request(self) -> httpx.Request:
+        """The request once more, for another attempt."""
+        headers = {"content-type": self.content_type, "accept": self.accept}
+        return httpx.Request(
+            self.method,
+            self.url,
+            headers={name: value for name, value in headers.items() if value},
+            content=self.body or None,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """One entry of a 402, read strictly. `amount` in atomic units, times in Unix seconds, addresses checksummed.
+
+    `token_name` and `token_version` are the token's EIP-712 domain; `timeout` is how long the seller wants the
+    authorization to live; `callback` and `beneficiary` are what a DELEGATE payment sets off, and for whom.
+    """
+
+    asked: Asked
+    entry: PaymentRequirements
+    mode: str
+    network: str
+    chain_id: int
+    asset: str
+    amount: int
+    pay_to: str
+    token_name: str
+    token_version: str
+    decimals: int | None
+    timeout: int
+    expires_at: int | None
+    quote_id: str | None
+    status_url: str | None
+    callback: str | None
+    beneficiary: str | None
+
+
+def read_terms(asked: Asked, entry: PaymentRequirements, mode: str) -> Terms:
+    """The entry as typed terms. Raises ProtocolError for anything that has a second spelling or is missing."""
+    extra = entry.extra
+    name, version = text(extra, "name"), text(extra, "version")
+    if name is None or version is None:
+        raise ProtocolError("invalid_payment_requirements", "extra must name the token's EIP-712 domain")
+    callback = text(extra, "callback")
+    return Terms(
+        asked=asked,
+        entry=entry,
+        mode=mode,
+        network=entry.network,
+        chain_id=chain_id(entry.network),
+        asset=parse_address(entry.asset, "asset"),
+        amount=parse_amount(entry.amount),
+        pay_to=parse_address(entry.pay_to, "payTo"),
+        token_name=name,
+        token_version=version,
+        decimals=_number(extra, "decimals"),
+        timeout=entry.max_timeout_seconds,
+        expires_at=_number(extra, "expiresAt"),
+        quote_id=text(extra, "quoteId"),
+        status_url=text(extra, "statusUrl"),
+        callback=None if callback is None else parse_address(callback, "extra.callback"),
+        beneficiary=text(extra, "beneficiary"),
+    )
+
+
+def text(extra: dict[str, object], key: str) -> str | None:
+    """A member that is a string or absent."""
+    value = extra.get(key)
+    if value is not None and not isinstance(value, str):
+        raise ProtocolError("invalid_payment_requirements", f"extra.{key} must be a string")
+    return value
+
+
+def _number(extra: dict[str, object], key: str) -> int | None:
+    value = extra.get(key)
+    if value is None or (isinstance(value, int) and not isinstance(value, bool)):
+        return value
+    return parse_uint(value, f"extra.{key}")

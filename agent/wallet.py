@@ -1,0 +1,113 @@
+"""The wallet: a signer behind a port, and the one function that asks it to sign."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import msgspec
+from eth_account import Account
+from eth_account.signers.local import LocalAccount
+from eth_typing import Hash32
+
+from agent.decisions import Decision, Verdict
+from agent.errors import WalletError
+from agent.terms import Terms
+from protocol.errors import ProtocolError
+from protocol.signatures import recover
+from protocol.typed_data import TokenDomain, Transfer, authorization_digest
+from protocol.wire import ExactAuthorization, ExactPayload
+
+
+class Signer(Protocol):
+    """Holds the key. A test's signer counts the calls: every refusal must leave it at zero."""
+
+    @property
+    def address(self) -> str:
+        """The payer, checksummed."""
+
+    def sign_transfer(self, domain: TokenDomain, transfer: Transfer) -> bytes:
+        """65 bytes over the EIP-3009 TransferWithAuthorization. Not idempotent: call once per purchase."""
+
+
+class LocalSigner:
+    """A key in this process, by eth-account."""
+
+    def __init__(self, account: LocalAccount) -> None:
+        self._account = account
+
+    @property
+    def address(self) -> str:
+        return str(self._account.address)
+
+    def sign_transfer(self, domain: TokenDomain, transfer: Transfer) -> bytes:
+        return sign_digest(self._account, authorization_digest(domain, transfer))
+
+
+@dataclass(frozen=True, slots=True)
+class ApprovedTerms:
+    """Terms that policy, or a person, has allowed. Nothing else can reach the signer."""
+
+    terms: Terms
+    decision: Decision
+
+    def __post_init__(self) -> None:
+        if self.decision.verdict is not Verdict.ALLOW:
+            raise WalletError(f"terms that were not allowed ({self.decision.rule}) cannot be signed")
+
+
+def authorize(signer: Signer, approved: ApprovedTerms, nonce: bytes, valid_before: int) -> dict[str, object]:
+    """Sign exactly the approved terms, once: the x402 `exact` payload.
+
+    `nonce` is 32 random bytes, `valid_before` Unix seconds. Raises WalletError if the signature that comes back is
+    not the payer's over exactly that transfer (a remote signer might have been told otherwise).
+    """
+    terms = approved.terms
+    domain = TokenDomain(terms.token_name, terms.token_version, terms.chain_id, terms.asset)
+    transfer = Transfer(signer.address, terms.pay_to, terms.amount, 0, valid_before, nonce)
+    signature = signer.sign_transfer(domain, transfer)
+    try:
+        signed_by = recover(authorization_digest(domain, transfer), signature)
+    except ProtocolError as error:
+        raise WalletError(f"the signer gave no usable signature: {error.detail}") from error
+    if signed_by != signer.address:
+        raise WalletError("the signer signed something else than the approved terms; the payment was not sent")
+    authorization = ExactAuthorization(
+        from_=transfer.payer,
+        to=transfer.to,
+        value=str(transfer.value),
+        valid_after=str(transfer.valid_after),
+        valid_before=str(transfer.valid_before),
+        nonce="0x" + nonce.hex(),
+    )
+    payload: dict[str, object] = msgspec.to_builtins(ExactPayload("0x" + signature.hex(), authorization))
+    return payload
+
+
+def sign_digest(account: LocalAccount, digest: bytes) -> bytes:
+    """65 bytes r‖s‖v over a 32-byte digest."""
+    return bytes(account.unsafe_sign_hash(Hash32(digest)).signature)
+
+
+def account_of(key: str) -> LocalAccount:
+    """The account of a private key in hex. Raises WalletError, which never repeats the key."""
+    try:
+        account: LocalAccount = Account.from_key(key.strip())
+    except Exception:  # eth-account raises several types, some of which quote the key: none may be chained
+        raise WalletError("that is not a private key", "a key is 32 bytes in hex, like 0x59c6…") from None
+    return account
+
+
+def account_in(path: Path, password: str | None) -> LocalAccount:
+    """The account in a file: a hex key, or an Ethereum keystore (JSON), which needs its password."""
+    try:
+        text = path.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise WalletError(f"the key file {path} cannot be read ({type(error).__name__})", "check its path") from error
+    if not text.startswith("{"):
+        return account_of(text)
+    if password is None:
+        raise WalletError(f"{path} is a keystore and needs its password", "set PADDOCK_AGENT_KEY_PASSWORD")
+    try:
+        return account_of(bytes(Account.decrypt(text, password)).hex())
+    except (ValueError, TypeError, KeyError):
+        raise WalletError(f"the keystore {path} does not open with that password", "check the password") from None

@@ -1,0 +1,118 @@
+"""How our facilitator gathers, waits and recovers."""
+
+import asyncio
+
+import pytest
+
+from server.adapters.clock import SystemClock
+from tests.conformance.counters import ours
+from tests.conformance.worlds import fake_world, settle_call
+from tests.fakes.chain import decode_transaction
+from tests.fakes.database import FakeDatabase
+from tests.stack import buyer
+from tests.stack.waiting import eventually
+
+
+async def test_ten_payments_at_once_settle_each_with_its_own_transfer(our_counter):
+    counter = our_counter
+    payers = [await counter.world.payer() for _ in range(10)]
+    payments = [counter.payment(payer, 1_000 + number) for number, payer in enumerate(payers)]
+    before = await counter.sent()
+    responses = await asyncio.gather(*(counter.settle(payment) for payment in payments))
+    assert [response.success for response in responses] == [True] * 10
+    assert await counter.sent() - before <= 10
+    for number, (payment, response) in enumerate(zip(payments, responses, strict=True)):
+        transfer = await counter.paid(payment)
+        assert (transfer.amount, transfer.transaction) == (1_000 + number, response.transaction)
+
+
+async def test_payments_gather_into_a_batch_while_one_is_in_flight():
+    world = fake_world()
+    async with ours(world, FakeDatabase(SystemClock())) as counter:
+        payers = [await world.payer() for _ in range(10)]
+        with world.held():
+            first = asyncio.create_task(counter.settle(counter.payment(payers[0])))
+
+            async def in_flight():
+                return (counter.settler, 0) in world.fake.pending
+
+            await eventually(in_flight, 5, "the first is in flight")
+            others = [asyncio.create_task(counter.settle(counter.payment(payer))) for payer in payers[1:]]
+
+            async def admitted():
+                return len(counter.database.tables.settlements) == 10
+
+            await eventually(admitted, 5, "the others are admitted")
+        responses = await asyncio.gather(first, *others)
+        assert all(response.success for response in responses)
+        assert len({response.transaction for response in responses[1:]}) == 1
+        assert await counter.sent() == 2
+
+
+async def test_a_bad_payment_among_nine_good_ones_fails_alone(our_counter):
+    counter = our_counter
+    payers = [await counter.world.payer() for _ in range(10)]
+    payments = [counter.payment(payer) for payer in payers]
+    drained = buyer.payment(payers[4], counter.world.entry("0x" + "33" * 20, 1_000_000))
+    await counter.world.transact(counter.world.token, settle_call(drained))
+    responses = await asyncio.gather(*(counter.settle(payment) for payment in payments))
+    assert [response.success for response in responses] == [number != 4 for number in range(10)]
+    assert await counter.paid(payments[4]) is None
+
+
+@pytest.mark.parametrize("odd", [{"amount": 2**128}, {"validBefore": str(2**48)}], ids=str)
+async def test_a_payment_too_large_for_a_batch_settles_alone(counter, odd):
+    payer = await counter.world.payer(2**129)
+    payments = [counter.payment(payer, **odd), counter.payment(payer), counter.payment(payer)]
+    responses = await asyncio.gather(*(counter.settle(payment) for payment in payments))
+    assert [response.success for response in responses] == [True] * 3
+    assert (await counter.paid(payments[0])).amount == odd.get("amount", 50_000)
+
+
+async def test_f14_a_settlement_that_takes_too_long_is_pending_with_its_transaction_and_settled_later():
+    world = fake_world()
+    async with ours(world, FakeDatabase(SystemClock()), wait=0.2) as counter:
+        payer = await counter.world.payer()
+        payment = counter.payment(payer)
+        with world.held():
+            pending = await counter.settle(payment)
+            assert (pending.success, pending.error_reason) == (False, "settlement_pending")
+            assert pending.transaction.startswith("0x")
+
+        async def settled():
+            response = await counter.settle(payment)
+            return response if response.success else None
+
+        response = await eventually(settled, 10, "the settlement is settled")
+        assert response.transaction == pending.transaction
+        assert await counter.sent() == 1
+
+
+async def test_f15_a_broadcast_whose_answer_is_lost_settles_once():
+    world = fake_world()
+    async with ours(world, FakeDatabase(SystemClock()), wait=0.2) as counter:
+        payer = await counter.world.payer()
+        payment = counter.payment(payer)
+        world.fake.lose_next = 1
+
+        async def settled():
+            response = await counter.settle(payment)
+            assert response.success or response.error_reason == "settlement_pending", "nobody is blamed meanwhile"
+            return response.success
+
+        await eventually(settled, 10, "the settlement is settled")
+        assert await counter.sent() == 1
+        assert len(world.fake.broadcasts) >= 1
+
+
+async def test_f15_a_broadcast_that_was_dropped_goes_out_again_with_the_same_bytes():
+    world = fake_world()
+    async with ours(world, FakeDatabase(SystemClock()), wait=10) as counter:
+        payer = await counter.world.payer()
+        payment = counter.payment(payer)
+        world.fake.drop_next = 1
+        assert (await counter.settle(payment)).success
+        sent = [raw for raw in world.fake.broadcasts if decode_transaction(raw).sender == counter.settler]
+        assert len(sent) >= 2
+        assert len(set(sent)) == 1
+        assert await counter.sent() == 1

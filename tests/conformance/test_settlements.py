@@ -1,0 +1,148 @@
+"""What ports.Settlements and Transactions guarantee, on the fake, SQLite and PostgreSQL."""
+
+import asyncio
+from contextlib import suppress
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from server.domain.errors import DuplicateClaim
+from server.domain.sending import TransactionState
+from server.domain.settlements import SettlementState
+from tests.conformance.rows import race
+from tests.fakes import samples
+from tests.fakes.samples import NETWORK, NOW
+
+N = 50
+LARGEST = 2**256 - 1
+LATER = NOW + timedelta(seconds=15)
+
+
+# ---------------------------------------------------------------------------------------------------------- settlements
+
+
+async def test_f12_of_fifty_admissions_of_one_payment_exactly_one_wins(database):
+    settlement = samples.settlement()
+
+    async def admit():
+        async with database.begin("admitted") as work:
+            await work.settlements.add(replace(settlement))
+
+    outcomes = await race(*(admit() for _ in range(N)))
+    assert sorted(outcomes) == ["DuplicateClaim"] * (N - 1) + ["won"]
+
+
+async def test_a_settlement_comes_back_with_its_payment(database):
+    settlement = samples.settlement()
+    async with database.begin("admitted") as work:
+        await work.settlements.add(settlement)
+    settlement.move(SettlementState.SENT, "0x" + "aa" * 32)
+    async with database.begin("sent") as work:
+        await work.settlements.save(settlement)
+    async with database.read() as view:
+        stored = await view.settlements.get(settlement.id)
+        assert [item.id for item in await view.settlements.sent_in("0x" + "aa" * 32)] == [settlement.id]
+        assert list(await view.settlements.sent_in("0x" + "bb" * 32)) == []
+    assert stored == settlement
+
+
+async def test_w2_a_settlement_is_taken_over_by_one(database):
+    settlement = samples.settlement()
+    async with database.begin("admitted") as work:
+        await work.settlements.add(settlement)
+    async with database.read() as view:
+        copies = [await view.settlements.get(settlement.id) for _ in range(10)]
+
+    async def take_over(copy):
+        copy.lease_until = LATER
+        async with database.begin("taken over") as work:
+            await work.settlements.save(copy)
+
+    outcomes = await race(*(take_over(copy) for copy in copies))
+    assert sorted(outcomes) == ["StaleWrite"] * 9 + ["won"]
+
+
+async def test_only_queued_settlements_without_an_owner_are_abandoned(database):
+    queued = samples.settlement(lease_until=NOW)
+    owned = samples.settlement(lease_until=LATER)
+    sent = samples.settlement(lease_until=NOW, state=SettlementState.SENT, transaction="0x" + "aa" * 32)
+    async with database.begin("admitted") as work:
+        for settlement in (queued, owned, sent):
+            await work.settlements.add(settlement)
+    async with database.read() as view:
+        assert [item.id for item in await view.settlements.abandoned(NOW, 10)] == [queued.id]
+        assert len(await view.settlements.abandoned(LATER, 10)) == 2
+        assert len(await view.settlements.abandoned(LATER, 1)) == 1
+
+
+# --------------------------------------------------------------------------------------------------------- transactions
+
+
+async def test_f16_nonces_have_no_gap_and_no_double(database):
+    sender, taken = samples.chain_transaction().sender, []
+
+    async def send():
+        async with database.begin("signed") as work:
+            nonce = await work.transactions.allot(NETWORK, sender, 3)
+            await asyncio.sleep(0)
+            await work.transactions.add(samples.chain_transaction(nonce))
+        taken.append(nonce)
+
+    await asyncio.gather(*(send() for _ in range(N)))
+    assert sorted(taken) == list(range(3, 3 + N))
+
+
+async def test_f16_a_unit_that_fails_gives_its_nonce_back(database):
+    sender, taken = samples.chain_transaction().sender, []
+
+    async def send(number):
+        with suppress(LookupError):
+            async with database.begin("signed") as work:
+                nonce = await work.transactions.allot(NETWORK, sender, 0)
+                await work.transactions.add(samples.chain_transaction(nonce))
+                if number % 3 == 0:
+                    raise LookupError
+            taken.append(nonce)
+
+    await asyncio.gather(*(send(number) for number in range(30)))
+    assert sorted(taken) == list(range(20))
+
+
+async def test_a_chain_that_is_ahead_moves_the_next_nonce_and_one_that_is_behind_does_not(database):
+    taken = []
+    for chain_says in (0, 0, 7, 2):
+        async with database.begin("signed") as work:
+            taken.append(await work.transactions.allot(NETWORK, "0xsender", chain_says))
+            assert await work.transactions.allot(NETWORK, "0xother", 100) >= 100
+    assert taken == [0, 1, 7, 8]
+
+
+async def test_f15_a_nonce_is_signed_for_once(database):
+    async with database.begin("signed") as work:
+        await work.transactions.add(samples.chain_transaction(4))
+    with pytest.raises(DuplicateClaim):
+        async with database.begin("signed") as work:
+            await work.transactions.add(samples.chain_transaction(4))
+
+
+async def test_signed_bytes_come_back_with_purpose_and_outcome(database):
+    older = samples.chain_transaction(1, purpose="refund", subject="order-1")
+    newer = samples.chain_transaction(2, purpose="refund", subject="order-1")
+    waiting = samples.chain_transaction(0)
+    async with database.begin("signed") as work:
+        for transaction in (newer, older, waiting):
+            await work.transactions.add(transaction)
+    async with database.begin("mined") as work:
+        for _ in range(2):  # harmless when it is written already
+            await work.transactions.record(newer.hash, TransactionState.REVERTED, 12)
+        await work.transactions.record("0x" + "00" * 32, TransactionState.SUCCEEDED, 12)
+    async with database.read() as view:
+        assert await view.transactions.of("refund", "order-1") == replace(
+            newer, state=TransactionState.REVERTED, block=12
+        )
+        assert await view.transactions.of("refund", "order-2") is None
+        assert await view.transactions.get(older.hash) == older
+        assert await view.transactions.get("0x00") is None
+        assert list(await view.transactions.unmined(NETWORK, waiting.sender)) == [waiting, older]
+        assert list(await view.transactions.unmined("eip155:1", waiting.sender)) == []

@@ -1,0 +1,280 @@
+"""G1–G8 of the threat model, held against the database and the chain after a test, a crash or a simulated run."""
+
+import base64
+import json
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from protocol.typed_data import order_nonce
+from server.domain.evidence import TransferLog
+from server.domain.ledger import Entry
+from server.domain.market import Market
+from server.domain.orders import Mode, Order
+from server.domain.states import FulfilmentState, MoneyBackState, PaymentState
+from server.ports import Chain, Database, Event
+from server.settings import DEVNET_SECRETS
+
+NOT_PAID = (PaymentState.FAILED, PaymentState.EXPIRED, PaymentState.CANCELLED)
+SETTLED_WELL = (MoneyBackState.REFUNDED, MoneyBackState.BLOCKED)
+
+
+class Stage(Protocol):
+    """What is looked at: a `Paddock`, or a process's `Parts`."""
+
+    @property
+    def db(self) -> Database: ...
+    @property
+    def chain(self) -> Chain: ...
+    @property
+    def market(self) -> Market: ...
+
+
+@dataclass(frozen=True)
+class Opening:
+    """Where books and chain began, for a chain that others used before: later blocks and these balances count."""
+
+    block: int = 0
+    balances: Mapping[str, int] = field(default_factory=dict)
+
+
+async def opening(stage: Stage) -> Opening:
+    """Now. Call it before the first purchase of a test on a shared devnet."""
+    asset, wallets = stage.market.asset.address, {*_wallets(stage).values(), *_contracts(stage).values()}
+    balances = {wallet: await stage.chain.token_balance(asset, wallet) for wallet in wallets}
+    return Opening(await stage.chain.block_number() + 1, balances)
+
+
+async def assert_invariants(
+    stage: Stage,
+    *,
+    paid: int | None = None,
+    ended: bool = True,
+    since: Opening | None = None,
+    foreign: Collection[str] = (),
+) -> None:
+    """Raises AssertionError that lists every violation.
+
+    `paid`: how many orders must be settled. `ended`: everything had time to end (G2). `since`: what was there before
+    does not count. `foreign`: chain transactions by which a stranger moved money to or from our wallets.
+    """
+    look = _Look(stage, since or Opening(), frozenset(foreign))
+    await look.read()
+    for order in look.orders:
+        await look.check_order(order, ended=ended)
+    await look.check_books()
+    settled = [order for order in look.orders if order.payment is PaymentState.SETTLED]
+    if paid is not None and len(settled) != paid:
+        look.wrong.append(f"G2: {len(settled)} orders are settled and {paid} were paid")
+    assert not look.wrong, "\n".join(["invariants do not hold:", *look.wrong])
+
+
+def assert_no_secrets(text: str, payments: Iterable[str | Mapping[str, Any]] = (), keys: Iterable[str] = ()) -> None:
+    """G8: a log, an answer or a metric holds no signed payment (header or JSON values) and no key.
+
+    The devnet's own keys are always looked for; `keys` are further ones.
+    """
+    lower = text.lower()
+    secrets = {"key": {*map(_bare, DEVNET_SECRETS.values()), *map(_bare, keys)}, "signature": set(), "payment": set()}
+    for payment in payments:
+        values = json.loads(base64.b64decode(payment)) if isinstance(payment, str) else payment
+        signature = _bare(values["payload"]["signature"])
+        secrets["signature"] |= {signature[:64], signature[64:128]}
+        if isinstance(payment, str):
+            secrets["payment"].add(payment.lower())
+    for kind, found in secrets.items():
+        for secret in found:
+            where = lower.find(secret)
+            assert where < 0, f"G8: a {kind} stands in the text after {text[max(0, where - 120) : where]!r}"
+
+
+def _bare(secret: str) -> str:
+    """Without the prefix that may be written differently: `0x`, or a quote key's id."""
+    return secret.lower().removeprefix("0x").rpartition(":")[2]
+
+
+def _wallets(stage: Stage) -> dict[str, str]:
+    """Account → address of the wallets that are ours."""
+    merchants = getattr(stage, "merchants", None)
+    if merchants is None:
+        settings: Any = getattr(stage, "settings")  # noqa: B009 - Parts have them, Paddock has merchants
+        found = {settings.merchant_id: settings.merchant_pay_to}
+    else:
+        found = {name: merchant.pay_to for name, merchant in merchants.items()}
+    delegate = stage.market.delegate
+    return {f"delegate:{delegate}": delegate} | {f"merchant:{name}": pay_to for name, pay_to in found.items()}
+
+
+def _contracts(stage: Stage) -> dict[str, str]:
+    """Account → address of everything deployed."""
+    return {f"callback:{contract.address}": contract.address for contract in stage.market.contracts.values()}
+
+
+@dataclass
+class _Look:
+    """One look at everything; `wrong` gathers what does not hold."""
+
+    stage: Stage
+    since: Opening
+    foreign: frozenset[str]
+    orders: list[Order] = field(default_factory=list)
+    entries: dict[str, list[Entry]] = field(default_factory=dict)
+    events: dict[str, list[Event]] = field(default_factory=dict)
+    proven: dict[str, tuple[bool, bool]] = field(default_factory=dict)
+    payments: dict[tuple[str, int], str] = field(default_factory=dict)
+    wrong: list[str] = field(default_factory=list)
+
+    @property
+    def asset(self) -> str:
+        return self.stage.market.asset.address
+
+    async def read(self) -> None:
+        async with self.stage.db.read() as view:
+            self.orders = list(await view.orders.recent(1_000_000))
+            for order in self.orders:
+                self.entries[order.id] = list(await view.ledger.of(order.id))
+                self.events[order.id] = list(await view.orders.timeline(order.id))
+                delivery = await view.deliveries.get(order.id)
+                receipt = await view.receipts.get(order.id)
+                self.proven[order.id] = (delivery is not None, receipt is not None)
+
+    async def check_order(self, order: Order, *, ended: bool) -> None:
+        transfer = await self._payment_of(order)
+        self._check_grant(order, transfer)
+        self._check_ending(order, transfer, ended)
+        self._check_entries(order, transfer)
+        if order.terms.mode is Mode.DELEGATE:
+            await self._check_payout(order)
+        if order.payment in NOT_PAID:
+            await self._check_failure(order, transfer)
+
+    async def check_books(self) -> None:
+        """G3, G4: the Transfer logs of every wallet of ours are the ledger's rows, and its balance their sum."""
+        rows = [row for entries in self.entries.values() for row in entries]
+        for account, address in _wallets(self.stage).items():
+            logs = await self.stage.chain.transfers(self.asset, address, self.since.block)
+            own = [log for log in logs if log.transaction not in self.foreign]
+            self._compare(account, address, own, [row for row in rows if account in (row.debit, row.credit)])
+            for log in own:
+                if log.recipient == address and (log.transaction, log.log_index) not in self.payments:
+                    self._say("G3", f"{log.amount} came to {account} for no order, in {log.transaction}")
+            await self._check_balance(account, address, logs)
+        for account, address in _contracts(self.stage).items():
+            booked = _sum(account, rows)
+            held = await self.stage.chain.token_balance(self.asset, address) - self.since.balances.get(address, 0)
+            if booked != held:
+                self._say("G4", f"{account} holds {held} and the ledger says {booked}")
+
+    async def _payment_of(self, order: Order) -> TransferLog | None:
+        """The Transfer that the order's authorization caused, if it pays the order."""
+        terms, authorization = order.terms, order.authorization
+        found = await self.stage.chain.authorization_transfer(
+            terms.asset, authorization.payer, authorization.nonce, self.since.block
+        )
+        wanted = (authorization.payer, terms.pay_to, terms.amount)
+        if found is None or (found.sender, found.recipient, found.amount) != wanted:
+            return None
+        key = found.transaction, found.log_index
+        if key in self.payments:
+            self._say("G1", f"orders {order.id} and {self.payments[key]} were granted for one Transfer")
+        self.payments[key] = order.id
+        return found
+
+    def _check_grant(self, order: Order, transfer: TransferLog | None) -> None:
+        """G1: released only for a Transfer that the chain shows, after it was written down, with answer and receipt."""
+        released = order.fulfilment is FulfilmentState.RELEASED
+        has_delivery, has_receipt = self.proven[order.id]
+        if released and (transfer is None or transfer.transaction != order.settlement_tx):
+            self._say("G1", f"order {order.id} is released and the chain shows no payment of it")
+        if released and not (has_delivery and has_receipt):
+            self._say("G1", f"order {order.id} is released without a stored answer or receipt")
+        if has_receipt and not released:
+            self._say("G1", f"order {order.id} has a receipt and is not released")
+        moves = [event.new for event in self.events[order.id] if event.what in ("payment", "fulfilment")]
+        if released and [move for move in moves if move in ("settled", "released")][:2] != ["settled", "released"]:
+            self._say("G1", f"order {order.id} was released before it was settled")
+        if moves.count("released") > 1 or moves.count("settled") > 1:
+            self._say("G6", f"order {order.id} was settled or released more than once")
+
+    def _check_ending(self, order: Order, transfer: TransferLog | None, ended: bool) -> None:
+        """G2: what was paid is delivered, refunded, or blocked and owed."""
+        if transfer and ended and order.payment is not PaymentState.SETTLED:
+            self._say("G2", f"order {order.id} was paid in {transfer.transaction} and is {order.payment}")
+        if order.payment is not PaymentState.SETTLED or not ended:
+            return
+        if order.fulfilment is not FulfilmentState.RELEASED and order.money_back not in SETTLED_WELL:
+            self._say("G2", f"order {order.id} was paid and is {order.fulfilment}, money back {order.money_back}")
+        if order.fulfilment is FulfilmentState.RELEASED and order.money_back is not MoneyBackState.NONE:
+            self._say("G2", f"order {order.id} is released and money back {order.money_back}")
+
+    def _check_entries(self, order: Order, transfer: TransferLog | None) -> None:
+        """G4: each row stands for what the order says, and for its whole amount."""
+        rows = {row.kind: row for row in self.entries[order.id]}
+        expected = {
+            "settlement": order.payment is PaymentState.SETTLED,
+            "refund": order.money_back is MoneyBackState.REFUNDED,
+            "payout": order.terms.mode is Mode.DELEGATE and order.fulfilment is FulfilmentState.RELEASED,
+        }
+        for kind, wanted in expected.items():
+            if (kind in rows) != wanted:
+                self._say("G4", f"order {order.id}: a {kind} row is {'missing' if wanted else 'there for no reason'}")
+        for row in rows.values():
+            if (row.network, row.asset, row.amount) != (order.terms.network, order.terms.asset, order.terms.amount):
+                self._say("G4", f"order {order.id}: its {row.kind} row is not over its terms")
+        booked = rows.get("settlement")
+        found = (transfer.transaction, transfer.log_index) if transfer else None
+        if booked and (booked.transaction, booked.log_index) != found:
+            self._say("G4", f"order {order.id} is booked with {booked.transaction}, which is not its Transfer")
+
+    async def _check_payout(self, order: Order) -> None:
+        """G6: the delegate wallet gave an order's money away at most once, and where the order says."""
+        out = await self.stage.chain.authorization_transfer(
+            order.terms.asset, self.stage.market.delegate, order_nonce(order.id), self.since.block
+        )
+        refunded = order.money_back is MoneyBackState.REFUNDED
+        released = order.fulfilment is FulfilmentState.RELEASED
+        if (refunded or released) and out is None:
+            self._say("G4", f"order {order.id} is {order.fulfilment}/{order.money_back}, and no money left for it")
+        if out and refunded and out.recipient != order.authorization.payer:
+            self._say("G4", f"order {order.id} is refunded, and the money went to {out.recipient}")
+        if out and released and f"callback:{out.recipient}" not in _contracts(self.stage):
+            self._say("G4", f"order {order.id} is released, and the money went to {out.recipient}")
+
+    async def _check_failure(self, order: Order, transfer: TransferLog | None) -> None:
+        """G7: not paid is what the chain says too; out of doubt only by what a final block says."""
+        if transfer:
+            self._say("G7", f"order {order.id} is {order.payment}, and {transfer.transaction} paid it")
+        moves = [(event.old, event.new) for event in self.events[order.id] if event.what == "payment"]
+        if ("in_doubt", "failed") not in moves:
+            return
+        chain, authorization = self.stage.chain, order.authorization
+        final = await chain.final_block()
+        used = await chain.authorization_used(order.terms.asset, authorization.payer, authorization.nonce, block=final)
+        over = await chain.block_time(final) >= authorization.valid_before.timestamp()
+        if not used and not over:
+            self._say("G7", f"order {order.id} went from doubt to failed while its authorization can still be used")
+
+    def _compare(self, account: str, address: str, logs: list[TransferLog], rows: list[Entry]) -> None:
+        seen = {(log.transaction, log.log_index): _signed(log.amount, log.recipient == address) for log in logs}
+        booked = {(row.transaction, row.log_index): _signed(row.amount, row.debit == account) for row in rows}
+        for key in seen.keys() | booked.keys():
+            if seen.get(key) != booked.get(key):
+                self._say("G4", f"{account}: {key} moved {seen.get(key)} on chain and {booked.get(key)} in the books")
+
+    async def _check_balance(self, account: str, address: str, logs: list[TransferLog]) -> None:
+        moved = sum(_signed(log.amount, log.recipient == address) for log in logs if log.sender != log.recipient)
+        held = await self.stage.chain.token_balance(self.asset, address) - self.since.balances.get(address, 0)
+        if moved != held:
+            self._say("G4", f"{account}: its Transfers add up to {moved}, and its balance changed by {held}")
+
+    def _say(self, invariant: str, what: str) -> None:
+        self.wrong.append(f"{invariant}: {what}")
+
+
+def _signed(amount: int, incoming: bool) -> int:
+    return amount if incoming else -amount
+
+
+def _sum(account: str, rows: list[Entry]) -> int:
+    arrived = sum(row.amount for row in rows if row.debit == account)
+    return arrived - sum(row.amount for row in rows if row.credit == account)
