@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from typing import Any, cast
 
 import aiohttp
-from web3 import AsyncHTTPProvider, AsyncWeb3
+from web3 import AsyncWeb3
 from web3.exceptions import (
     ContractLogicError,
     TimeExhausted,
@@ -17,6 +17,7 @@ from web3.exceptions import (
 )
 from web3.types import FilterParams, LogReceipt, TxParams, TxReceipt
 
+from server.adapters.rpc import HttpProvider
 from server.domain import calls
 from server.domain.errors import ChainUnavailable, Reverted
 from server.domain.evidence import AUTHORIZATION_USED, TRANSFER, Mined, RawLog, TransferLog, topic, transfer_of
@@ -30,7 +31,7 @@ class EvmChain:
     """Implements ports.Chain. `finality` is how many blocks must stand on top of one before it counts as final."""
 
     def __init__(self, rpc_url: str, finality: int, timeout: float = 10.0) -> None:
-        self._provider = AsyncHTTPProvider(rpc_url, request_kwargs={"timeout": aiohttp.ClientTimeout(total=timeout)})
+        self._provider = HttpProvider(rpc_url, timeout)
         self._web3 = AsyncWeb3(self._provider)
         self._finality = finality
         self._head: tuple[float, int] = (0.0, 0)

@@ -13,10 +13,13 @@ from litestar.openapi import OpenAPIConfig
 from protocol import headers
 from server.application.paddock import Paddock, Settling
 from server.services.arguments import MAX_BODY
-from server.web import api, discovery, health, metrics, paywall
+from server.web import api, discovery, health, metrics, pages, paywall
+from server.web.console import CONSOLE
 from server.web.credentials import Credentials
 from server.web.facilitator_api import facilitator_router
+from server.web.live import close_streams
 from server.web.problems import HANDLERS
+from server.web.reference import PricedJson
 
 CORS = CORSConfig(
     allow_origins=["*"],
@@ -44,21 +47,35 @@ def create_app(
         health.live,
         health.ready,
         metrics.metrics,
+        pages.storefront,
+        pages.service_page,
+        pages.reference_page,
+        pages.STATIC_FILES,
+        CONSOLE,
     ]
     if facilitator:
         handlers.append(facilitator_router("/facilitator"))
     return Litestar(
         handlers,
-        lifespan=[_lifespan(opened)],
+        lifespan=[_lifespan(opened), close_streams],
+        before_send=[pages.guard],
+        template_config=pages.TEMPLATE_CONFIG,
         dependencies={
             "paddock": Provide(_paddock, sync_to_thread=False),
             "settling": Provide(_settling, sync_to_thread=False),
             "credentials": Provide(lambda: credentials, sync_to_thread=False),
         },
         exception_handlers=HANDLERS,
+        logging_config=None,
         cors_config=CORS,
         request_max_body_size=MAX_BODY,
-        openapi_config=OpenAPIConfig(title="Paddock", version="1.0.0", path="/openapi", use_handler_docstrings=True),
+        openapi_config=OpenAPIConfig(
+            title="Paddock",
+            version="1.0.0",
+            path="/openapi.json",
+            render_plugins=[PricedJson()],
+            use_handler_docstrings=True,
+        ),
     )
 
 
@@ -76,6 +93,7 @@ def create_facilitator_app(opened: Callable[[], AbstractAsyncContextManager[Sett
         lifespan=[lifespan],
         dependencies={"settling": Provide(_settling, sync_to_thread=False)},
         exception_handlers=HANDLERS,
+        logging_config=None,
         request_max_body_size=MAX_BODY,
         openapi_config=None,
     )

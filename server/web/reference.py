@@ -161,7 +161,8 @@ def _kind(given: dict[str, Any]) -> str:
     if "$ref" in given:
         return "object"
     if given.get("type") == "array":
-        return f"list of {_kind(given.get('items') or {})}"
+        inside = _kind(given.get("items") or {})
+        return f"list of {inside}s" if inside.isalpha() else f"list of {inside}"
     return given.get("format") or " ".join((given.get("type", "any"), *_limits(given)))
 
 
@@ -232,7 +233,7 @@ def _responses(service: Service, schemas: dict[str, Any]) -> dict[str, Any]:
 
 
 def _hoisted(schema: dict[str, Any], prefix: str, schemas: dict[str, Any]) -> dict[str, Any]:
-    """A schema whose own definitions stand under #/components/schemas, where references inside a document must point."""
+    """A schema whose own definitions stand under #/components/schemas, where references in a document must point."""
     for name, definition in schema.get("$defs", {}).items():
         schemas[f"{prefix}.{name}"] = _repointed(definition, prefix)
     top: dict[str, Any] = _repointed({key: value for key, value in schema.items() if key != "$defs"}, prefix)

@@ -2,44 +2,15 @@
 pragma solidity ^0.8.28;
 
 import {PaymentGuard} from "contracts/base/PaymentGuard.sol";
-import {IX402Callback} from "contracts/interfaces/IX402Callback.sol";
 import {TestUSD} from "contracts/mocks/TestUSD.sol";
 import {MisbehavingCallback} from "contracts/mocks/hostile/MisbehavingCallback.sol";
+import {Clerk} from "./Clerk.sol";
 import {Make} from "./Make.sol";
-import {Signatures} from "./Signatures.sol";
+import {Entry, Request} from "./Request.sol";
 import {vm} from "./Vm.sol";
 
 /// @title A token, Permit2, a callback with every action listed, and requests that are right until a test spoils them.
 abstract contract CallbackTest {
-    /// @notice The four entries.
-    enum Entry {
-        Eip3009,
-        Permit2,
-        Eip3009WithCalldata,
-        Permit2WithCalldata
-    }
-
-    /// @notice Everything that is handed to an entry, and who hands it in.
-    struct Request {
-        Entry entry;
-        address callback;
-        address caller;
-        address permit2;
-        address token;
-        address payer;
-        address owner;
-        uint256 amount;
-        uint256 validAfter;
-        uint256 validBefore;
-        bytes32 nonce;
-        bytes pull;
-        bytes action;
-        bytes32 orderId;
-        uint256 calldataNonce;
-        uint256 calldataDeadline;
-        bytes choice;
-    }
-
     bool public constant IS_TEST = true;
 
     address internal constant PERMIT2 = 0x000000000022D473030F116dDEE9F6B43aC78BA3;
@@ -56,6 +27,7 @@ abstract contract CallbackTest {
     address internal immutable PAYER = vm.addr(PAYER_KEY);
     address internal immutable STRANGER = vm.addr(STRANGER_KEY);
 
+    Clerk internal clerk;
     TestUSD internal usd;
     MisbehavingCallback internal callback;
 
@@ -64,12 +36,13 @@ abstract contract CallbackTest {
         string memory file = "contracts/mocks/permit2.hex";
         vm.readLine(file);
         vm.etch(PERMIT2, vm.parseBytes(vm.readLine(file)));
+        clerk = Clerk(Make.it("Clerk"));
         usd = TestUSD(Make.it("TestUSD", abi.encode(ADMIN)));
         callback = _newCallback(address(usd));
         _fund(usd, DELEGATE);
     }
 
-    /// @dev Every test says for itself what holds after it: money only where the books say.
+    /// @dev Money, and leave for Permit2 to move it.
     function _fund(TestUSD token, address who) internal {
         token.mint(who, FUNDS);
         vm.prank(who);
@@ -117,80 +90,21 @@ abstract contract CallbackTest {
 
     /// @dev Signs what a request says, as the delegate wallet and as the payer.
     function _sign(Request memory request) internal view {
-        request.pull = _signPull(request, DELEGATE_KEY);
-        request.choice = _signOurs(request, PAYER_KEY);
+        (request.pull, request.choice) = clerk.sign(request, DELEGATE_KEY, PAYER_KEY);
     }
 
     function _signPull(Request memory r, uint256 key) internal view returns (bytes memory) {
-        if (_isPermit2(r.entry)) {
-            return Signatures.permit2(key, r.permit2, r.token, r.amount, r.callback, uint256(r.nonce), r.validBefore);
-        }
-        Signatures.Authorization memory authorization =
-            Signatures.Authorization(r.owner, r.callback, r.amount, r.validAfter, r.validBefore, r.nonce);
-        return Signatures.eip3009(key, r.token, Signatures.RECEIVE, authorization);
+        return clerk.signPull(r, key);
     }
 
     /// @dev The payer's signature over our own struct, which names the payment's nonce.
     function _signOurs(Request memory r, uint256 key) internal view returns (bytes memory) {
-        bytes32 structHash = _isPermit2(r.entry)
-            ? keccak256(
-                bytes.concat(
-                    keccak256(
-                        "Permit2CallbackPayment(address permit2,address token,address owner,address payer,uint256 amount,"
-                        "bytes32 orderId,uint256 calldataNonce,uint256 deadline,bytes32 calldataHash,uint256 paymentNonce)"
-                    ),
-                    abi.encode(r.permit2),
-                    _fields(r),
-                    r.nonce
-                )
-            )
-            : keccak256(
-                bytes.concat(
-                    keccak256(
-                        "Eip3009CallbackPayment(address token,address owner,address payer,uint256 amount,"
-                        "bytes32 orderId,uint256 calldataNonce,uint256 deadline,bytes32 calldataHash,bytes32 paymentNonce)"
-                    ),
-                    _fields(r),
-                    r.nonce
-                )
-            );
-        return _signChoice(r, key, structHash);
+        return clerk.signOurs(r, key);
     }
 
     /// @dev The payer's signature over GOAT's struct, which does not.
     function _signGoats(Request memory r, uint256 key) internal view returns (bytes memory) {
-        bytes32 structHash = _isPermit2(r.entry)
-            ? keccak256(
-                bytes.concat(
-                    keccak256(
-                        "Permit2CallbackData(address permit2,address token,address owner,address payer,uint256 amount,"
-                        "bytes32 orderId,uint256 calldataNonce,uint256 deadline,bytes32 calldataHash)"
-                    ),
-                    abi.encode(r.permit2),
-                    _fields(r)
-                )
-            )
-            : keccak256(
-                bytes.concat(
-                    keccak256(
-                        "Eip3009CallbackData(address token,address owner,address payer,uint256 amount,"
-                        "bytes32 orderId,uint256 calldataNonce,uint256 deadline,bytes32 calldataHash)"
-                    ),
-                    _fields(r)
-                )
-            );
-        return _signChoice(r, key, structHash);
-    }
-
-    function _signChoice(Request memory r, uint256 key, bytes32 structHash) private view returns (bytes memory) {
-        bytes32 domain = Signatures.domain("GoatX402 Pay Callback", "1", r.callback);
-        return Signatures.sign(key, Signatures.digest(domain, structHash));
-    }
-
-    function _fields(Request memory r) private pure returns (bytes memory) {
-        return abi.encode(
-            r.token, r.owner, r.payer, r.amount, r.orderId, r.calldataNonce, r.calldataDeadline, keccak256(r.action)
-        );
+        return clerk.signGoats(r, key);
     }
 
     /// @dev Hands a request in, as its caller; bubbles whatever the callback reverts with.
@@ -213,73 +127,8 @@ abstract contract CallbackTest {
         _submit(r);
     }
 
-    function _encode(Request memory r) internal pure returns (bytes memory) {
-        (uint8 v, bytes32 vr, bytes32 vs) = Signatures.split(r.pull);
-        if (r.entry == Entry.Eip3009) {
-            return abi.encodeCall(
-                IX402Callback.x402SpentEip3009,
-                (r.token, r.payer, r.owner, r.amount, r.validAfter, r.validBefore, r.nonce, v, vr, vs)
-            );
-        }
-        if (r.entry == Entry.Permit2) {
-            return abi.encodeCall(
-                IX402Callback.x402SpentPermit2,
-                (r.permit2, r.token, r.payer, r.owner, r.amount, uint256(r.nonce), r.validBefore, r.pull)
-            );
-        }
-        return _encodeWithCalldata(r, v, vr, vs);
-    }
-
-    function _encodeWithCalldata(Request memory r, uint8 v, bytes32 vr, bytes32 vs)
-        private
-        pure
-        returns (bytes memory)
-    {
-        (uint8 cv, bytes32 cr, bytes32 cs) = Signatures.split(r.choice);
-        if (r.entry == Entry.Eip3009WithCalldata) {
-            return abi.encodeCall(
-                IX402Callback.x402SpentEip3009WithCalldata,
-                (
-                    r.token,
-                    r.payer,
-                    r.owner,
-                    r.amount,
-                    r.validAfter,
-                    r.validBefore,
-                    r.nonce,
-                    v,
-                    vr,
-                    vs,
-                    r.action,
-                    r.orderId,
-                    r.calldataNonce,
-                    r.calldataDeadline,
-                    cv,
-                    cr,
-                    cs
-                )
-            );
-        }
-        return abi.encodeCall(
-            IX402Callback.x402SpentPermit2WithCalldata,
-            (
-                r.permit2,
-                r.token,
-                r.payer,
-                r.owner,
-                r.amount,
-                uint256(r.nonce),
-                r.validBefore,
-                r.pull,
-                r.action,
-                r.orderId,
-                r.calldataNonce,
-                r.calldataDeadline,
-                cv,
-                cr,
-                cs
-            )
-        );
+    function _encode(Request memory r) internal view returns (bytes memory) {
+        return clerk.encode(r);
     }
 
     /// @dev The request fails with exactly this error, and nothing anywhere has changed.

@@ -5,6 +5,7 @@ import {GasBurningWallet} from "contracts/mocks/hostile/GasBurningWallet.sol";
 import {SmartWallet} from "contracts/mocks/SmartWallet.sol";
 import {X402Callback} from "contracts/X402Callback.sol";
 import {CallbackTest} from "../base/CallbackTest.sol";
+import {Entry, Request} from "../base/Request.sol";
 import {Make} from "../base/Make.sol";
 import {Signatures} from "../base/Signatures.sol";
 import {vm} from "../base/Vm.sol";

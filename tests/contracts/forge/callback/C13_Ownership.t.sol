@@ -7,6 +7,7 @@ import {PaymentGuard} from "contracts/base/PaymentGuard.sol";
 import {TwoStepOwner} from "contracts/base/TwoStepOwner.sol";
 import {MisbehavingCallback} from "contracts/mocks/hostile/MisbehavingCallback.sol";
 import {CallbackTest} from "../base/CallbackTest.sol";
+import {Entry, Request} from "../base/Request.sol";
 import {Make} from "../base/Make.sol";
 import {vm} from "../base/Vm.sol";
 

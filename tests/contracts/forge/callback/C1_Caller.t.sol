@@ -3,6 +3,7 @@ pragma solidity ^0.8.28;
 
 import {PaymentGuard} from "contracts/base/PaymentGuard.sol";
 import {CallbackTest} from "../base/CallbackTest.sol";
+import {Entry, Request} from "../base/Request.sol";
 import {vm} from "../base/Vm.sol";
 
 /// @title C1: only a listed caller hands payments in.

@@ -4,6 +4,7 @@ pragma solidity ^0.8.28;
 import {PaymentGuard} from "contracts/base/PaymentGuard.sol";
 import {MisbehavingCallback} from "contracts/mocks/hostile/MisbehavingCallback.sol";
 import {CallbackTest} from "../base/CallbackTest.sol";
+import {Entry, Request} from "../base/Request.sol";
 import {vm} from "../base/Vm.sol";
 
 /// @title C2: only a listed selector runs, for a listed price; calldata without a selector is refused.

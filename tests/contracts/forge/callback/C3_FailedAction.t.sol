@@ -5,6 +5,7 @@ import {ActionFrame} from "contracts/base/ActionFrame.sol";
 import {PaymentBooks} from "contracts/base/PaymentBooks.sol";
 import {MisbehavingCallback} from "contracts/mocks/hostile/MisbehavingCallback.sol";
 import {CallbackTest} from "../base/CallbackTest.sol";
+import {Entry, Request} from "../base/Request.sol";
 import {vm} from "../base/Vm.sol";
 
 /// @title C3: a failed action undoes everything; it is never swallowed.

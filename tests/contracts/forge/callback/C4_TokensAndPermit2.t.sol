@@ -8,6 +8,7 @@ import {FeeTakingToken} from "contracts/mocks/hostile/FeeTakingToken.sol";
 import {LookAlikeToken} from "contracts/mocks/hostile/LookAlikeToken.sol";
 import {X402Callback} from "contracts/X402Callback.sol";
 import {CallbackTest} from "../base/CallbackTest.sol";
+import {Entry, Request} from "../base/Request.sol";
 import {Make} from "../base/Make.sol";
 import {vm} from "../base/Vm.sol";
 

@@ -5,6 +5,7 @@ import {ERC3009} from "@openzeppelin/contracts/token/ERC20/extensions/draft-ERC3
 import {MisbehavingCallback} from "contracts/mocks/hostile/MisbehavingCallback.sol";
 import {X402Callback} from "contracts/X402Callback.sol";
 import {CallbackTest} from "../base/CallbackTest.sol";
+import {Entry, Request} from "../base/Request.sol";
 import {vm} from "../base/Vm.sol";
 
 /// @title C5: a payment, an order and a signature count once, here, for what they say.

@@ -6,6 +6,7 @@ import {ActionFrame} from "contracts/base/ActionFrame.sol";
 import {MisbehavingCallback} from "contracts/mocks/hostile/MisbehavingCallback.sol";
 import {ReentrantToken} from "contracts/mocks/hostile/ReentrantToken.sol";
 import {CallbackTest} from "../base/CallbackTest.sol";
+import {Entry, Request} from "../base/Request.sol";
 import {Make} from "../base/Make.sol";
 import {vm} from "../base/Vm.sol";
 

@@ -4,6 +4,7 @@ pragma solidity ^0.8.28;
 import {ActionFrame} from "contracts/base/ActionFrame.sol";
 import {MisbehavingCallback} from "contracts/mocks/hostile/MisbehavingCallback.sol";
 import {CallbackTest} from "../base/CallbackTest.sol";
+import {Entry, Request} from "../base/Request.sol";
 import {vm} from "../base/Vm.sol";
 
 /// @title C7: a relayer cannot starve an action, and an action cannot burn more than its gas.

@@ -6,6 +6,7 @@ import {MisbehavingCallback} from "contracts/mocks/hostile/MisbehavingCallback.s
 import {ReturnBombWallet} from "contracts/mocks/hostile/ReturnBombWallet.sol";
 import {X402Callback} from "contracts/X402Callback.sol";
 import {CallbackTest} from "../base/CallbackTest.sol";
+import {Entry, Request} from "../base/Request.sol";
 import {Make} from "../base/Make.sol";
 import {vm} from "../base/Vm.sol";
 

@@ -5,6 +5,7 @@ import {IERC3009} from "@openzeppelin/contracts/interfaces/draft-IERC3009.sol";
 import {ERC3009} from "@openzeppelin/contracts/token/ERC20/extensions/draft-ERC3009.sol";
 import {IPermit2} from "contracts/interfaces/IPermit2.sol";
 import {CallbackTest} from "../base/CallbackTest.sol";
+import {Entry, Request} from "../base/Request.sol";
 import {Signatures} from "../base/Signatures.sol";
 import {vm} from "../base/Vm.sol";
 

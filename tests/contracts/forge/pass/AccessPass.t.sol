@@ -7,6 +7,7 @@ import {AccessPass} from "contracts/callbacks/AccessPass.sol";
 import {MisbehavingCallback} from "contracts/mocks/hostile/MisbehavingCallback.sol";
 import {X402Callback} from "contracts/X402Callback.sol";
 import {CallbackTest} from "../base/CallbackTest.sol";
+import {Entry, Request} from "../base/Request.sol";
 import {Make} from "../base/Make.sol";
 import {vm} from "../base/Vm.sol";
 

@@ -1,0 +1,106 @@
+"""The operator's console: orders as they happen, and each one's way from quote to proof."""
+
+import hmac
+from typing import Any
+from urllib.parse import quote
+
+from litestar import Request, Response, Router, get, post
+from litestar.datastructures import Cookie
+from litestar.params import FromPath, FromQuery
+from litestar.response import Redirect, Template
+
+from server.application.paddock import Paddock
+from server.domain.errors import NotAllowed, PaddockError
+from server.web import live
+from server.web.credentials import COOKIE, Credentials, digest
+from server.web.given import GivenCredentials, GivenPaddock
+from server.web.pages import on_page_error, page
+from server.web.read_models import WINDOW, overview, story
+
+PATH = "/console"
+SESSION_SECONDS = 12 * 3600
+
+
+@get("/enter", include_in_schema=False)
+async def enter_by_link(
+    paddock: GivenPaddock, credentials: GivenCredentials, token: FromQuery[str] = ""
+) -> Response[Any]:
+    """The link that `make up` gives: a right token becomes a cookie and leaves the address bar."""
+    return _enter(paddock, credentials, token)
+
+
+@post("/enter", include_in_schema=False)
+async def enter_by_form(
+    request: Request[Any, Any, Any], paddock: GivenPaddock, credentials: GivenCredentials
+) -> Response[Any]:
+    """The same by the form that stands on the page for strangers."""
+    return _enter(paddock, credentials, str((await request.form()).get("token", "")))
+
+
+@post("/leave", include_in_schema=False)
+async def leave(request: Request[Any, Any, Any], credentials: GivenCredentials) -> Redirect:
+    """Forget the cookie. Another site's form cannot do it: the cookie does not come with that."""
+    credentials.require_operator(request)
+    gone = Redirect("/", status_code=303, headers={"Cache-Control": "no-store"})
+    gone.delete_cookie(COOKIE, path=PATH)
+    return gone
+
+
+@get("/", include_in_schema=False)
+async def orders(request: Request[Any, Any, Any], paddock: GivenPaddock, credentials: GivenCredentials) -> Template:
+    """The newest orders, their counts, and whether database, chain and workers are well."""
+    credentials.require_operator(request)
+    async with paddock.db.read() as view:
+        sequence = await view.orders.last_event()
+        seen = await overview(paddock, view)
+        jobs = await view.outbox.waiting()
+    return page(
+        "console/orders.html",
+        paddock,
+        overview=seen,
+        most=WINDOW,
+        jobs=jobs,
+        block=await live.block_number(paddock),
+        sequence=sequence,
+    )
+
+
+@get("/orders/{order_id:str}", include_in_schema=False)
+async def order(
+    request: Request[Any, Any, Any],
+    order_id: FromPath[str],
+    paddock: GivenPaddock,
+    credentials: GivenCredentials,
+) -> Template:
+    """One order, from quote to proof; a quote that nobody has paid yet is shown too."""
+    credentials.require_operator(request)
+    return page("console/order.html", paddock, story=await story(paddock, order_id))
+
+
+def on_stranger(request: Request[Any, Any, Any], error: NotAllowed) -> Response[Any]:
+    """401 as a page that says how to get in."""
+    shown = page("console/enter.html", request.app.state.paddock, error.status)
+    shown.headers["WWW-Authenticate"] = 'Bearer realm="Paddock console"'
+    return shown
+
+
+def _enter(paddock: Paddock, credentials: Credentials, token: str) -> Redirect:
+    if not hmac.compare_digest(digest(token), credentials.operator):
+        raise NotAllowed("this is the operator's")
+    cookie = Cookie(
+        COOKIE,
+        path=PATH,
+        value=quote(token, safe=""),
+        max_age=SESSION_SECONDS,
+        secure=paddock.origin.startswith("https:"),
+        httponly=True,
+        samesite="strict",
+    )
+    return Redirect(PATH, status_code=303, cookies=[cookie], headers={"Cache-Control": "no-store"})
+
+
+CONSOLE = Router(
+    PATH,
+    route_handlers=[enter_by_link, enter_by_form, leave, orders, order, live.events],
+    exception_handlers={PaddockError: on_page_error, NotAllowed: on_stranger},
+)

@@ -1,0 +1,212 @@
+"""Server-sent events of the console: every change of every order, as it is written."""
+
+import asyncio
+import signal
+import threading
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from types import FrameType
+from typing import Any
+
+import msgspec
+from litestar import Litestar, Request, get
+from litestar.params import FromQuery
+from litestar.response import ServerSentEvent
+from litestar.response.sse import ServerSentEventMessage
+
+from server.application.paddock import Paddock
+from server.domain.errors import PaddockError
+from server.ports import Event, UnitOfWork
+from server.web.given import GivenCredentials, GivenPaddock
+from server.web.pages import ENVIRONMENT
+from server.web.read_models import overview, row_of
+
+POLL = 0.3
+"""Seconds between two looks at the events."""
+PULSE = 1.0
+"""Seconds between two looks at counts, jobs and the chain's height."""
+CHAIN_SECONDS = 2.0
+"""How long the stream waits for the chain's word."""
+HEARTBEAT = 15.0
+BATCH = 200
+LOOKBACK = 100
+"""Sequence numbers that are looked at again: of two transactions the one with the lower number may commit later."""
+
+
+@dataclass(slots=True)
+class Cursor:
+    """A reader's place among the events; gives each of them once."""
+
+    after: int
+    seen: set[int] = field(default_factory=set)
+
+    async def start(self, view: UnitOfWork) -> None:
+        """Take what is there up to `after` as given; a place beyond the end (of another database) is the end."""
+        self.after = max(0, min(self.after, await view.orders.last_event()))
+        given = await view.orders.events_after(max(self.after - LOOKBACK, 0), LOOKBACK)
+        self.seen = {event.sequence for event in given if event.sequence <= self.after}
+
+    async def new(self, view: UnitOfWork) -> list[Event]:
+        """Events that are new since the last call, oldest first."""
+        start = max(self.after - LOOKBACK, 0)
+        found = await view.orders.events_after(start, LOOKBACK + BATCH)
+        fresh = [event for event in found if event.sequence not in self.seen]
+        self.seen.update(event.sequence for event in found)
+        self.after = max(self.after, *self.seen, 0)
+        self.seen = {sequence for sequence in self.seen if sequence > self.after - LOOKBACK}
+        return fresh
+
+
+@dataclass(slots=True)
+class Closing:
+    """Whether the process was told to end, so that open streams end before the server waits for them."""
+
+    is_set: bool = False
+
+
+@asynccontextmanager
+async def close_streams(app: Litestar) -> AsyncIterator[None]:
+    """Lifespan: notices SIGTERM and SIGINT beside the server's own handlers, which run as before."""
+    closing = app.state.closing = Closing()
+    before = _handlers()
+
+    def noticed(number: int, frame: FrameType | None) -> None:
+        closing.is_set = True
+        before[number](number, frame)
+
+    for number in before:
+        signal.signal(number, noticed)
+    try:
+        yield
+    finally:
+        closing.is_set = True
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _handlers() -> dict[int, Callable[[int, FrameType | None], Any]]:
+    """The process's own handlers; only the main thread may change them."""
+    if threading.current_thread() is not threading.main_thread():
+        return {}
+    found = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    return {number: handler for number, handler in found.items() if callable(handler)}
+
+
+@get("/events", include_in_schema=False)
+async def events(
+    request: Request[Any, Any, Any],
+    paddock: GivenPaddock,
+    credentials: GivenCredentials,
+    after: FromQuery[int | None] = None,
+    order: FromQuery[str | None] = None,
+) -> ServerSentEvent:
+    """New order events, of one order or of all; goes on behind Last-Event-ID, `after`, or the newest event."""
+    credentials.require_operator(request)
+    last = request.headers.get("last-event-id", "")
+    if last.isdecimal():
+        after = int(last)
+    if after is None:
+        async with paddock.db.read() as view:
+            after = await view.orders.last_event()
+    told = stream(paddock, request.app.state.closing, after, order)
+    return ServerSentEvent(told, headers={"Cache-Control": "no-store"})
+
+
+async def stream(
+    paddock: Paddock, closing: Closing, after: int, order_id: str | None = None
+) -> AsyncGenerator[ServerSentEventMessage, None]:
+    """Messages until the process ends or the reader goes away: `order` with an id, `pulse` and `proof` without one."""
+    cursor = Cursor(after)
+    async with paddock.db.read() as view:
+        await cursor.start(view)
+    yield ServerSentEventMessage(data=None, comment="orders of this marketplace", retry=1000)
+    watched = _Pulse(paddock) if order_id is None else _Proof(paddock, order_id)
+    spoke = paddock.clock.now()
+    while not closing.is_set:
+        async with paddock.db.read() as view:
+            fresh = [event for event in await cursor.new(view) if order_id in (None, event.order_id)]
+            messages = [await _changed(paddock, view, event) for event in fresh]
+        messages += await watched.look(changed=bool(fresh))
+        for message in messages:
+            yield message
+        now = paddock.clock.now()
+        if messages:
+            spoke = now
+        elif (now - spoke).total_seconds() >= HEARTBEAT:
+            spoke = now
+            yield ServerSentEventMessage(data=None, comment="still here")
+        await paddock.clock.sleep(POLL)
+
+
+class _Pulse:
+    """Counts and health, told when they change."""
+
+    def __init__(self, paddock: Paddock) -> None:
+        self._paddock = paddock
+        self._totals: dict[str, str] = {}
+        self._told: dict[str, str] = {}
+        self._looked = paddock.clock.now() - timedelta(seconds=PULSE)
+
+    async def look(self, *, changed: bool) -> list[ServerSentEventMessage]:
+        now = self._paddock.clock.now()
+        if not changed and (now - self._looked).total_seconds() < PULSE:
+            return []
+        self._looked = now
+        async with self._paddock.db.read() as view:
+            if changed or not self._totals:
+                self._totals = (await overview(self._paddock, view)).totals
+            jobs = await view.outbox.waiting()
+        newest = {**self._totals, "jobs": str(jobs), "block": await block_number(self._paddock)}
+        if newest == self._told:
+            return []
+        self._told = newest
+        return [_message("pulse", newest)]
+
+
+class _Proof:
+    """Whether an order's proof is stored, told once: it is no change of the order."""
+
+    def __init__(self, paddock: Paddock, order_id: str) -> None:
+        self._paddock = paddock
+        self._order_id = order_id
+        self._told = False
+
+    async def look(self, *, changed: bool) -> list[ServerSentEventMessage]:
+        if self._told:
+            return []
+        async with self._paddock.db.read() as view:
+            self._told = await view.proofs.get(self._order_id) is not None
+        return [_message("proof", {"order": self._order_id})] if self._told else []
+
+
+async def block_number(paddock: Paddock) -> str:
+    """The chain's height, at most a second old; empty when it cannot be reached now."""
+    try:
+        return str(await asyncio.wait_for(paddock.chain.recent_block(), CHAIN_SECONDS))
+    except (PaddockError, TimeoutError):
+        return ""
+
+
+async def _changed(paddock: Paddock, view: UnitOfWork, event: Event) -> ServerSentEventMessage:
+    """One event, with the order's row as the page shows it."""
+    order = await view.orders.get(event.order_id)
+    assert order is not None
+    row = row_of(paddock, order)
+    told = {
+        "sequence": event.sequence,
+        "order": event.order_id,
+        "at": event.at,
+        "what": event.what,
+        "old": event.old,
+        "new": event.new,
+        "note": event.note,
+        "status": row.word,
+        "row": ENVIRONMENT.get_template("console/row.html").render(row=row, now=paddock.clock.now()),
+    }
+    return _message("order", told, event.sequence)
+
+
+def _message(name: str, told: dict[str, Any], sequence: int | None = None) -> ServerSentEventMessage:
+    return ServerSentEventMessage(msgspec.json.encode(told).decode(), event=name, id=sequence)

@@ -1,0 +1,219 @@
+"""The public pages: storefront, one page a service, HTTP reference; and how every page is rendered and guarded."""
+
+import hashlib
+import json
+import re
+import shlex
+from datetime import datetime
+from functools import cache
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import msgspec
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from litestar import Request, Response, get
+from litestar.datastructures import CacheControlHeader, MutableScopeHeaders
+from litestar.params import FromPath, FromQuery
+from litestar.plugins.jinja import JinjaTemplateEngine
+from litestar.response import Template
+from litestar.static_files import create_static_files_router
+from litestar.template.config import TemplateConfig
+from litestar.types import Message, Scope
+from markupsafe import Markup, escape
+
+from protocol import headers
+from protocol.amounts import display
+from protocol.intent import Intent
+from protocol.networks import v1_name
+from server.application.paddock import Paddock
+from server.application.quote import quote
+from server.domain.errors import PaddockError, UnknownService
+from server.services.arguments import published
+from server.services.service import Service
+from server.web.given import GivenPaddock
+from server.web.listing import example_url
+from server.web.origins import link_origin
+from server.web.reference import document, fields, sections
+
+TEMPLATES = Path(__file__).resolve().parents[2] / "templates"
+STATIC = Path(__file__).resolve().parent / "static"
+PAGE_POLICY = (
+    "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; object-src 'none'; img-src 'self'"
+)
+"""Only what this origin serves: no inline script or style, no frame around us, no form to anywhere else."""
+OTHER_POLICY = "default-src 'none'; frame-ancestors 'none'; sandbox"
+"""For everything that is no page: an answer that somebody opens in a browser runs nothing."""
+_GUARDS = {"X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer"}
+_CODE = re.compile(r"`([^`]+)`")
+
+
+@cache
+def static(name: str) -> str:
+    """The URL of a static file, which changes with its content."""
+    return f"/static/{name}?v={hashlib.sha256((STATIC / name).read_bytes()).hexdigest()[:10]}"
+
+
+def short(value: str) -> str:
+    """A hash, address or id for people: its beginning and its end."""
+    return f"{value[:6]}…{value[-4:]}" if len(value) > 13 else value
+
+
+def coded(text: str) -> Markup:
+    """Text with `backticks` as code; everything else in it is escaped."""
+    return Markup(_CODE.sub(r"<code>\1</code>", str(escape(text))))
+
+
+def ago(moment: datetime, now: datetime) -> str:
+    """How long ago, in the largest unit that fits."""
+    seconds = max(0, int((now - moment).total_seconds()))
+    for unit, size in (("d", 86_400), ("h", 3_600), ("min", 60)):
+        if seconds >= size:
+            return f"{seconds // size} {unit}"
+    return f"{seconds} s"
+
+
+def pretty(value: Any) -> str:
+    """JSON for reading."""
+    return json.dumps(value, indent=2, ensure_ascii=False, default=str)
+
+
+ENVIRONMENT = Environment(
+    loader=FileSystemLoader(TEMPLATES),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+ENVIRONMENT.globals["static"] = static
+ENVIRONMENT.filters |= {"short": short, "coded": coded, "ago": ago, "pretty": pretty, "quoted": shlex.quote}
+_TEXTS = ENVIRONMENT.overlay(autoescape=False)
+"""For snippets: they are text, and escaped where a page shows them."""
+TEMPLATE_CONFIG = TemplateConfig(instance=JinjaTemplateEngine.from_environment(ENVIRONMENT))
+STATIC_FILES = create_static_files_router(
+    "/static", [STATIC], cache_control=CacheControlHeader(max_age=31_536_000, public=True, immutable=True)
+)
+
+
+async def guard(message: Message, scope: Scope) -> None:
+    """Litestar's before_send hook: the headers that every response carries, unless its handler set its own."""
+    if message["type"] != "http.response.start":
+        return
+    found = MutableScopeHeaders.from_message(message)
+    for name, value in _GUARDS.items():
+        found.setdefault(name, value)
+    is_page = found.get("content-type", "").startswith("text/html") and not scope["path"].startswith("/v1/")
+    found.setdefault("Content-Security-Policy", PAGE_POLICY if is_page else OTHER_POLICY)
+
+
+def page(name: str, paddock: Paddock, status: int = 200, **context: Any) -> Template:
+    """A page from its template; `site` and `now` are there in each."""
+    return Template(
+        name,
+        status_code=status,
+        context={"site": _site(paddock), "now": paddock.clock.now(), **context},
+        headers={"Cache-Control": "no-store" if name.startswith("console/") else "no-cache"},
+    )
+
+
+def on_page_error(request: Request[Any, Any, Any], error: PaddockError) -> Response[Any]:
+    """One of our own errors, as a page."""
+    return page("problem.html", request.app.state.paddock, error.status, error=error)
+
+
+@get("/", include_in_schema=False)
+async def storefront(request: Request[Any, Any, Any], paddock: GivenPaddock, q: FromQuery[str] = "") -> Template:
+    """The catalogue; `q` leaves the services that have all its words, as the search box does while one types."""
+    words = q.lower().split()
+    services = [(service, _searched(service)) for service in paddock.services.values()]
+    asset = paddock.market.asset
+    direct = [service for service, _ in services if service.mode == "DIRECT" and service.method == "GET"]
+    first = min(direct, key=lambda service: service.amount, default=None)
+    return page(
+        "storefront.html",
+        paddock,
+        q=q,
+        cards=[
+            {
+                "service": service,
+                "price": display(service.amount, asset.decimals),
+                "text": text,
+                "hidden": not all(word in text for word in words),
+            }
+            for service, text in services
+        ],
+        first=first,
+        first_url=example_url(first, link_origin(paddock, request)) if first else "",
+        first_price=display(first.amount, asset.decimals) if first else "",
+    )
+
+
+@get("/services/{slug:str}", include_in_schema=False, exception_handlers={PaddockError: on_page_error})
+async def service_page(request: Request[Any, Any, Any], slug: FromPath[str], paddock: GivenPaddock) -> Template:
+    """One service: price, arguments, answer, how to buy it, and what happens when it fails."""
+    service = paddock.services.get(slug)
+    if service is None:
+        raise UnknownService(f"{slug[:80]!r} is not on sale here")
+    origin = link_origin(paddock, request)
+    schemas = published(service)
+    contract = paddock.market.contracts[service.callback] if service.callback else None
+    url = example_url(service, origin)
+    body = json.dumps(service.example) if service.method == "POST" else ""
+    price = display(service.amount, paddock.market.asset.decimals)
+    call = {"service": service, "url": url, "body": body, "price": price, "site": _site(paddock)}
+    terms = msgspec.to_builtins(quote(paddock, service, _example_call(service, origin, body), origin))
+    offer = terms["accepts"][0]
+    return page(
+        "service.html",
+        paddock,
+        service=service,
+        price=price,
+        merchant=paddock.merchants[service.merchant],
+        pay_to=offer["payTo"],
+        contract=contract,
+        snippets={
+            name: _TEXTS.get_template(f"snippets/{name}.txt").render(call) for name in ("agent", "python", "curl")
+        },
+        arguments=fields(schemas["arguments"]),
+        arguments_about=schemas["arguments"].get("description", ""),
+        answer=fields(schemas["answer"]) if schemas["answer"] else [],
+        answer_schema=schemas["answer"],
+        terms=terms,
+        terms_header=headers.PAYMENT_REQUIRED,
+    )
+
+
+@get("/docs", include_in_schema=False)
+async def reference_page(request: Request[Any, Any, Any], paddock: GivenPaddock) -> Template:
+    """Every path of this server, rendered here from the same document that /openapi.json is."""
+    full = document(request.app.openapi_schema.to_schema(), paddock)
+    return page("reference.html", paddock, sections=sections(full), about=full["info"]["description"])
+
+
+def _site(paddock: Paddock) -> dict[str, str]:
+    market = paddock.market
+    return {
+        "network": market.network,
+        "network_name": v1_name(market.network).removeprefix("paddock-"),
+        "symbol": market.asset.symbol,
+        "asset": market.asset.address,
+        "signer": paddock.receipts.address,
+    }
+
+
+def _searched(service: Service) -> str:
+    """What the search box looks in; `paddock.js` does the same with it."""
+    parts = (service.slug, service.title, service.summary, service.kind, service.unit, service.mode, *service.tags)
+    return " ".join(parts).lower()
+
+
+def _example_call(service: Service, origin: str, body: str) -> Intent:
+    """The example as the paywall sees it."""
+    return Intent(
+        method=service.method,
+        authority=urlsplit(origin).netloc,
+        target=example_url(service, "").encode(),
+        content_type="application/json" if body else "",
+        body=body.encode(),
+        tenant=service.merchant,
+    )
