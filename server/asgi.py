@@ -17,5 +17,5 @@ def server() -> Litestar:
 
 def facilitator() -> Litestar:
     """The facilitator alone, from the environment's settings."""
-    settings = load()
+    settings = load(role="facilitator")
     return create_facilitator_app(lambda: open_facilitator(settings))

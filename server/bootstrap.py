@@ -1,7 +1,7 @@
 """The one place that knows every adapter: puts a process together from its settings."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
@@ -25,6 +25,7 @@ from server.facilitator.local import LocalFacilitator
 from server.facilitator.settler import Settler
 from server.ports import Call, Facilitator
 from server.services import CATALOGUE
+from server.services.service import Fulfilment, Service
 from server.settings import Settings, read_quote_keys
 
 
@@ -75,14 +76,15 @@ async def check_market(settings: Settings, chain: EvmChain, market: Market) -> N
 async def open_paddock(parts: Parts, facilitator: Facilitator, *, holds_delegate: bool) -> AsyncIterator[Paddock]:
     """The use cases' ports for a server or a worker; only a worker holds the delegate wallet's key."""
     settings = parts.settings
-    delegate = LocalSigner(settings.delegate_key) if holds_delegate else None
+    require_sellable(CATALOGUE)
+    delegate = signer("PADDOCK_DELEGATE_KEY", settings.delegate_key) if holds_delegate else None
     if delegate and not is_same_address(delegate.address, parts.market.delegate):
         raise ConfigurationError("PADDOCK_DELEGATE_KEY is not the key of PADDOCK_DELEGATE_ADDRESS")
     async with parts.db.view() as connection:
         merchants = await all_merchants(connection)
     if not merchants:
         raise ConfigurationError("the database knows no merchant; run `paddock migrate` first")
-    current, keys = read_quote_keys(settings.quote_keys)
+    current, keys = read_quote_keys(settings.quote_keys) if settings.quote_keys else (0, {})
     yield Paddock(
         db=parts.db,
         clock=parts.clock,
@@ -92,11 +94,27 @@ async def open_paddock(parts: Parts, facilitator: Facilitator, *, holds_delegate
         services={service.slug: service for service in CATALOGUE},
         merchants=merchants,
         quotes=QuoteKeys(current, keys),
-        receipts=LocalSigner(settings.receipt_key),
+        receipts=signer("PADDOCK_RECEIPT_KEY", settings.receipt_key),
         opened_at=parts.clock.now(),
         delegate=delegate,
         origins=settings.origins,
     )
+
+
+def signer(name: str, key: str) -> LocalSigner:
+    """The key of a variable. Raises ConfigurationError that names it and does not quote it."""
+    try:
+        return LocalSigner(key)
+    except (ValueError, TypeError) as error:
+        raise ConfigurationError(f"{name} is not a private key: 32 bytes in 0x-hex") from error
+
+
+def require_sellable(services: Sequence[Service]) -> None:
+    """Each mode has one fulfilment today; a service that asks for the other would be sold as something else."""
+    for service in services:
+        wanted = Fulfilment.AFTER_SETTLEMENT if service.mode == "DELEGATE" else Fulfilment.AFTER_VERIFICATION
+        if service.fulfilment is not wanted:
+            raise ConfigurationError(f"service {service.slug}: mode {service.mode} is fulfilled {wanted}")
 
 
 @asynccontextmanager
@@ -136,14 +154,12 @@ async def open_facilitator(settings: Settings) -> AsyncIterator[Settling]:
 @asynccontextmanager
 async def _settling(parts: Parts) -> AsyncIterator[Settling]:
     """This process's facilitator, with its settler running."""
-    if not parts.settings.settlement_key:
-        raise ConfigurationError("PADDOCK_SETTLEMENT_KEY is not set; the facilitator cannot settle without it")
-    signer = LocalSigner(parts.settings.settlement_key)
-    settler = Settler(parts.db, parts.chain, parts.clock, parts.market, signer)
+    key = signer("PADDOCK_SETTLEMENT_KEY", parts.settings.settlement_key)
+    settler = Settler(parts.db, parts.chain, parts.clock, parts.market, key)
     facilitator = LocalFacilitator(parts.db, parts.chain, parts.clock, parts.market, settler)
     task = asyncio.create_task(settler.run(), name="settler")
     try:
-        yield Settling(facilitator, parts.market.network, signer.address)
+        yield Settling(facilitator, parts.market.network, key.address)
     finally:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)

@@ -19,7 +19,7 @@ from server.adapters.clock import SystemClock
 from server.adapters.database import SqlDatabase
 from server.adapters.merchant_rows import key_digest, put_merchant
 from server.application.reconcile import reconcile
-from server.bootstrap import open_paddock, open_parts, remote_facilitator
+from server.bootstrap import open_parts
 from server.domain.errors import PaddockError
 from server.domain.market import Merchant
 from server.logs import configure
@@ -30,7 +30,7 @@ MIGRATIONS = Path(__file__).parent / "migrations"
 
 def migrate(_arguments: argparse.Namespace) -> int:
     """Bring the database to the newest form, and enter the settings' merchant."""
-    settings = load()
+    settings = load(role="migrate")
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
     config.attributes["url"] = settings.database_url
@@ -44,8 +44,9 @@ def migrate(_arguments: argparse.Namespace) -> int:
 
 def serve(arguments: argparse.Namespace) -> int:
     """Run the server, or the facilitator alone."""
-    settings = load()
+    settings = load(role=arguments.role)
     configure()
+    asyncio.run(_can_start(settings))
     uvicorn.run(
         f"server.asgi:{arguments.role}",
         factory=True,
@@ -62,13 +63,13 @@ def serve(arguments: argparse.Namespace) -> int:
 def work(_arguments: argparse.Namespace) -> int:
     """Run the worker."""
     configure()
-    worker.run(load())
+    worker.run(load(role="worker"))
     return 0
 
 
 def check_books(_arguments: argparse.Namespace) -> int:
     """Compare ledger and chain; 1 when they differ."""
-    return asyncio.run(_check_books(load()))
+    return asyncio.run(_check_books(load(role="reconcile")))
 
 
 def verify(arguments: argparse.Namespace) -> int:
@@ -100,13 +101,15 @@ async def _enter_merchant(settings: Settings) -> None:
     await db.close()
 
 
+async def _can_start(settings: Settings) -> None:
+    """Fail in a sentence, before the web server wraps the reason in a traceback."""
+    async with open_parts(settings):
+        return
+
+
 async def _check_books(settings: Settings) -> int:
-    async with (
-        open_parts(settings) as parts,
-        remote_facilitator(settings) as facilitator,
-        open_paddock(parts, facilitator, holds_delegate=False) as paddock,
-    ):
-        differences = await reconcile(paddock)
+    async with open_parts(settings) as parts:
+        differences = await reconcile(parts)
     for difference in differences:
         say(str(difference))
     say(f"{len(differences)} differences between ledger and chain")

@@ -69,5 +69,5 @@ async def sweep(paddock: Paddock) -> int:
     if wanted:
         async with paddock.db.begin("swept") as work:
             for topic, subject in wanted:
-                await work.outbox.add(topic, subject, now)
+                await work.outbox.ensure(topic, subject, now)
     return len(wanted)

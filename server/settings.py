@@ -23,6 +23,16 @@ DEVNET_SECRETS = {
 }
 
 
+NEEDS = {
+    "server": ("PADDOCK_QUOTE_KEYS", "PADDOCK_RECEIPT_KEY", "PADDOCK_OPERATOR_TOKEN", "PADDOCK_DELEGATE_ADDRESS"),
+    "worker": ("PADDOCK_DELEGATE_KEY", "PADDOCK_RECEIPT_KEY", "PADDOCK_DELEGATE_ADDRESS"),
+    "facilitator": ("PADDOCK_SETTLEMENT_KEY",),
+    "migrate": ("PADDOCK_MERCHANT_KEY", "PADDOCK_MERCHANT_PAY_TO"),
+    "reconcile": ("PADDOCK_DELEGATE_ADDRESS",),
+}
+"""What each role must be given off the devnet; no process is asked for a secret that it does not use."""
+
+
 @dataclass(frozen=True)
 class Settings:
     """One process's settings; a field is the variable's name in lower case, without the prefix."""
@@ -55,13 +65,14 @@ class Settings:
         return self.facilitator_url == EMBEDDED
 
 
-def load(environ: Mapping[str, str] = os.environ) -> Settings:
-    """Read and check. Raises ConfigurationError that names the variable and what to set."""
+def load(environ: Mapping[str, str] = os.environ, role: str = "server") -> Settings:
+    """Read and check for a role of NEEDS. Raises ConfigurationError that names the variable and what to set."""
     devnet = _flag(environ, "PADDOCK_DEVNET")
     port = _integer(environ, "PADDOCK_PORT", 8402)
     secrets = {name: environ.get(name, default if devnet else "") for name, default in DEVNET_SECRETS.items()}
     if not devnet:
         _refuse_defaults(secrets)
+        _require(environ, role)
     settings = Settings(
         devnet=devnet,
         database_url=environ.get("PADDOCK_DATABASE_URL", f"sqlite:///{TOP}/var/paddock.db"),
@@ -85,7 +96,7 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
         operator_token=secrets["PADDOCK_OPERATOR_TOKEN"],
         merchant_key=secrets["PADDOCK_MERCHANT_KEY"],
     )
-    _check_places(settings, environ)
+    _check_places(settings, role)
     return settings
 
 
@@ -108,23 +119,22 @@ def _refuse_defaults(secrets: Mapping[str, str]) -> None:
     for name, default in DEVNET_SECRETS.items():
         if secrets[name] == default:
             raise ConfigurationError(f"{name} is the public devnet default; set your own, or PADDOCK_DEVNET=1 on anvil")
-    for name in ("PADDOCK_QUOTE_KEYS", "PADDOCK_RECEIPT_KEY", "PADDOCK_OPERATOR_TOKEN"):
-        if not secrets[name]:
+
+
+def _require(environ: Mapping[str, str], role: str) -> None:
+    for name in NEEDS[role]:
+        if not environ.get(name):
             raise ConfigurationError(f"{name} is not set; see .env.example (PADDOCK_DEVNET=1 fills it in on a devnet)")
 
 
-def _check_places(settings: Settings, environ: Mapping[str, str]) -> None:
-    """Off the devnet the facilitator stands alone and money goes to addresses that somebody chose."""
+def _check_places(settings: Settings, role: str) -> None:
+    """A devnet is near; off it the facilitator stands alone."""
     if settings.devnet:
         host = urlsplit(settings.rpc_url).hostname or ""
         if host not in _LOOPBACK and "." in host:
             raise ConfigurationError("PADDOCK_DEVNET=1 needs an anvil on loopback or on the Compose network")
-        return
-    if settings.embedded_facilitator:
+    elif settings.embedded_facilitator and role == "server":
         raise ConfigurationError("PADDOCK_FACILITATOR_URL: the embedded facilitator is for the devnet; give its URL")
-    for name in ("PADDOCK_DELEGATE_ADDRESS", "PADDOCK_MERCHANT_PAY_TO"):
-        if name not in environ:
-            raise ConfigurationError(f"{name} is not set; its default is a public devnet address")
 
 
 def _flag(environ: Mapping[str, str], name: str) -> bool:

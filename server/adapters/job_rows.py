@@ -18,18 +18,14 @@ class OutboxRows:
         self._connection = connection
 
     async def add(self, topic: str, subject: str, due: datetime) -> None:
-        job_id = f"{topic}:{subject}"
-        if await self._reopen(job_id, due):
-            return
-        try:
-            async with self._connection.begin_nested():
-                await self._connection.execute(
-                    insert(outbox).values(
-                        id=job_id, topic=topic, subject=subject, generation=1, attempts=0, due=due, done=0
-                    )
-                )
-        except IntegrityError:  # another process asked first
-            await self._reopen(job_id, due)
+        if not await self._reopen(topic, subject, due):
+            await self._insert(topic, subject, due)
+
+    async def ensure(self, topic: str, subject: str, due: datetime) -> None:
+        if not await self._reopen(topic, subject, due, outbox.c.done == 1):
+            known = select(outbox.c.id).where(outbox.c.id == f"{topic}:{subject}")
+            if (await self._connection.execute(known)).first() is None:
+                await self._insert(topic, subject, due)
 
     async def due(self, now: datetime) -> bool:
         query = select(outbox.c.id).where(_ready(now)).limit(1)
@@ -64,10 +60,18 @@ class OutboxRows:
         query = select(func.count()).select_from(outbox).where(outbox.c.done == 0)
         return (await self._connection.execute(query)).scalar_one()
 
-    async def _reopen(self, job_id: str, due: datetime) -> bool:
+    async def _insert(self, topic: str, subject: str, due: datetime) -> None:
+        values = {"id": f"{topic}:{subject}", "topic": topic, "subject": subject, "due": due}
+        try:
+            async with self._connection.begin_nested():
+                await self._connection.execute(insert(outbox).values(**values, generation=1, attempts=0, done=0))
+        except IntegrityError:  # another process asked first
+            await self._reopen(topic, subject, due)
+
+    async def _reopen(self, topic: str, subject: str, due: datetime, *only: ColumnElement[bool]) -> bool:
         result = await self._connection.execute(
             update(outbox)
-            .where(outbox.c.id == job_id)
+            .where(outbox.c.id == f"{topic}:{subject}", *only)
             .values(generation=outbox.c.generation + 1, attempts=0, due=due, done=0, error=None)
         )
         return result.rowcount == 1

@@ -9,13 +9,13 @@ from server.application.paddock import Paddock
 from server.application.send import look, prepare, record, sign
 from server.domain import calls, ledger
 from server.domain.deliveries import Delivery
-from server.domain.errors import ConfigurationError, InternalError, Reverted, UnknownOrder
+from server.domain.errors import ConfigurationError, HandlerFailed, InternalError, Reverted, UnknownOrder
 from server.domain.evidence import Mined, TransferLog, transfer_of
 from server.domain.market import Contract
 from server.domain.orders import Order
 from server.domain.states import FulfilmentState, MoneyBackState
 from server.ports import TransactionSigner
-from server.services.service import Execution, Service
+from server.services.service import Execution, Service, json_answer
 
 PAYOUT_VALIDITY = timedelta(hours=1)
 
@@ -69,7 +69,11 @@ async def complete(paddock: Paddock, order: Order, service: Service, contract: C
     payout = payout_in(paddock, order, mined)
     if payout is None or payout.recipient != contract.address or payout.amount != order.terms.amount:
         raise InternalError(f"the callback of order {order.id} succeeded without taking exactly its payment")
-    answer = await run(paddock, service, order, Execution(mined.transaction, contract.address, events(contract, mined)))
+    execution = Execution(mined.transaction, contract.address, events(contract, mined))
+    try:
+        answer = await run(paddock, service, order, execution)
+    except HandlerFailed:  # the effect is on chain and paid for: it is delivered, if in plainer words
+        answer = json_answer(execution)
     delivery = Delivery(order.id, answer.body, answer.content_type, paddock.clock.now())
     row = ledger.entry(
         order, "payout", ledger.callback(contract.address), ledger.delegate(order), payout.transaction, payout.log_index

@@ -41,6 +41,7 @@ def requirements(paddock: Paddock, service: Service, issued: Quote, origin: str)
             "name": market.asset.name,
             "version": market.asset.version,
             "mode": mode.name.value,
+            "merchant": service.merchant,
             "quoteId": issued.id,
             "expiresAt": str(issued.expires_at),
             "statusUrl": f"{origin}/api/orders/{issued.id}",

@@ -1,10 +1,12 @@
 """Reconcile: compare the ledger with the chain, Transfer by Transfer, for every wallet that we control."""
 
 from dataclasses import dataclass
+from typing import Protocol
 
-from server.application.paddock import Paddock
 from server.domain.evidence import TransferLog
 from server.domain.ledger import Entry
+from server.domain.market import Market
+from server.ports import Chain, Database
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,11 +19,27 @@ class Difference:
     detail: str
 
 
-async def reconcile(paddock: Paddock) -> list[Difference]:
+class Books(Protocol):
+    """What is compared: a `Paddock`, or a process that has no keys at all."""
+
+    @property
+    def db(self) -> Database:
+        """Where the ledger is."""
+
+    @property
+    def chain(self) -> Chain:
+        """Where the Transfers are."""
+
+    @property
+    def market(self) -> Market:
+        """Whose wallet and which asset."""
+
+
+async def reconcile(books: Books) -> list[Difference]:
     """All differences between the ledger and the Transfer logs of the delegate wallet; empty when they agree."""
-    market = paddock.market
-    logs = await paddock.chain.transfers(market.asset.address, market.delegate)
-    async with paddock.db.read() as view:
+    market = books.market
+    logs = await books.chain.transfers(market.asset.address, market.delegate)
+    async with books.db.read() as view:
         rows = await view.ledger.touching(market.network, market.asset.address, f"delegate:{market.delegate}")
     return compare(logs, rows)
 

@@ -32,37 +32,30 @@ async def resolve(paddock: Paddock, order_id: str) -> float | None:
 
 
 async def _by_evidence(paddock: Paddock, order: Order) -> float | None:
-    """Settled if the Transfer is there; failed only if the chain rules it out for good; else look again."""
+    """Settled if the Transfer is there; failed only if a final block rules it out for good; else look again."""
+    if await _settle_by_transfer(paddock, order):
+        return None
+    terms, authorization = order.terms, order.authorization
+    final = await paddock.chain.final_block()
+    used = await paddock.chain.authorization_used(terms.asset, authorization.payer, authorization.nonce, block=final)
+    if not used and await paddock.chain.block_time(final) < authorization.valid_before.timestamp():
+        return 2.0
+    # What was used in a block that is final now may have been mined since the first search.
+    if not await _settle_by_transfer(paddock, order):
+        await _fail(paddock, order, "the authorization was cancelled" if used else "the authorization lapsed unused")
+    return None
+
+
+async def _settle_by_transfer(paddock: Paddock, order: Order) -> bool:
+    """Write down the Transfer that pays the order, if the chain shows one."""
     terms, authorization = order.terms, order.authorization
     transfer = await paddock.chain.authorization_transfer(
         terms.asset, authorization.payer, authorization.nonce, order.since_block
     )
-    if transfer and pays(order, transfer):
-        await record_settled(paddock, order.id, transfer)
-        return None
-    used = await paddock.chain.authorization_used(terms.asset, authorization.payer, authorization.nonce)
-    if used and transfer is None:
-        return await _fail_when_final(paddock, order, "the authorization was cancelled")
-    if not used and await _over(paddock, order):
-        await _fail(paddock, order, "the authorization lapsed unused")
-        return None
-    return 2.0
-
-
-async def _fail_when_final(paddock: Paddock, order: Order, reason: str) -> float | None:
-    """A cancelled nonce counts only once no reorganisation is expected to bring it back."""
-    terms, authorization = order.terms, order.authorization
-    final = await paddock.chain.final_block()
-    if await paddock.chain.authorization_used(terms.asset, authorization.payer, authorization.nonce, block=final):
-        await _fail(paddock, order, reason)
-        return None
-    return 2.0
-
-
-async def _over(paddock: Paddock, order: Order) -> bool:
-    """Whether the authorization's validity is past in a block that is final."""
-    final = await paddock.chain.final_block()
-    return await paddock.chain.block_time(final) >= order.authorization.valid_before.timestamp()
+    if transfer is None or not pays(order, transfer):
+        return False
+    await record_settled(paddock, order.id, transfer)
+    return True
 
 
 async def _fail(paddock: Paddock, order: Order, reason: str) -> None:
@@ -88,4 +81,4 @@ async def _expire(paddock: Paddock, order: Order) -> float | None:
 
 async def _ask(paddock: Paddock, topic: str, order: Order) -> None:
     async with paddock.db.begin("asked again") as work:
-        await work.outbox.add(topic, order.id, paddock.clock.now())
+        await work.outbox.ensure(topic, order.id, paddock.clock.now())

@@ -26,6 +26,9 @@ class Outbox(Protocol):
     async def add(self, topic: str, subject: str, due: datetime) -> None:
         """Ask for work; asking again while it is open makes one job of it."""
 
+    async def ensure(self, topic: str, subject: str, due: datetime) -> None:
+        """As `add`, but work that is open already keeps its attempts, its error and its time."""
+
     async def due(self, now: datetime) -> bool:
         """Whether there is anything to take; a cheap look."""
 

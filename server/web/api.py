@@ -46,7 +46,12 @@ async def proof(
     return Response(record, media_type="application/json", headers=NO_STORE)
 
 
-@post("/api/orders/{order_id:str}/cancel", tags=["orders"], summary="End an order on which nothing has happened")
+@post(
+    "/api/orders/{order_id:str}/cancel",
+    status_code=200,
+    tags=["orders"],
+    summary="End an order on which nothing has happened",
+)
 async def cancel_order(
     request: Request[Any, Any, Any],
     order_id: FromPath[str],

@@ -21,8 +21,7 @@ class Credentials:
 
     def is_operator(self, connection: ASGIConnection[Any, Any, Any, Any]) -> bool:
         """By the Authorization header, or by the console's cookie."""
-        token = bearer(connection) or connection.cookies.get(COOKIE, "")
-        return hmac.compare_digest(digest(token), self.operator)
+        return matches(bearer(connection) or connection.cookies.get(COOKIE, ""), self.operator)
 
     def require_operator(self, connection: ASGIConnection[Any, Any, Any, Any]) -> None:
         """Raises NotAllowed."""
@@ -33,9 +32,8 @@ class Credentials:
         self, connection: ASGIConnection[Any, Any, Any, Any], paddock: Paddock, merchant: str
     ) -> None:
         """Raises NotAllowed unless the operator asks, or that merchant by its key. A cookie does not count."""
-        key = digest(bearer(connection))
-        known = (self.operator, paddock.merchants[merchant].key_digest)
-        if not any(hmac.compare_digest(key, entry) for entry in known):
+        token = bearer(connection)
+        if not any(matches(token, known) for known in (self.operator, paddock.merchants[merchant].key_digest)):
             raise NotAllowed("this is for the operator and the order's merchant")
 
 
@@ -43,6 +41,11 @@ def bearer(connection: ASGIConnection[Any, Any, Any, Any]) -> str:
     """The token of `Authorization: Bearer …`, or an empty string."""
     scheme, _, token = connection.headers.get("authorization", "").partition(" ")
     return token.strip() if scheme.lower() == "bearer" else ""
+
+
+def matches(token: str, known: bytes) -> bool:
+    """Whether a token is the one of that digest; an empty one never is, whatever was configured."""
+    return bool(token) and hmac.compare_digest(digest(token), known)
 
 
 def digest(token: str) -> bytes:

@@ -1,11 +1,11 @@
 """How programs find what is on sale: Bazaar listing and search, /.well-known/x402, llms.txt."""
 
 import re
-from typing import Any
+from typing import Annotated, Any
 
 from litestar import MediaType, Request, get
 from litestar.exceptions import ValidationException
-from litestar.params import FromQuery
+from litestar.params import FromQuery, QueryParameter
 
 from protocol.amounts import display
 from server.services.service import Service
@@ -14,6 +14,8 @@ from server.web.listing import bazaar_item, example_url
 from server.web.origins import link_origin
 
 MOST = 100
+Wanted = Annotated[str, QueryParameter(name="query")]
+"""The parameter `query`, by another name here: Litestar keeps that one for itself."""
 
 
 @get("/discovery/resources", tags=["discovery"], summary="Bazaar listing")
@@ -35,12 +37,13 @@ async def resources(
 
 
 @get("/discovery/search", tags=["discovery"], summary="Bazaar search")
-async def search(request: Request[Any, Any, Any], paddock: GivenPaddock, limit: FromQuery[int] = 20) -> dict[str, Any]:
+async def search(
+    request: Request[Any, Any, Any], paddock: GivenPaddock, wanted: Wanted = "", limit: FromQuery[int] = 20
+) -> dict[str, Any]:
     """Services whose description shares words with the query; most shared words first, then the cheaper one."""
     if not 1 <= limit <= MOST:
         raise ValidationException(f"limit goes from 1 to {MOST}")
-    query = request.query_params.get("query", "")
-    scored = [(shared_words(query, service), service) for service in paddock.services.values()]
+    scored = [(shared_words(wanted, service), service) for service in paddock.services.values()]
     found = sorted((pair for pair in scored if pair[0]), key=lambda pair: (-pair[0], pair[1].amount))
     return {
         "x402Version": 2,

@@ -12,7 +12,7 @@ from protocol.intent import Intent
 from protocol.wire import SettleResponse
 from protocol.wire_v1 import required_v1, settle_v1
 from server.application.paddock import Paddock
-from server.application.pay import Sold, pay
+from server.application.pay import Sold, pay, read_arguments
 from server.application.present import PaidCall
 from server.application.quote import quote
 from server.domain.errors import CallbackFailed, MalformedPayment, Misdirected, PaymentRefused, UnknownService
@@ -39,6 +39,8 @@ async def paid_route(request: Request[Any, Any, Any], slug: FromPath[str], paddo
         return problem(405, "http-405", "That method is not for this path", detail, "Use that method.", {}, allow)
     call = await _call(request, paddock, service)
     if not call.v2 and not call.v1:
+        if call.query or call.intent.body:  # a bare request learns the price; one with arguments, whether they will do
+            read_arguments(service, call)
         return _payment_required(paddock, service, call)
     try:
         sold = await pay(paddock, service, call)

@@ -146,3 +146,28 @@ async def test_a_job_asked_for_in_a_unit_that_fails_is_not_there(database):
     with pytest.raises(LookupError):
         await ask()
     assert await waiting(database) == 0
+
+
+async def test_ensured_work_that_is_open_keeps_its_attempts_its_time_and_its_error(database):
+    async with database.begin("test") as work:
+        await work.outbox.add("refund", "order", NOW)
+    (job,) = await take(database, NOW)
+    async with database.begin("test") as work:
+        await work.outbox.put_off(job, NOW + timedelta(minutes=5), "no money")
+    async with database.begin("test") as work:
+        await work.outbox.ensure("refund", "order", NOW)
+    assert await take(database, NOW + timedelta(minutes=1)) == []
+    (again,) = await take(database, NOW + timedelta(minutes=6))
+    assert (again.generation, again.attempts) == (job.generation, 2)
+
+
+async def test_ensured_work_that_is_done_or_new_is_opened(database):
+    async with database.begin("test") as work:
+        await work.outbox.ensure("refund", "order", NOW)
+    (job,) = await take(database, NOW)
+    async with database.begin("test") as work:
+        await work.outbox.finish(job)
+    async with database.begin("test") as work:
+        await work.outbox.ensure("refund", "order", NOW)
+    (again,) = await take(database, NOW)
+    assert (again.generation, again.attempts) == (2, 1)

@@ -7,7 +7,7 @@ import pytest
 
 from tests.stack.buyer import Buyer
 from tests.stack.funds import fund
-from tests.stack.invariants import assert_invariants
+from tests.stack.invariants import assert_invariants, assert_no_secrets
 from tests.stack.marketplace import Marketplace
 from tests.stack.waiting import eventually
 
@@ -29,11 +29,12 @@ def place(own_anvil, sqlite_url, deployments, tmp_path):
 
 
 @pytest.fixture
-async def buyer(own_anvil, market):
+async def buyer(own_anvil, market, place):
     async with httpx.AsyncClient(timeout=60) as client:
         one = Buyer(client)
         fund(own_anvil, market, one.account.address, 100_000_000)
         yield one
+    assert_no_secrets(place.logs(), one.signed)
 
 
 @pytest.mark.parametrize("point", points(DIRECT))

@@ -96,6 +96,11 @@ class FakeOutbox:
         lease_until = old.lease_until if old else None
         self.tables.jobs[key] = JobRow(Job(key, topic, subject, generation, 0), due, lease_until)
 
+    async def ensure(self, topic: str, subject: str, due: datetime) -> None:
+        row = self.tables.jobs.get(f"{topic}:{subject}")
+        if row is None or row.done:
+            await self.add(topic, subject, due)
+
     async def due(self, now: datetime) -> bool:
         return bool(self._ready(now))
 

@@ -1,8 +1,9 @@
 """Bad input: a clear error that says what to do, and nothing lost."""
 
+import msgspec
 import pytest
 
-from tests.simulation.world import open_world
+from tests.simulation.world import open_world, service
 from tests.stack.buyer import changed, read_header, write_header
 
 
@@ -38,12 +39,26 @@ async def test_a_wrong_method_is_405_and_names_the_right_one(world):
     problem(answer)
 
 
-async def test_bad_arguments_are_422_and_name_the_field_and_cost_nothing(world):
-    quoted = await world.buyer.ask(world.url("echo", "?wrong=1"))
-    answer = await world.buyer.present(quoted, world.buyer.pay(quoted))
+async def test_bad_arguments_are_422_before_any_price_and_name_the_field(world):
+    answer = await world.client.get(world.url("echo", "?wrong=1"))
     assert answer.status_code == 422
     assert "wrong" in problem(answer)["detail"]
-    assert await world.orders() == []
+    assert "payment-required" not in answer.headers
+
+
+class Needy(msgspec.Struct, forbid_unknown_fields=True):
+    """Arguments that a bare request lacks."""
+
+    text: str
+
+
+async def test_a_bare_request_learns_the_price_and_paying_it_without_arguments_costs_nothing():
+    async with open_world(service("needy", lambda *_: "never", arguments=Needy)) as world:
+        quoted = await world.buyer.ask(world.url("needy"))
+        answer = await world.buyer.present(quoted, world.buyer.pay(quoted))
+        assert answer.status_code == 422
+        assert "text" in problem(answer)["detail"]
+        assert await world.orders() == []
 
 
 @pytest.mark.parametrize(

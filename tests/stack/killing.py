@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
 
-from server import bootstrap, cli
+from server import bootstrap, cli, relay
 from server.adapters.chain import EvmChain
 from server.adapters.database import SqlDatabase
 from server.application.paddock import Limits, Paddock
@@ -53,7 +53,7 @@ def hasten() -> None:
         return Paddock(**parts, limits=Limits(lease=LEASE))  # type: ignore[arg-type]
 
     bootstrap.Paddock = quick  # type: ignore[misc, assignment]
-    local.QUEUE_LEASE = LEASE
+    local.QUEUE_LEASE = relay.JOB_LEASE = LEASE
 
 
 if __name__ == "__main__":

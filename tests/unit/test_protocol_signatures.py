@@ -3,6 +3,7 @@
 import secrets
 
 import pytest
+from coincurve import PrivateKey
 from eth_account import Account
 from eth_utils.crypto import keccak
 from hypothesis import given
@@ -151,7 +152,7 @@ def test_an_error_never_quotes_the_signature():
 
 
 def test_an_address_is_the_end_of_the_public_keys_hash():
-    from_coincurve = pytest.importorskip("coincurve").PrivateKey(PAYER.key).public_key
+    from_coincurve = PrivateKey(PAYER.key).public_key
     assert address_of(from_coincurve) == PAYER.address
     assert keccak(from_coincurve.format(compressed=False)[1:])[-20:].hex() == PAYER.address[2:].lower()
 

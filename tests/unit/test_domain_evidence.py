@@ -1,0 +1,122 @@
+"""F10, F11: only the pinned token's own events, in their order and shape, are evidence of a payment."""
+
+from dataclasses import replace
+
+import pytest
+from eth_utils.crypto import keccak
+
+from server.domain.calls import decode_event, describe_revert, encode_call
+from server.domain.evidence import AUTHORIZATION_USED, TRANSFER, Mined, RawLog, TransferLog, topic, transfer_of
+from tests.fakes.samples import TOKEN
+from tests.unit.protocol_samples import PAYER, SHOP
+
+NONCE = b"\7" * 32
+LOOK_ALIKE = "0x" + "ee" * 20
+USED = RawLog(TOKEN, (AUTHORIZATION_USED, topic(PAYER.address), NONCE), b"", 3)
+MOVED = RawLog(TOKEN, (TRANSFER, topic(PAYER.address), topic(SHOP)), (50_000).to_bytes(32, "big"), 4)
+MINED = Mined("0xaa", True, 12, "0xbb", 60_000, (USED, MOVED))
+
+
+def found(*logs, succeeded=True):
+    return transfer_of(replace(MINED, logs=logs, succeeded=succeeded), TOKEN, PAYER.address, NONCE)
+
+
+def test_the_transfer_after_the_used_authorization_is_the_payment():
+    assert found(USED, MOVED) == TransferLog("0xaa", 4, 12, TOKEN, PAYER.address, SHOP, 50_000)
+
+
+def test_a_transfer_of_another_amount_or_recipient_is_reported_as_it_is():
+    """Whether it pays an order is decided by the order's terms, from what really moved."""
+    less = replace(MOVED, data=(49_999).to_bytes(32, "big"))
+    assert found(USED, less).amount == 49_999
+    elsewhere = replace(MOVED, topics=(TRANSFER, topic(PAYER.address), topic(LOOK_ALIKE)))
+    assert found(USED, elsewhere).recipient.lower() == LOOK_ALIKE
+
+
+def test_events_of_others_in_between_do_not_matter():
+    noise = RawLog(LOOK_ALIKE, (TRANSFER, topic(SHOP), topic(PAYER.address)), b"", 0)
+    assert found(noise, USED, noise, MOVED, noise).amount == 50_000
+
+
+OTHER_EVENT = RawLog(TOKEN, (b"\1" * 32,), b"", 9)
+
+
+@pytest.mark.parametrize(
+    "logs",
+    [
+        pytest.param((), id="no logs"),
+        pytest.param((USED,), id="used without a transfer"),
+        pytest.param((MOVED,), id="a transfer without an authorization"),
+        pytest.param((MOVED, USED), id="in the other order"),
+        pytest.param((USED, OTHER_EVENT, MOVED), id="another event of the token in between"),
+        pytest.param((replace(USED, address=LOOK_ALIKE), MOVED), id="a look-alike's authorization"),
+        pytest.param((USED, replace(MOVED, address=LOOK_ALIKE)), id="a look-alike's transfer"),
+        pytest.param((replace(USED, topics=(*USED.topics[:2], b"\x08" * 32)), MOVED), id="another nonce"),
+        pytest.param((replace(USED, topics=(USED.topics[0], topic(SHOP), NONCE)), MOVED), id="another payer"),
+        pytest.param((replace(USED, topics=USED.topics[:2]), MOVED), id="an authorization without a nonce"),
+        pytest.param((replace(USED, topics=(*USED.topics, NONCE)), MOVED), id="an authorization with more topics"),
+        pytest.param((USED, replace(MOVED, topics=(*MOVED.topics, NONCE))), id="an ERC-721 transfer"),
+        pytest.param((USED, replace(MOVED, topics=MOVED.topics[:2])), id="a transfer to nobody"),
+        pytest.param((USED, replace(MOVED, topics=())), id="an anonymous event"),
+    ],
+)
+def test_f11_what_only_looks_like_a_payment_is_none(logs):
+    assert found(*logs) is None
+
+
+def test_f10_logs_of_a_failed_transaction_prove_nothing():
+    assert found(USED, MOVED, succeeded=False) is None
+
+
+def test_each_payment_of_a_batch_finds_its_own_transfer():
+    nonces = [bytes([n]) * 32 for n in range(1, 4)]
+    logs = []
+    for number, nonce in enumerate(nonces):
+        logs.append(replace(USED, topics=(*USED.topics[:2], nonce), index=2 * number))
+        logs.append(replace(MOVED, data=(number + 1).to_bytes(32, "big"), index=2 * number + 1))
+    mined = replace(MINED, logs=tuple(logs))
+    transfers = [transfer_of(mined, TOKEN, PAYER.address, nonce) for nonce in nonces]
+    assert [(one.amount, one.log_index) for one in transfers] == [(1, 1), (2, 3), (3, 5)]
+
+
+# ------------------------------------------------------------------------------------------------- reading logs
+
+ABI = (
+    {
+        "type": "event",
+        "name": "PassMinted",
+        "inputs": [
+            {"name": "orderId", "type": "bytes32", "indexed": True},
+            {"name": "payer", "type": "address", "indexed": True},
+            {"name": "expiresAt", "type": "uint64", "indexed": False},
+        ],
+    },
+    {"type": "error", "name": "SoldOut", "inputs": [{"name": "supply", "type": "uint256"}]},
+    {"type": "function", "name": "mint", "inputs": []},
+)
+
+
+def test_an_event_is_decoded_by_its_abi():
+    signature = encode_call("PassMinted(bytes32,address,uint64)", NONCE, SHOP, 5)
+    from_abi = decode_event(ABI, (keccak(b"PassMinted(bytes32,address,uint64)"), NONCE, topic(SHOP)), signature[-32:])
+    assert from_abi.name == "PassMinted"
+    assert from_abi.values == {"orderId": "0x" + NONCE.hex(), "payer": SHOP, "expiresAt": 5}
+    assert decode_event(ABI, (), b"") is None
+    assert decode_event(ABI, (b"\1" * 32,), b"") is None
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (encode_call("SoldOut(uint256)", 7), "SoldOut(7)"),
+        (encode_call("Error(string)", "insufficient balance"), "insufficient balance"),
+        (encode_call("Panic(uint256)", 17), "Panic(17)"),
+        (b"", "reverted without a reason"),
+        (b"\x12\x34", "0x1234"),
+        (bytes(range(200)), "0x" + bytes(range(36)).hex()),
+        (encode_call("SoldOut(uint256)", 7)[:20], "0x" + encode_call("SoldOut(uint256)", 7)[:20].hex()),
+        (encode_call("Error(string)", "x")[:40], "0x" + encode_call("Error(string)", "x")[:36].hex()),
+    ],
+)
+def test_revert_data_is_told_in_words_and_never_at_length(data, words):
+    assert describe_revert(ABI, data) == words
