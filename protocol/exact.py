@@ -1,7 +1,7 @@
 """Scheme `exact` with EIP-3009: reading a payment and checking it against its terms, without any chain."""
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import msgspec
 
@@ -23,7 +23,7 @@ class ExactPayment:
     network: str
     domain: TokenDomain
     transfer: Transfer
-    signature: bytes
+    signature: bytes = field(repr=False)
 
     @property
     def asset(self) -> str:

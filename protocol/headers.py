@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import re
 from typing import TypeVar
 
 import msgspec
@@ -19,6 +20,7 @@ MAX_HEADER = 16 * 1024
 MAX_DEPTH = 24
 
 T = TypeVar("T")
+_TEXT = re.compile(rb'"(?:[^"\\]|\\.)*"?', re.DOTALL)
 
 
 def encode(message: object) -> str:
@@ -54,12 +56,12 @@ def decode_json(text: bytes, kind: type[T]) -> T:
 
 
 def _depth(text: bytes) -> int:
-    """An upper bound of the nesting depth: brackets inside strings count as well."""
+    """The nesting depth of JSON text, or an upper bound that needs no closer look."""
     opening = text.count(b"{") + text.count(b"[")
     if opening <= MAX_DEPTH:
         return opening
     depth = deepest = 0
-    for byte in text:
+    for byte in _TEXT.sub(b"", text):  # brackets inside texts close nothing
         if byte in b"{[":
             depth += 1
             deepest = max(deepest, depth)

@@ -4,9 +4,10 @@ from typing import Any
 
 import msgspec
 
+from protocol.amounts import parse_uint
 from protocol.errors import ProtocolError
 from protocol.networks import chain_id
-from protocol.signatures import parse_hex, recover
+from protocol.signatures import parse_address, parse_hex, recover
 from protocol.typed_data import typed_digest
 
 EXTENSION = "offer-receipt"
@@ -73,14 +74,23 @@ class Receipt(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
     status: str
 
     def digest(self) -> bytes:
-        """The EIP-712 digest that the marketplace's receipt key signs; the domain carries the payment's chain id."""
-        message: dict[str, Any] = msgspec.to_builtins(self)
-        message["amount"] = int(self.amount)
-        for name, kind in _FIELDS.items():
-            if kind == "bytes32":
-                message[name] = parse_hex(message[name], name, 32)
+        """The EIP-712 digest that the marketplace's receipt key signs; the domain carries the payment's chain id.
+
+        Raises ProtocolError for values that no receipt can have.
+        """
+        given: dict[str, Any] = msgspec.to_builtins(self)
+        message = {name: _typed(kind, name, given[name]) for name, kind in _FIELDS.items()}
         domain = {"name": "Paddock receipt", "version": "1", "chainId": chain_id(self.network)}
         return typed_digest(domain, "PaddockReceipt", _FIELDS, message)
+
+
+def _typed(kind: str, name: str, value: Any) -> Any:
+    """A member as its EIP-712 type wants it."""
+    if kind == "bytes32":
+        return parse_hex(value, name, 32)
+    if kind == "address":
+        return parse_address(value, name)
+    return parse_uint(str(value), name) if kind == "uint256" else value
 
 
 class SignedReceipt(msgspec.Struct, frozen=True, rename="camel"):

@@ -104,8 +104,10 @@ def describe_revert(abi: Sequence[dict[str, Any]], data: bytes) -> str:
             return f"Panic({one_word(data[4:])})"
         for entry in abi:
             if entry["type"] == "error" and keccak(_signature(entry).encode())[:4] == data[:4]:
-                values = decode([item["type"] for item in entry["inputs"]], data[4:])
-                return f"{entry['name']}({', '.join(str(v) for v in values)})"
+                types = [item["type"] for item in entry["inputs"]]
+                if len(data) < 4 + 32 * len(types):
+                    break
+                return f"{entry['name']}({', '.join(str(v) for v in decode(types, data[4:]))})"
     except DecodingError:
         pass
     return f"0x{data[:36].hex()}" if data else "reverted without a reason"

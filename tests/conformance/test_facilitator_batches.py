@@ -1,13 +1,20 @@
 """How our facilitator gathers, waits and recovers."""
 
 import asyncio
+from dataclasses import replace
 
 import pytest
+from eth_account import Account
 
 from server.adapters.clock import SystemClock
-from tests.conformance.counters import ours
+from server.adapters.signers import LocalSigner
+from server.facilitator.local import LocalFacilitator
+from server.facilitator.settler import Settler
+from tests.conformance.counters import SHOP, ours, read
 from tests.conformance.worlds import fake_world, settle_call
+from tests.fakes import samples
 from tests.fakes.chain import decode_transaction
+from tests.fakes.contracts import SETTLER, Contract
 from tests.fakes.database import FakeDatabase
 from tests.stack import buyer
 from tests.stack.waiting import eventually
@@ -60,6 +67,16 @@ async def test_a_bad_payment_among_nine_good_ones_fails_alone(our_counter):
     assert await counter.paid(payments[4]) is None
 
 
+async def test_payments_that_cannot_go_as_a_batch_go_one_by_one():
+    world = fake_world()
+    world.fake._contracts[SETTLER] = Contract(SETTLER, {})  # it reverts, whatever it is asked
+    async with ours(world, FakeDatabase(SystemClock())) as counter:
+        payers = [await world.payer() for _ in range(5)]
+        responses = await asyncio.gather(*(counter.settle(counter.payment(payer)) for payer in payers))
+        assert [response.success for response in responses] == [True] * 5
+        assert await counter.sent() == 5
+
+
 @pytest.mark.parametrize("odd", [{"amount": 2**128}, {"validBefore": str(2**48)}], ids=str)
 async def test_a_payment_too_large_for_a_batch_settles_alone(counter, odd):
     payer = await counter.world.payer(2**129)
@@ -85,6 +102,27 @@ async def test_f14_a_settlement_that_takes_too_long_is_pending_with_its_transact
 
         response = await eventually(settled, 10, "the settlement is settled")
         assert response.transaction == pending.transaction
+        assert await counter.sent() == 1
+
+
+async def test_f13_what_a_dead_process_had_queued_is_settled_by_the_next_one():
+    world, db = fake_world(), FakeDatabase(SystemClock())
+    dead = Settler(db, world.chain, SystemClock(), world.market, LocalSigner(Account.create().key.hex()))
+    facilitator = LocalFacilitator(db, world.chain, SystemClock(), world.market, dead, wait=0.05)
+    payer = await world.payer()
+    payment = buyer.payment(payer, world.entry(SHOP))
+    response = await facilitator.settle(*read(payment))
+    assert (response.error_reason, response.transaction) == ("settlement_pending", "")
+    async with ours(world, db) as counter:
+        assert (await facilitator.settle(*read(payment))).error_reason == "settlement_pending", "its lease still holds"
+        (settlement,) = db.tables.settlements.values()
+        db.tables.settlements[settlement.id] = replace(settlement, lease_until=samples.NOW)
+
+        async def settled():
+            return (await facilitator.settle(*read(payment))).success
+
+        await eventually(settled, 10, "another process settles it")
+        assert (await counter.paid(payment)).amount == 50_000
         assert await counter.sent() == 1
 
 

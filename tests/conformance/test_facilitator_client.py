@@ -10,9 +10,13 @@ from tests.conformance.worlds import fake_world
 from tests.stack import buyer
 from tests.stack.canned import http, run_canned
 
+GOOD = b'{"success":true,"transaction":"0x1","network":"eip155:31337","isValid":true}'
 NONSENSE = {
     "a server error": http("500 Internal Server Error", b"{}"),
-    "a redirect": http("307 Temporary Redirect", b"", "Location: http://127.0.0.1:1/settle"),
+    "a server error that looks good": http("500 Internal Server Error", GOOD),
+    "not found, and looks good": http("404 Not Found", GOOD),
+    "accepted for later, and looks good": http("202 Accepted", GOOD),
+    "payment required, and looks good": http("402 Payment Required", GOOD),
     "not JSON": http("200 OK", b"<html>"),
     "nothing": http("200 OK", b""),
     "null": http("200 OK", b"null"),
@@ -48,3 +52,27 @@ async def test_s8_a_facilitator_that_does_not_answer_in_time_is_unavailable():
         with pytest.raises(FacilitatorUnavailable):
             await remote.settle(*payment)
         await remote.close()
+
+
+async def test_f22_a_redirect_is_not_followed_whoever_it_names():
+    payment = read(buyer.payment(Account.create(), fake_world().entry(SHOP)))
+    async with run_canned(http("200 OK", GOOD)) as elsewhere:
+        for status in ("301 Moved Permanently", "302 Found", "303 See Other", "307 Temporary Redirect"):
+            async with run_canned(http(status, GOOD, f"Location: {elsewhere.url}/settle")) as server:
+                remote = RemoteFacilitator(server.url, timeout=5)
+                for call in (remote.verify, remote.settle):
+                    with pytest.raises(FacilitatorUnavailable):
+                        await call(*payment)
+                await remote.close()
+        assert elsewhere.asked == [], "the signed payment went to another origin"
+
+
+async def test_a_good_answer_is_taken_as_it_is():
+    payment = read(buyer.payment(Account.create(), fake_world().entry(SHOP)))
+    async with run_canned(http("200 OK", GOOD)) as server:
+        remote = RemoteFacilitator(server.url + "/", timeout=5)
+        assert (await remote.verify(*payment)).is_valid
+        response = await remote.settle(*payment)
+        assert (response.success, response.transaction) == (True, "0x1")
+        await remote.close()
+        assert [asked.split(b" ")[:2] for asked in server.asked] == [[b"POST", b"/verify"], [b"POST", b"/settle"]]

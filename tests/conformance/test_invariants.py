@@ -184,6 +184,14 @@ async def book_another_transfer(stage, order):
     stage.db.tables.entries = [replace(row, transaction="0x" + "00" * 32) for row in stage.db.tables.entries]
 
 
+async def book_on_another_network(stage, order):
+    stage.db.tables.entries = [replace(row, network="eip155:1") for row in stage.db.tables.entries]
+
+
+async def book_a_refund_between_strangers(stage, order):
+    stage.db.tables.entries.append(samples.entry(order, "refund", debit="payer:x", credit="payer:y"))
+
+
 async def take_money_twice(stage, order):
     payer = await stage.world.payer()
     again = buyer.payment(payer, stage.world.entry(order.terms.pay_to, 1))
@@ -209,6 +217,8 @@ async def lose_money(stage, order):
         (book_nothing, "G4"),
         (book_less, "G4"),
         (book_another_transfer, "G4"),
+        (book_on_another_network, "G4"),
+        (book_a_refund_between_strangers, "G4"),
         (take_money_twice, "G3"),
         (lose_money, "G4"),
     ],
