@@ -1,7 +1,6 @@
 """What ports.Ledger, Deliveries, Receipts and Proofs guarantee, on the fake, SQLite and PostgreSQL."""
 
 import hashlib
-from datetime import timedelta
 
 import pytest
 from sqlalchemy.exc import IntegrityError
@@ -13,9 +12,7 @@ from tests.conformance.rows import add, race
 from tests.fakes import samples
 from tests.fakes.samples import NETWORK, NOW, TOKEN
 
-N = 50
 LARGEST = 2**256 - 1
-LATER = NOW + timedelta(seconds=15)
 
 
 # ----------------------------------------------------------------------------------------------------------- the ledger

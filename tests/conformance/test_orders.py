@@ -13,7 +13,6 @@ from tests.fakes import samples
 from tests.fakes.samples import NETWORK, NOW, TOKEN
 
 N = 50
-LARGEST = 2**256 - 1
 LATER = NOW + timedelta(seconds=15)
 
 

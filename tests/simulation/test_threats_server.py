@@ -3,8 +3,11 @@
 import asyncio
 import json
 
+import msgspec
 import pytest
 
+from protocol.receipts import SignedReceipt, x402_receipt_digest
+from protocol.signatures import recover
 from server.domain.states import FulfilmentState, PaymentState
 from tests.simulation.world import ALIAS, ORIGIN, TOKEN, open_world, refuse, service
 from tests.stack.buyer import changed, mutations, payment_v1, read_header, write_header
@@ -29,7 +32,12 @@ async def test_an_honest_purchase_is_delivered_with_receipt_and_quote_id_everywh
     assert answer.status_code == 200
     assert answer.json() == {"text": "hi", "run": 1}
     settled = read_header(answer.headers["payment-response"])
-    receipt = settled["extensions"]["paddock-receipt"]["info"]["receipt"]
+    info = settled["extensions"]["paddock-receipt"]["info"]
+    receipt = info["receipt"]
+    published = (await world.client.get("/.well-known/x402")).json()["receiptSigner"]
+    assert msgspec.convert(info, SignedReceipt).signer() == published
+    standard = settled["extensions"]["offer-receipt"]["info"]["receipt"]
+    assert recover(x402_receipt_digest(standard["payload"]), bytes.fromhex(standard["signature"][2:])) == published
     assert before["status"] == "quoted"
     assert receipt["quoteId"] == receipt["orderId"] == quoted.id == before["id"]
     after = (await world.client.get(quoted.entry["extra"]["statusUrl"])).json()
