@@ -61,6 +61,18 @@ class Compose:
         self.run("down", "--volumes", "--remove-orphans", check=False)
 
 
+def require_engine() -> None:
+    """Raises TestFailed unless an engine with Compose v2 answers."""
+    for command in (["docker", "compose", "version"], ["docker", "info"]):
+        try:
+            done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+        except FileNotFoundError as error:
+            raise TestFailed("there is no docker on this machine; install Docker with Compose v2") from error
+        if done.returncode:
+            where = os.environ.get("DOCKER_HOST", "the default socket")
+            raise TestFailed(f"`{' '.join(command)}` does not work (DOCKER_HOST: {where}): {done.stderr.strip()[:300]}")
+
+
 def step(text: str) -> None:
     print(f"  {text}", flush=True)
 
@@ -130,8 +142,9 @@ def kill_worker(compose: Compose) -> None:
 def main() -> None:
     """0 when everything holds; the stack is removed in any case."""
     compose = Compose()
-    compose.down()
     try:
+        require_engine()
+        compose.down()
         tell_story(compose)
         check_places(compose)
         kill_worker(compose)
