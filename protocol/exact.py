@@ -70,7 +70,7 @@ def check_terms(payment: ExactPayment, requirements: PaymentRequirements, now: i
             "invalid_exact_evm_payload_authorization_value_mismatch",
             "authorization.value must equal the amount exactly",
         )
-    if transfer.valid_after > now:
+    if transfer.valid_after >= now:
         raise ProtocolError("invalid_exact_evm_payload_authorization_valid_after", "the authorization is not valid yet")
     if transfer.valid_before < now + LEAST_VALIDITY:
         raise ProtocolError(

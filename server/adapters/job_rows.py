@@ -52,9 +52,9 @@ class OutboxRows:
         )
 
     async def put_off(self, job: Job, due: datetime, error: str | None) -> None:
-        await self._connection.execute(
-            update(outbox).where(outbox.c.id == job.id).values(lease_until=None, due=due, error=error)
-        )
+        own = (outbox.c.id == job.id) & (outbox.c.generation == job.generation)
+        await self._connection.execute(update(outbox).where(own).values(due=due, error=error))
+        await self._connection.execute(update(outbox).where(outbox.c.id == job.id).values(lease_until=None))
 
     async def waiting(self) -> int:
         query = select(func.count()).select_from(outbox).where(outbox.c.done == 0)

@@ -99,8 +99,9 @@ class ProofRows:
                 await self._connection.execute(
                     insert(proofs).values(order_id=order_id, record=record, stored_at=stored_at)
                 )
-        except IntegrityError:  # stored already; the first record stands
-            return
+        except IntegrityError:
+            if await self.get(order_id) is None:  # not stored already: something else is wrong
+                raise
 
     async def get(self, order_id: str) -> bytes | None:
         query = select(proofs.c.record).where(proofs.c.order_id == order_id)

@@ -6,7 +6,7 @@ from server.application.paddock import Paddock
 from server.application.send import look, prepare, sign
 from server.domain import calls, ledger
 from server.domain.errors import Reverted
-from server.domain.evidence import TransferLog
+from server.domain.evidence import TransferLog, search_from
 from server.domain.orders import Order
 from server.domain.states import MoneyBackState
 
@@ -61,7 +61,7 @@ async def _ended(paddock: Paddock, order: Order) -> float | None:
     """The nonce is used: learn from the chain by which of the two."""
     terms = order.terms
     transfer = await paddock.chain.authorization_transfer(
-        terms.asset, paddock.market.delegate, order_nonce(order.id), order.since_block
+        terms.asset, paddock.market.delegate, order_nonce(order.id), search_from(order.since_block)
     )
     service, contract = callback_of(paddock, order)
     if transfer is None:

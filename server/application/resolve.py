@@ -7,6 +7,7 @@ from server.application.execute import load
 from server.application.paddock import Paddock
 from server.application.refund import MOVING
 from server.application.settle import pays
+from server.domain.evidence import search_from
 from server.domain.orders import Order
 from server.domain.states import FulfilmentState, PaymentState
 
@@ -50,7 +51,7 @@ async def _settle_by_transfer(paddock: Paddock, order: Order) -> bool:
     """Write down the Transfer that pays the order, if the chain shows one."""
     terms, authorization = order.terms, order.authorization
     transfer = await paddock.chain.authorization_transfer(
-        terms.asset, authorization.payer, authorization.nonce, order.since_block
+        terms.asset, authorization.payer, authorization.nonce, search_from(order.since_block)
     )
     if transfer is None or not pays(order, transfer):
         return False

@@ -22,8 +22,7 @@ async def settle(paddock: Paddock, order: Order) -> Order:
     """The order, settled. Raises PaymentRefused if no money moved, SettlementInDoubt while nobody knows."""
     try:
         response = await paddock.facilitator.settle(*_stored_payment(order))
-        # Once in doubt, only the chain may say that the money did not move: that is the workers' `resolve`.
-        if not response.success and response.error_reason != PENDING and order.payment is PaymentState.SETTLING:
+        if await _did_not_move(paddock, order, response):
             await _refuse(paddock, order, response)
             raise PaymentRefused(response.error_reason or "unexpected_settle_error", response.error_message or "")
         transfer = await evidence_in(paddock, order, response.transaction) if response.success else None
@@ -33,7 +32,7 @@ async def settle(paddock: Paddock, order: Order) -> Order:
             "the settlement was asked for and its outcome is not known", order_id=order.id
         ) from error
     if transfer is None:
-        await _doubt(paddock, order, "the facilitator names no Transfer that pays this order")
+        await _doubt(paddock, order, "the facilitator shows no Transfer that pays this order")
         raise SettlementInDoubt("the settlement is on its way", order_id=order.id)
     return await record_settled(paddock, order.id, transfer)
 
@@ -53,6 +52,17 @@ def pays(order: Order, transfer: TransferLog) -> bool:
     terms = order.terms
     wanted = (terms.asset, order.authorization.payer, terms.pay_to, terms.amount)
     return (transfer.asset, transfer.sender, transfer.recipient, transfer.amount) == wanted
+
+
+async def _did_not_move(paddock: Paddock, order: Order, response: SettleResponse) -> bool:
+    """A facilitator's refusal, if the chain does not contradict it.
+
+    Once in doubt, only final evidence may say that the money did not move: that is the workers' `resolve`.
+    """
+    if response.success or response.error_reason == PENDING or order.payment is not PaymentState.SETTLING:
+        return False
+    terms, authorization = order.terms, order.authorization
+    return not await paddock.chain.authorization_used(terms.asset, authorization.payer, authorization.nonce)
 
 
 def _stored_payment(order: Order) -> tuple[PaymentPayload, PaymentRequirements]:

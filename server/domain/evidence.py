@@ -10,6 +10,14 @@ from server.domain.calls import address_in
 TRANSFER = keccak(b"Transfer(address,address,uint256)")
 AUTHORIZATION_USED = keccak(b"AuthorizationUsed(address,bytes32)")
 
+DEEPEST_REORG = 128
+"""Blocks that a reorganisation may replace; what was signed at one height can be mined that far below it."""
+
+
+def search_from(height: int) -> int:
+    """The block from which to search for something that was not yet on chain at `height`."""
+    return max(0, height - DEEPEST_REORG)
+
 
 @dataclass(frozen=True, slots=True)
 class TransferLog:

@@ -9,7 +9,7 @@ from protocol.networks import caip2
 from server.application.send import Prepared, look, prepare, record, sign
 from server.domain import calls
 from server.domain.errors import ChainUnavailable, DuplicateClaim, PaddockError, Reverted, StaleWrite
-from server.domain.evidence import Mined, TransferLog, transfer_of
+from server.domain.evidence import Mined, TransferLog, search_from, transfer_of
 from server.domain.market import Market
 from server.domain.sending import ChainTransaction
 from server.domain.settlements import Settlement, SettlementState
@@ -151,7 +151,7 @@ class Settler:
         asset = settlement.payment.asset
         if transfer is None and await self._chain.authorization_used(asset, payment.payer, payment.nonce):
             transfer = await self._chain.authorization_transfer(
-                asset, payment.payer, payment.nonce, settlement.since_block
+                asset, payment.payer, payment.nonce, search_from(settlement.since_block)
             )
             reason = "invalid_exact_evm_nonce_already_used"
         pays = transfer and (transfer.recipient, transfer.amount) == (payment.to, payment.value)

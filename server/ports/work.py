@@ -39,7 +39,7 @@ class Outbox(Protocol):
         """Done, unless it was asked for again since it was taken."""
 
     async def put_off(self, job: Job, due: datetime, error: str | None) -> None:
-        """Not done yet: hand out again then. `error` is kept for the operator."""
+        """Not done yet: hand out again then, or at once if it was asked for again. `error` is for the operator."""
 
     async def waiting(self) -> int:
         """How many jobs are open."""

@@ -117,7 +117,10 @@ class FakeOutbox:
         self.tables.jobs[job.id] = replace(row, lease_until=None)
 
     async def put_off(self, job: Job, due: datetime, error: str | None) -> None:
-        self.tables.jobs[job.id] = replace(self.tables.jobs[job.id], lease_until=None, due=due, error=error)
+        row = self.tables.jobs[job.id]
+        if row.job.generation == job.generation:
+            row = replace(row, due=due, error=error)
+        self.tables.jobs[job.id] = replace(row, lease_until=None)
 
     async def waiting(self) -> int:
         return sum(not row.done for row in self.tables.jobs.values())
