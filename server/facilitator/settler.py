@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import timedelta
 
 from protocol.networks import caip2
@@ -33,8 +34,9 @@ class Settler:
         self._queue: asyncio.Queue[Settlement] = asyncio.Queue(maxsize=10_000)
 
     def offer(self, settlement: Settlement) -> None:
-        """Queue a settlement whose row is stored and leased by this process. Raises asyncio.QueueFull."""
-        self._queue.put_nowait(settlement)
+        """Queue a settlement whose row is stored; when the queue is full, the row waits for `run` to take it up."""
+        with suppress(asyncio.QueueFull):
+            self._queue.put_nowait(settlement)
 
     async def run(self) -> None:
         """Work for ever: first what an earlier process left behind, then the queue."""
