@@ -1,0 +1,68 @@
+"""The client of every side alike: reads x402 terms, signs with eth-account, and looks on chain what it paid."""
+
+import base64
+import json
+import secrets
+import time
+from typing import Any
+
+import httpx
+from eth_account.signers.local import LocalAccount
+
+from scripts.bench.errors import BenchFailed
+from scripts.bench.wire import Answer
+
+JSON = dict[str, Any]
+BALANCE_OF = "0x70a08231"
+_TYPES = {
+    "TransferWithAuthorization": [
+        {"name": "from", "type": "address"},
+        {"name": "to", "type": "address"},
+        {"name": "value", "type": "uint256"},
+        {"name": "validAfter", "type": "uint256"},
+        {"name": "validBefore", "type": "uint256"},
+        {"name": "nonce", "type": "bytes32"},
+    ]
+}
+
+
+def read(answer: Answer, header: str, status: int) -> JSON:
+    """An x402 header of an answer that has the status it should. Raises BenchFailed for another one."""
+    if answer.status != status:
+        raise BenchFailed(f"{status} was due and {answer.status} came: {answer.body[:500]!r}")
+    found: JSON = json.loads(base64.b64decode(answer.header(header), validate=True))
+    return found
+
+
+def payment(account: LocalAccount, required: JSON) -> str:
+    """The PAYMENT-SIGNATURE header that pays the first of `accepts` exactly as it asks (x402 v2, EIP-3009)."""
+    entry = required["accepts"][0]
+    fields = {
+        "from": account.address,
+        "to": entry["payTo"],
+        "value": entry["amount"],
+        "validAfter": "0",
+        "validBefore": str(int(time.time()) + entry["maxTimeoutSeconds"]),
+        "nonce": "0x" + secrets.token_bytes(32).hex(),
+    }
+    domain = {
+        "name": entry["extra"]["name"],
+        "version": entry["extra"]["version"],
+        "chainId": int(entry["network"].removeprefix("eip155:")),
+        "verifyingContract": entry["asset"],
+    }
+    message = fields | {name: int(fields[name]) for name in ("value", "validAfter", "validBefore")}
+    signed = account.sign_typed_data(domain, _TYPES, message)
+    payload = {"signature": "0x" + bytes(signed.signature).hex(), "authorization": fields}
+    made = {"x402Version": 2, "accepted": entry, "payload": payload, "resource": required["resource"]}
+    return base64.b64encode(json.dumps(made).encode()).decode()
+
+
+def balance(rpc: str, asset: str, address: str) -> int:
+    """What an address holds of the asset in the newest block, in atomic units."""
+    call = {"to": asset, "data": BALANCE_OF + address.removeprefix("0x").lower().rjust(64, "0")}
+    asked = {"jsonrpc": "2.0", "id": 1, "method": "eth_call", "params": [call, "latest"]}
+    found: JSON = httpx.post(rpc, json=asked, timeout=10).json()
+    if "result" not in found:
+        raise BenchFailed(f"the devnet does not tell a balance: {found}")
+    return int(found["result"], 16)

@@ -1,0 +1,42 @@
+"""The peers' own environment under var/bench: made once from pinned versions, checked by hash."""
+
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from scripts.bench.errors import BenchFailed
+from scripts.stack import TOP
+
+REQUIREMENTS = TOP / "requirements" / "bench.txt"
+
+
+def python_sdk(folder: Path, say: Callable[[str], None]) -> Path:
+    """The Python that has the official SDK and FastAPI. Raises BenchFailed when it cannot be installed."""
+    home, wanted = folder / "python-sdk", REQUIREMENTS.read_text()
+    python, marker = home / "bin" / "python", home / ".installed"
+    if marker.exists() and marker.read_text() == wanted:
+        return python
+    say(f"peers: the official Python SDK {version('x402')} with FastAPI, into an environment of its own ...")
+    shutil.rmtree(home, ignore_errors=True)
+    _run([sys.executable, "-m", "venv", str(home)])
+    pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    _run([*pip, "--require-hashes", "-r", str(REQUIREMENTS)])
+    marker.write_text(wanted)
+    return python
+
+
+def version(package: str) -> str:
+    """The version of a peer's package that is pinned."""
+    found = re.search(rf"^{re.escape(package)}==(\S+)", REQUIREMENTS.read_text(), re.MULTILINE)
+    if found is None:
+        raise BenchFailed(f"{REQUIREMENTS.name} does not pin {package}")
+    return found[1]
+
+
+def _run(command: list[str]) -> None:
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise BenchFailed(f"the peers' environment cannot be made: {done.stderr.strip()[-1500:]}")

@@ -1,0 +1,5 @@
+"""What can go wrong in a bench."""
+
+
+class BenchFailed(Exception):
+    """There is no figure; the message says why."""

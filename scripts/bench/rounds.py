@@ -1,0 +1,39 @@
+"""Rounds: every side in turn, the order changing, each with the others standing still."""
+
+import asyncio
+from collections.abc import Callable, Iterator, Sequence
+
+from scripts.bench.errors import BenchFailed
+from scripts.bench.figure import Figure, Side
+from scripts.bench.machine import standing_still
+from scripts.bench.results import Result
+
+MOST_SECONDS = 30.0
+"""For one side's part of one round."""
+
+
+def order(sides: Sequence[Side], rounds: int) -> Iterator[Side]:
+    """Who is measured when: everyone once a round, and each round begins with another one."""
+    for number in range(rounds):
+        first = number % len(sides)
+        yield from (*sides[first:], *sides[:first])
+
+
+def measure(figure: Figure, sides: Sequence[Side], rounds: int, tell: Callable[[Side, float], None]) -> Result:
+    """A figure of one run. Raises BenchFailed when a side fails or takes too long."""
+    values: dict[str, list[float]] = {side.name: [] for side in sides}
+    with asyncio.Runner() as runner:
+        for side in order(sides, rounds):
+            with standing_still(pid for other in sides if other is not side for pid in other.pids):
+                value = runner.run(_bounded(figure, side))
+            values[side.name].append(value)
+            tell(side, value)
+    return Result(figure.id, figure.title, figure.unit, figure.goal, values)
+
+
+async def _bounded(figure: Figure, side: Side) -> float:
+    try:
+        async with asyncio.timeout(MOST_SECONDS):
+            return await figure.measure(side)
+    except TimeoutError as error:
+        raise BenchFailed(f"{figure.id}: {side.title} took more than {MOST_SECONDS:.0f} s for one round") from error
