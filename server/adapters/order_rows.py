@@ -78,6 +78,11 @@ class OrderRows:
         query = select(orders.c.id).where(pending, free).order_by(orders.c.created_at).limit(limit)
         return list((await self._connection.execute(query)).scalars())
 
+    async def found_by(self, text: str) -> str | None:
+        names = (orders.c.id, orders.c.settlement_tx, orders.c.callback_tx, orders.c.refund_tx)
+        query = select(orders.c.id).where(or_(*(name == text for name in names))).limit(1)
+        return (await self._connection.execute(query)).scalar()
+
     async def recent(self, limit: int) -> Sequence[Order]:
         query = select(orders).order_by(orders.c.created_at.desc()).limit(limit)
         return [_order(row) for row in (await self._connection.execute(query)).mappings()]

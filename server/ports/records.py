@@ -42,6 +42,9 @@ class Orders(Protocol):
     async def unfinished(self, lapsed_at: datetime, limit: int) -> Sequence[str]:
         """Ids of orders that still have something to come and whose lease is over."""
 
+    async def found_by(self, text: str) -> str | None:
+        """The id of the order that has this id, or a chain transaction with this hash; None if there is none."""
+
     async def recent(self, limit: int) -> Sequence[Order]:
         """The newest orders, newest first."""
 

@@ -1,6 +1,5 @@
 """The operator's console: orders as they happen, and each one's way from quote to proof."""
 
-import hmac
 from typing import Any
 from urllib.parse import quote
 
@@ -12,7 +11,7 @@ from litestar.response import Redirect, Template
 from server.application.paddock import Paddock
 from server.domain.errors import NotAllowed, PaddockError
 from server.web import live
-from server.web.credentials import COOKIE, Credentials, digest
+from server.web.credentials import COOKIE, Credentials, matches
 from server.web.given import GivenCredentials, GivenPaddock
 from server.web.pages import on_page_error, page
 from server.web.read_models import WINDOW, overview, story
@@ -47,10 +46,16 @@ async def leave(request: Request[Any, Any, Any], credentials: GivenCredentials) 
 
 
 @get("/", include_in_schema=False)
-async def orders(request: Request[Any, Any, Any], paddock: GivenPaddock, credentials: GivenCredentials) -> Template:
-    """The newest orders, their counts, and whether database, chain and workers are well."""
+async def orders(
+    request: Request[Any, Any, Any], paddock: GivenPaddock, credentials: GivenCredentials, find: FromQuery[str] = ""
+) -> Template | Redirect:
+    """The newest orders, their counts, and whether all is well; `find` leads to the order of an id or a hash."""
     credentials.require_operator(request)
     async with paddock.db.read() as view:
+        wanted = find.strip()
+        found = await view.orders.found_by(wanted) if wanted else None
+        if found or paddock.quotes.read(wanted):
+            return Redirect(f"{PATH}/orders/{found or wanted}", status_code=303)
         sequence = await view.orders.last_event()
         seen = await overview(paddock, view)
         jobs = await view.outbox.waiting()
@@ -62,6 +67,7 @@ async def orders(request: Request[Any, Any, Any], paddock: GivenPaddock, credent
         jobs=jobs,
         block=await live.block_number(paddock),
         sequence=sequence,
+        find=wanted,
     )
 
 
@@ -85,7 +91,7 @@ def on_stranger(request: Request[Any, Any, Any], error: NotAllowed) -> Response[
 
 
 def _enter(paddock: Paddock, credentials: Credentials, token: str) -> Redirect:
-    if not hmac.compare_digest(digest(token), credentials.operator):
+    if not matches(token, credentials.operator):
         raise NotAllowed("this is the operator's")
     cookie = Cookie(
         COOKIE,

@@ -190,3 +190,15 @@ async def test_w1_unfinished_orders_are_those_with_something_to_come_and_no_owne
         limited = await view.orders.unfinished(NOW, 3)
     assert set(found) == {name for name, (_, wanted) in cases.items() if wanted}
     assert len(limited) == 3
+
+
+async def test_an_order_is_found_by_its_id_and_by_each_of_its_transactions(database):
+    order = samples.order(settlement_tx="0x" + "01" * 32, callback_tx="0x" + "02" * 32, refund_tx="0x" + "03" * 32)
+    async with database.begin("test") as work:
+        await work.orders.add(order)
+        await work.orders.add(samples.order())
+    async with database.read() as view:
+        for text in (order.id, order.settlement_tx, order.callback_tx, order.refund_tx):
+            assert await view.orders.found_by(text) == order.id
+        assert await view.orders.found_by("0x" + "04" * 32) is None
+        assert await view.orders.found_by("") is None

@@ -53,6 +53,10 @@ class FakeOrders:
         found = [order for order in self._by_age() if _unfinished(order, lapsed_at) and not order.leased(lapsed_at)]
         return [order.id for order in found[:limit]]
 
+    async def found_by(self, text: str) -> str | None:
+        named = ((o.id, (o.id, o.settlement_tx, o.callback_tx, o.refund_tx)) for o in self.tables.orders.values())
+        return next((order_id for order_id, names in named if text in names), None)
+
     async def recent(self, limit: int) -> Sequence[Order]:
         return [replace(order, changes=[]) for order in self._by_age()[::-1][:limit]]
 

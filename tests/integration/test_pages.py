@@ -578,3 +578,24 @@ async def test_a_long_backlog_is_told_whole_and_once():
     while fresh := await cursor.new(view):
         seen += [event.sequence for event in fresh]
     assert seen == list(range(1, 1001))
+
+
+async def test_an_order_is_found_by_its_quote_id_and_by_its_transactions_hash(paddock, operator):
+    order = await add(paddock)
+    order.settlement_tx = TX
+    async with paddock.db.begin("test") as work:
+        await work.orders.save(order)
+    for text in (order.id, f"  {TX} "):
+        found = await operator.get("/console", params={"find": text})
+        assert (found.status_code, found.headers["location"]) == (303, f"/console/orders/{order.id}")
+    unpaid = paddock.quotes.issue(int(paddock.clock.now().timestamp()), 120)
+    assert (await operator.get("/console", params={"find": unpaid.id})).status_code == 303
+    nothing = await operator.get("/console", params={"find": HOSTILE})
+    assert nothing.status_code == 200
+    assert "Nothing here is called" in nothing.text
+    assert HOSTILE not in nothing.text
+
+
+async def test_finding_is_the_operators_alone(paddock, stranger):
+    order = await add(paddock)
+    assert (await stranger.get("/console", params={"find": order.id})).status_code == 401
