@@ -171,3 +171,13 @@ async def test_ensured_work_that_is_done_or_new_is_opened(database):
         await work.outbox.ensure("refund", "order", NOW)
     (again,) = await take(database, NOW)
     assert (again.generation, again.attempts) == (2, 1)
+
+
+async def test_work_asked_for_again_while_it_was_tried_does_not_wait_out_the_old_back_off(database):
+    await add(database)
+    (job,) = await take(database)
+    await add(database)
+    async with database.begin("test") as work:
+        await work.outbox.put_off(job, NOW + timedelta(hours=1), "failed before it was asked for again")
+    (again,) = await take(database)
+    assert (again.generation, again.attempts) == (2, 1)

@@ -141,6 +141,7 @@ def test_f21_an_authorization_that_is_not_valid_yet_is_refused():
     early = paid(validAfter=str(NOW + 1))
     assert refusal(early) == AFTER
     check_terms(read(early), requirements(), NOW + 2)
+    assert refusal(paid(validAfter=str(NOW))) == AFTER  # the token wants a block that is strictly later
     assert refusal(paid(validAfter=str(2**256 - 1), validBefore=str(2**256 - 1))) == AFTER
 
 
