@@ -19,8 +19,8 @@ from agent.policy import Facts, Policy
 from agent.store import Store, add_purchase, attempts, change_purchase, purchase, unproven
 from agent.terms import Asked, Terms
 from agent.wallet import ApprovedTerms, Signer
-from protocol.exact import read
 from protocol.headers import encode
+from protocol.schemes import read
 from protocol.wire import PaymentPayload
 
 Balance = Callable[[Terms], int | None]

@@ -11,7 +11,7 @@ from agent.payments import mode_named
 from agent.policy_file import AssetRules, MerchantRules, PolicyFile
 from agent.terms import Terms
 from protocol.amounts import atomic, display
-from protocol.exact import LEAST_VALIDITY
+from protocol.schemes import LEAST_VALIDITY
 
 _ZERO = "0x" + "0" * 40
 _DISGUISED = re.compile(r"%(?:2e|2f|5c)|\\|//|/\.\.?(?:/|$)|[^\x21-\x7e]", re.IGNORECASE)

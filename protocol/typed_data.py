@@ -39,8 +39,8 @@ def domain_separator(domain: TokenDomain) -> bytes:
         _DOMAIN_TYPE
         + keccak(domain.name.encode())
         + keccak(domain.version.encode())
-        + domain.chain_id.to_bytes(32, "big")
-        + _address(domain.contract)
+        + word(domain.chain_id)
+        + word(domain.contract)
     )
 
 
@@ -48,11 +48,11 @@ def authorization_digest(domain: TokenDomain, transfer: Transfer, type_hash: byt
     """What the payer signs (EIP-3009, EIP-712): `TRANSFER_TYPE`, or `RECEIVE_TYPE` when only the payee may submit."""
     struct = keccak(
         type_hash
-        + _address(transfer.payer)
-        + _address(transfer.to)
-        + transfer.value.to_bytes(32, "big")
-        + transfer.valid_after.to_bytes(32, "big")
-        + transfer.valid_before.to_bytes(32, "big")
+        + word(transfer.payer)
+        + word(transfer.to)
+        + word(transfer.value)
+        + word(transfer.valid_after)
+        + word(transfer.valid_before)
         + transfer.nonce
     )
     return keccak(b"\x19\x01" + domain_separator(domain) + struct)
@@ -70,5 +70,6 @@ def order_nonce(order_id: str) -> bytes:
     return keccak(order_id.encode())
 
 
-def _address(text: str) -> bytes:
-    return bytes.fromhex(text[2:]).rjust(32, b"\0")
+def word(value: str | int) -> bytes:
+    """An address (0x-hex) or an unsigned integer as a 32-byte word of the ABI."""
+    return value.to_bytes(32, "big") if isinstance(value, int) else bytes.fromhex(value[2:]).rjust(32, b"\0")

@@ -5,6 +5,7 @@ from typing import Any
 import msgspec
 
 SCHEME_EXACT = "exact"
+SCHEME_UPTO = "upto"
 
 
 class Resource(msgspec.Struct, omit_defaults=True, rename="camel"):
@@ -56,6 +57,39 @@ class ExactPayload(msgspec.Struct):
 
     signature: str
     authorization: ExactAuthorization
+
+
+class TokenPermissions(msgspec.Struct):
+    """The token and the amount of a Permit2 permit; `amount` is a decimal string of atomic units."""
+
+    token: str
+    amount: str
+
+
+class Permit2Witness(msgspec.Struct, omit_defaults=True, rename="camel", kw_only=True):
+    """What the x402 proxies hold a permit to; `facilitator` for scheme upto alone."""
+
+    to: str
+    facilitator: str | None = None
+    valid_after: str
+
+
+class Permit2Authorization(msgspec.Struct):
+    """Permit2's `PermitWitnessTransferFrom` as x402 writes it: integers are decimal strings."""
+
+    permitted: TokenPermissions
+    from_: str = msgspec.field(name="from")
+    spender: str
+    nonce: str
+    deadline: str
+    witness: Permit2Witness
+
+
+class Permit2Payload(msgspec.Struct):
+    """The `payload` of schemes exact and upto with Permit2; `signature` is 0x-hex."""
+
+    signature: str
+    permit2_authorization: Permit2Authorization = msgspec.field(name="permit2Authorization")
 
 
 class PaymentPayload(msgspec.Struct, omit_defaults=True, rename="camel", kw_only=True):

@@ -16,6 +16,7 @@ ROLES = (
     "stranger",
     "foreign_buyer",
     "pauper",
+    "float",
 )
 
 

@@ -115,7 +115,8 @@ def deploy(
     except ApeException as error:
         raise DeployError(f"Ape could not deploy to {rpc}: {error}") from error
     _etch_permit2(rpc)
-    document = {"chain_id": chain_id, "asset": _asset(site), "contracts": contracts}
+    assets = [_asset(site) | {"method": "eip3009"}]
+    document = {"chain_id": chain_id, "assets": assets, "contracts": contracts}
     if deployed or contracts != known:
         _write(path, document)
     else:

@@ -160,7 +160,7 @@ class Stack:
             "facilitator": self._url("/facilitator"),
             "rpc": self.rpc,
             "chain_id": deployed["chain_id"],
-            "asset": deployed["asset"],
+            "asset": deployed["assets"][0],
             "contracts": {name: item["address"] for name, item in deployed["contracts"].items()},
             "accounts": {
                 role: {"address": account(role).address, "private_key": "0x" + account(role).key.hex()}

@@ -137,7 +137,7 @@ def open_buyer(place: Place) -> tuple[Buyer, Signatures]:
     contracts = deployed["contracts"]
     policy = POLICY.format(
         network=f"eip155:{deployed['chain_id']}",
-        asset=deployed["asset"],
+        asset=deployed["assets"][0],
         server=place.server,
         approver=account("approver").address,
         merchant=account("merchant").address,
@@ -157,7 +157,7 @@ def open_buyer(place: Place) -> tuple[Buyer, Signatures]:
 
 def show_market(console: Console, buyer: Buyer, place: Place) -> None:
     """What the agent finds before it asks any price."""
-    asset = place.deployed()["asset"]
+    asset = place.deployed()["assets"][0]
     table = Table("service", "kind", "mode", "price", "for one", box=None, header_style="bold", pad_edge=False)
     for offer in buyer.market.discover(place.server, ""):
         price = f"{display(offer.terms.amount, asset['decimals'])} {asset['symbol']}"
@@ -188,7 +188,7 @@ def buyer_sees(console: Console, url: str, step: Step, place: Place) -> dict[str
     """The terms of an unpaid request, shown as stage 2; the agent asks again by itself."""
     asked = httpx.request(step.method, url, params=step.params, json=step.json, timeout=20)
     terms: dict[str, Any] = json.loads(base64.b64decode(asked.headers["payment-required"]))["accepts"][0]
-    asset = place.deployed()["asset"]
+    asset = place.deployed()["assets"][0]
     price = f"{display(int(terms['amount']), asset['decimals'])} {asset['symbol']}"
     console.print(f"  1 request   {step.method} /v1/{step.service}")
     console.print(

@@ -1,32 +1,35 @@
 """The one place that knows every adapter: puts a process together from its settings."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+import logging
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
 from eth_utils.address import is_same_address
 
-from protocol.networks import caip2
+from protocol.networks import caip2, chain_id
+from protocol.payment import EXACT_PROXY, PERMIT2, UPTO_PROXY, Method
 from protocol.typed_data import domain_separator
 from server.adapters.chain import EvmChain
 from server.adapters.clock import SystemClock
 from server.adapters.database import SqlDatabase
-from server.adapters.deployments import read_market
 from server.adapters.facilitator_client import RemoteFacilitator
 from server.adapters.merchant_rows import all_merchants
+from server.adapters.networks import Depths, market_of, read_deployments, read_networks
 from server.adapters.signers import LocalSigner
-from server.application.paddock import Paddock, Settling
+from server.application.paddock import Ground, Paddock, Settling
 from server.domain.calls import encode_call
-from server.domain.errors import ConfigurationError
-from server.domain.market import Market
+from server.domain.errors import ConfigurationError, FacilitatorUnavailable, Reverted
+from server.domain.market import Asset, Market
 from server.domain.quotes import QuoteKeys
 from server.facilitator.local import LocalFacilitator
 from server.facilitator.settler import Settler
 from server.ports import Call, Facilitator
 from server.services import CATALOGUE
-from server.services.service import Fulfilment, Service
 from server.settings import Settings, read_quote_keys
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -35,50 +38,82 @@ class Parts:
 
     settings: Settings
     db: SqlDatabase
-    chain: EvmChain
-    market: Market
+    grounds: Mapping[str, Ground]
     clock: SystemClock
+
+    @property
+    def home(self) -> Ground:
+        """The first network."""
+        return next(iter(self.grounds.values()))
 
 
 @asynccontextmanager
 async def open_parts(settings: Settings) -> AsyncIterator[Parts]:
-    """Database, chain and market, checked against each other."""
+    """Database, chains and markets, checked against each other."""
     async with AsyncExitStack() as stack:
         clock = SystemClock()
         db = SqlDatabase(settings.database_url, clock)
         stack.push_async_callback(db.close)
-        chain = EvmChain(settings.rpc_url, settings.finality)
-        stack.push_async_callback(chain.close)
-        market = read_market(settings.deployments, settings.delegate_address)
-        await check_market(settings, chain, market)
-        yield Parts(settings, db, chain, market, clock)
+        deployed = read_deployments(settings.deployments, settings.delegate_address)
+        known = read_networks(settings.networks)
+        grounds: dict[str, Ground] = {}
+        for nodes in settings.nodes:
+            network = nodes.network or next(iter(deployed), "")
+            assets, depths = known.get(network, ((), Depths()))
+            market = market_of(network, chain_id(network), deployed, assets, settings.delegate_address)
+            chain = EvmChain(nodes.urls[0], _depth(settings.finality, depths.finality, 12))
+            stack.push_async_callback(chain.close)
+            await check_market(settings, chain, market)
+            confirmations = _depth(settings.confirmations, depths.confirmations, 1)
+            grounds[network] = Ground(market, chain, max(1, confirmations))
+        yield Parts(settings, db, grounds, clock)
+
+
+def _depth(wanted: int | None, known: int | None, otherwise: int) -> int:
+    """Blocks: what the settings say, else `networks.toml`, else a cautious number."""
+    return next((blocks for blocks in (wanted, known) if blocks is not None), otherwise)
 
 
 async def check_market(settings: Settings, chain: EvmChain, market: Market) -> None:
-    """The chain is the one that was deployed to, the token's EIP-712 domain is what we say, a devnet is an anvil."""
-    chain_id = await chain.chain_id()
-    if chain_id != market.chain_id:
-        raise ConfigurationError(
-            f"PADDOCK_RPC_URL is {caip2(chain_id)}, and {settings.deployments.name} is for {market.network}"
-        )
+    """The chain is the one that is named, each token has the EIP-712 domain that we say, a devnet is an anvil."""
+    found = await chain.chain_id()
+    if found != market.chain_id:
+        raise ConfigurationError(f"the node in PADDOCK_RPC_URL is on {caip2(found)}, and {market.network} is wanted")
     if settings.devnet and not (await chain.client_version()).lower().startswith("anvil"):
         raise ConfigurationError("PADDOCK_DEVNET=1 is only for an anvil devnet, and this node is none")
-    asset = market.asset.address
-    separator = await chain.call(Call(asset, asset, encode_call("DOMAIN_SEPARATOR()")))
-    if separator != domain_separator(market.domain):
+    for asset in market.assets:
+        await (check_domain if asset.method is Method.EIP3009 else check_permit2)(chain, market, asset)
+
+
+async def check_domain(chain: EvmChain, market: Market, asset: Asset) -> None:
+    """What payers sign for a token is what the token takes. Raises ConfigurationError."""
+    try:
+        separator = await chain.call(Call(asset.address, asset.address, encode_call("DOMAIN_SEPARATOR()")))
+    except Reverted:
+        separator = b""
+    if separator != domain_separator(market.domain(asset)):
         raise ConfigurationError(
-            f"the token at {asset} does not have the EIP-712 domain {market.asset.name!r} version "
-            f"{market.asset.version!r}: correct the deployments file, or deploy again with `make up`"
+            f"the token at {asset.address} on {market.network} does not have the EIP-712 domain {asset.name!r} version "
+            f"{asset.version!r}: correct networks.toml or the deployments file, or deploy again with `make up`"
         )
+
+
+async def check_permit2(chain: EvmChain, market: Market, asset: Asset) -> None:
+    """Permit2 and the x402 proxies are there, and the token is. Raises ConfigurationError."""
+    for address in (asset.address, PERMIT2, EXACT_PROXY, UPTO_PROXY):
+        if not await chain.code(address):
+            raise ConfigurationError(
+                f"{asset.symbol} on {market.network} is paid by Permit2, and there is no contract at {address}: "
+                "take the asset out of networks.toml or the deployments file"
+            )
 
 
 @asynccontextmanager
 async def open_paddock(parts: Parts, facilitator: Facilitator, *, holds_delegate: bool) -> AsyncIterator[Paddock]:
     """The use cases' ports for a server or a worker; only a worker holds the delegate wallet's key."""
     settings = parts.settings
-    require_sellable(CATALOGUE)
     delegate = signer("PADDOCK_DELEGATE_KEY", settings.delegate_key) if holds_delegate else None
-    if delegate and not is_same_address(delegate.address, parts.market.delegate):
+    if delegate and not is_same_address(delegate.address, settings.delegate_address):
         raise ConfigurationError("PADDOCK_DELEGATE_KEY is not the key of PADDOCK_DELEGATE_ADDRESS")
     async with parts.db.view() as connection:
         merchants = await all_merchants(connection)
@@ -88,17 +123,33 @@ async def open_paddock(parts: Parts, facilitator: Facilitator, *, holds_delegate
     yield Paddock(
         db=parts.db,
         clock=parts.clock,
-        chain=parts.chain,
         facilitator=facilitator,
-        market=parts.market,
+        grounds=parts.grounds,
         services={service.slug: service for service in CATALOGUE},
         merchants=merchants,
         quotes=QuoteKeys(current, keys),
         receipts=signer("PADDOCK_RECEIPT_KEY", settings.receipt_key),
         opened_at=parts.clock.now(),
+        settlers=await _settlers_of(facilitator),
         delegate=delegate,
+        floats=floats(settings) if holds_delegate else {},
         origins=settings.origins,
     )
+
+
+async def _settlers_of(facilitator: Facilitator) -> Mapping[str, str]:
+    """Without a facilitator that answers, nothing is sold by scheme upto; a restart finds it again."""
+    try:
+        return await facilitator.settlers()
+    except FacilitatorUnavailable as error:
+        log.warning("no service is metered until the next start: %s", error.detail)
+        return {}
+
+
+def floats(settings: Settings) -> dict[str, LocalSigner]:
+    """The wallets that refund DIRECT payments, by merchant."""
+    key = settings.float_key
+    return {settings.merchant_id: signer("PADDOCK_FLOAT_KEY", key)} if key else {}
 
 
 def signer(name: str, key: str) -> LocalSigner:
@@ -107,14 +158,6 @@ def signer(name: str, key: str) -> LocalSigner:
         return LocalSigner(key)
     except (ValueError, TypeError) as error:
         raise ConfigurationError(f"{name} is not a private key: 32 bytes in 0x-hex") from error
-
-
-def require_sellable(services: Sequence[Service]) -> None:
-    """Each mode has one fulfilment today; a service that asks for the other would be sold as something else."""
-    for service in services:
-        wanted = Fulfilment.AFTER_SETTLEMENT if service.mode == "DELEGATE" else Fulfilment.AFTER_VERIFICATION
-        if service.fulfilment is not wanted:
-            raise ConfigurationError(f"service {service.slug}: mode {service.mode} is fulfilled {wanted}")
 
 
 @asynccontextmanager
@@ -153,13 +196,17 @@ async def open_facilitator(settings: Settings) -> AsyncIterator[Settling]:
 
 @asynccontextmanager
 async def _settling(parts: Parts) -> AsyncIterator[Settling]:
-    """This process's facilitator, with its settler running."""
-    key = signer("PADDOCK_SETTLEMENT_KEY", parts.settings.settlement_key)
-    settler = Settler(parts.db, parts.chain, parts.clock, parts.market, key)
-    facilitator = LocalFacilitator(parts.db, parts.chain, parts.clock, parts.market, settler)
-    task = asyncio.create_task(settler.run(), name="settler")
+    """This process's facilitator, with its settlers running: one for each network and key."""
+    keys = [signer("PADDOCK_SETTLEMENT_KEY", key) for key in parts.settings.settlement_key.split(",")]
+    settlers = {
+        network: [Settler(parts.db, ground, parts.clock, key) for key in keys]
+        for network, ground in parts.grounds.items()
+    }
+    facilitator = LocalFacilitator(parts.db, parts.clock, parts.grounds, settlers)
+    tasks = [asyncio.create_task(one.run(), name="settler") for own in settlers.values() for one in own]
     try:
-        yield Settling(facilitator, parts.market.network, key.address)
+        yield Settling(facilitator, {network: tuple(key.address for key in keys) for network in settlers})
     finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)

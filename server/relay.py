@@ -3,11 +3,13 @@
 import asyncio
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import timedelta
 
 from server.application.deliver import RECONCILE, RESEND, RESOLVE
 from server.application.paddock import Paddock
-from server.application.resend import unmined
+from server.application.resend import anything_to_resend
+from server.domain.errors import ChainUnavailable
 from server.ports import Job
 
 log = logging.getLogger(__name__)
@@ -64,8 +66,9 @@ async def sweep(paddock: Paddock) -> int:
     now = paddock.clock.now()
     async with paddock.db.read() as view:
         wanted = [(RESOLVE, order_id) for order_id in await view.orders.unfinished(now, 500)]
-    if paddock.delegate and await unmined(paddock):
-        wanted.append((RESEND, paddock.delegate.address))
+    for network in paddock.grounds:
+        with suppress(ChainUnavailable):  # the next sweep asks again
+            wanted += [(RESEND, network)] if await anything_to_resend(paddock, network) else []
     if wanted:
         async with paddock.db.begin("swept") as work:
             for topic, subject in wanted:

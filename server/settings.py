@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from server.domain.errors import ConfigurationError
 
 TOP = Path(__file__).resolve().parents[1]
+DEPLOYMENTS = TOP / "deployments" / "31337.json"
 EMBEDDED = "embedded"
 _LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 
@@ -17,6 +18,7 @@ DEVNET_SECRETS = {
     "PADDOCK_QUOTE_KEYS": "1:" + "70" * 32,
     "PADDOCK_SETTLEMENT_KEY": "0x59c6995e998f97a5a0044966f0945389dc9e86dae88c7a8412f4603b6b78690d",
     "PADDOCK_DELEGATE_KEY": "0x5de4111afa1a4b94908f83103eb1f1706367c2e68ca870fc3fb9a804cdab365a",
+    "PADDOCK_FLOAT_KEY": "0xf214f2b2cd398c806f84e317254e0f0b801d0643303237d97a22a48e01628897",
     "PADDOCK_RECEIPT_KEY": "0x92db14e403b83dfe3df233f83dfa3a0d7096f21ca9b0d6d6b8d88b2b4ec1564e",
     "PADDOCK_OPERATOR_TOKEN": "devnet-operator",
     "PADDOCK_MERCHANT_KEY": "devnet-merchant",
@@ -33,6 +35,14 @@ NEEDS = {
 """What each role must be given off the devnet; no process is asked for a secret that it does not use."""
 
 
+@dataclass(frozen=True, slots=True)
+class Nodes:
+    """The nodes of one network; without a name it is the network of the first deployments file."""
+
+    network: str | None
+    urls: tuple[str, ...]
+
+
 @dataclass(frozen=True)
 class Settings:
     """One process's settings; a field is the variable's name in lower case, without the prefix."""
@@ -40,13 +50,15 @@ class Settings:
     devnet: bool
     database_url: str
     broker_url: str
-    rpc_url: str
-    deployments: Path
+    nodes: tuple[Nodes, ...]
+    deployments: tuple[Path, ...]
+    networks: Path
     facilitator_url: str
     origins: tuple[str, ...]
     host: str
     port: int
-    finality: int
+    finality: int | None
+    confirmations: int | None
     ready_file: Path | None
     delegate_address: str
     merchant_id: str
@@ -55,6 +67,7 @@ class Settings:
     quote_keys: str = field(repr=False)
     settlement_key: str = field(repr=False)
     delegate_key: str = field(repr=False)
+    float_key: str = field(repr=False)
     receipt_key: str = field(repr=False)
     operator_token: str = field(repr=False)
     merchant_key: str = field(repr=False)
@@ -77,13 +90,15 @@ def load(environ: Mapping[str, str] = os.environ, role: str = "server") -> Setti
         devnet=devnet,
         database_url=environ.get("PADDOCK_DATABASE_URL", f"sqlite:///{TOP}/var/paddock.db"),
         broker_url=environ.get("PADDOCK_BROKER_URL", ""),
-        rpc_url=environ.get("PADDOCK_RPC_URL", "http://127.0.0.1:8545"),
-        deployments=Path(environ.get("PADDOCK_DEPLOYMENTS", TOP / "deployments" / "31337.json")),
+        nodes=read_nodes(environ.get("PADDOCK_RPC_URL", "http://127.0.0.1:8545")),
+        deployments=tuple(map(Path, environ.get("PADDOCK_DEPLOYMENTS", str(DEPLOYMENTS)).split())),
+        networks=Path(environ.get("PADDOCK_NETWORKS", TOP / "networks.toml")),
         facilitator_url=environ.get("PADDOCK_FACILITATOR_URL", EMBEDDED),
         origins=_origins(environ.get("PADDOCK_ORIGINS", f"http://127.0.0.1:{port}")),
         host=environ.get("PADDOCK_HOST", "127.0.0.1"),
         port=port,
-        finality=_integer(environ, "PADDOCK_FINALITY", 2 if devnet else 12),
+        finality=_depth(environ, "PADDOCK_FINALITY", 2 if devnet else None),
+        confirmations=_depth(environ, "PADDOCK_CONFIRMATIONS", 1 if devnet else None),
         ready_file=Path(environ["PADDOCK_READY_FILE"]) if environ.get("PADDOCK_READY_FILE") else None,
         delegate_address=environ.get("PADDOCK_DELEGATE_ADDRESS", "0x3C44CdDdB6a900fa2b585dd299e03d12FA4293BC"),
         merchant_id=environ.get("PADDOCK_MERCHANT_ID", "paddock"),
@@ -92,12 +107,33 @@ def load(environ: Mapping[str, str] = os.environ, role: str = "server") -> Setti
         quote_keys=secrets["PADDOCK_QUOTE_KEYS"],
         settlement_key=secrets["PADDOCK_SETTLEMENT_KEY"],
         delegate_key=secrets["PADDOCK_DELEGATE_KEY"],
+        float_key=secrets["PADDOCK_FLOAT_KEY"],
         receipt_key=secrets["PADDOCK_RECEIPT_KEY"],
         operator_token=secrets["PADDOCK_OPERATOR_TOKEN"],
         merchant_key=secrets["PADDOCK_MERCHANT_KEY"],
     )
     _check_places(settings, role)
     return settings
+
+
+def read_nodes(text: str) -> tuple[Nodes, ...]:
+    """`[eip155:N=]URL[,URL…]`, one for each network, separated by white space; the first is home.
+
+    Several URLs are several nodes of one network. Without a name it is the network of the first deployments file.
+    """
+    found = []
+    for part in text.split():
+        network, equals, urls = part.partition("=") if part.startswith("eip155:") else ("", "=", part)
+        nodes = tuple(url for url in urls.split(",") if url)
+        if not equals or not nodes or any(urlsplit(url).scheme not in ("http", "https") for url in nodes):
+            raise ConfigurationError(
+                f"PADDOCK_RPC_URL: {part.partition('=')[0]!r} must read like https://node.example, or "
+                "eip155:8453=https://node.example[,https://another.example], with white space between networks"
+            )
+        found.append(Nodes(network or None, nodes))
+    if not found:
+        raise ConfigurationError("PADDOCK_RPC_URL is empty; name at least one node")
+    return tuple(found)
 
 
 def read_quote_keys(text: str) -> tuple[int, dict[int, bytes]]:
@@ -130,8 +166,8 @@ def _require(environ: Mapping[str, str], role: str) -> None:
 def _check_places(settings: Settings, role: str) -> None:
     """A devnet is near; off it the facilitator stands alone."""
     if settings.devnet:
-        host = urlsplit(settings.rpc_url).hostname or ""
-        if host not in _LOOPBACK and "." in host:
+        hosts = [urlsplit(url).hostname or "" for nodes in settings.nodes for url in nodes.urls]
+        if any(host not in _LOOPBACK and "." in host for host in hosts):
             raise ConfigurationError("PADDOCK_DEVNET=1 needs an anvil on loopback or on the Compose network")
     elif settings.embedded_facilitator and role == "server":
         raise ConfigurationError("PADDOCK_FACILITATOR_URL: the embedded facilitator is for the devnet; give its URL")
@@ -142,6 +178,11 @@ def _flag(environ: Mapping[str, str], name: str) -> bool:
     if value not in ("0", "1", "true", "false"):
         raise ConfigurationError(f"{name} is {value!r}; set it to 1 or 0")
     return value in ("1", "true")
+
+
+def _depth(environ: Mapping[str, str], name: str, default: int | None) -> int | None:
+    """Blocks; None leaves it to `networks.toml`."""
+    return _integer(environ, name, 0) if environ.get(name) else default
 
 
 def _integer(environ: Mapping[str, str], name: str, default: int) -> int:

@@ -9,9 +9,11 @@ import dramatiq
 from dramatiq import Broker
 
 from server.application import deliver
+from server.application.advance import advance
 from server.application.execute import execute
 from server.application.follow import follow
 from server.application.paddock import Paddock
+from server.application.perform import perform as perform_service
 from server.application.prove import prove
 from server.application.reconcile import reconcile
 from server.application.refund import refund
@@ -36,7 +38,9 @@ async def check_books(paddock: Paddock, _subject: str) -> float | None:
 
 
 USE_CASES: dict[str, UseCase] = {
+    deliver.ADVANCE: advance,
     deliver.EXECUTE: execute,
+    deliver.PERFORM: perform_service,
     deliver.REFUND: refund,
     deliver.FOLLOW: follow,
     deliver.PROVE: prove,

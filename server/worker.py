@@ -38,7 +38,7 @@ async def serve(settings: Settings, broker: Broker, stop: asyncio.Event) -> None
         facilitator = await stack.enter_async_context(remote_facilitator(settings))
         paddock = await stack.enter_async_context(open_paddock(parts, facilitator, holds_delegate=True))
         hand_over = register(broker, paddock)
-        logging.getLogger(__name__).info("the worker is ready on %s", parts.market.network)
+        logging.getLogger(__name__).info("the worker is ready on %s", ", ".join(parts.grounds))
         await relay(paddock, hand_over, stop, alive=settings.ready_file.touch if settings.ready_file else _unwatched)
 
 

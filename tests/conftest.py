@@ -16,8 +16,8 @@ from scripts.accounts import account
 from scripts.solc.foundry import ToolMissing
 from server.adapters.clock import SystemClock
 from server.adapters.database import SqlDatabase
-from server.adapters.deployments import read_market
 from server.adapters.models import metadata
+from server.adapters.networks import read_deployments
 from tests.fakes.clock import FakeClock
 from tests.fakes.database import FakeDatabase
 from tests.stack.anvil import deploy, dump, run_anvil
@@ -112,7 +112,8 @@ def deployments(_devnet):
 @pytest.fixture(scope="session")
 def market(deployments):
     """The devnet's market: asset, contracts, delegate wallet."""
-    return read_market(deployments, account("delegate").address)
+    (market,) = read_deployments([deployments], account("delegate").address).values()
+    return market
 
 
 @pytest.fixture

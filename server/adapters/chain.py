@@ -9,6 +9,7 @@ from typing import Any, cast
 import aiohttp
 from web3 import AsyncWeb3
 from web3.exceptions import (
+    BlockNotFound,
     ContractLogicError,
     TimeExhausted,
     TransactionNotFound,
@@ -17,10 +18,11 @@ from web3.exceptions import (
 )
 from web3.types import FilterParams, LogReceipt, TxParams, TxReceipt
 
+from protocol.payment import PERMIT2, Method
 from server.adapters.rpc import HttpProvider
 from server.domain import calls
 from server.domain.errors import ChainUnavailable, Reverted
-from server.domain.evidence import AUTHORIZATION_USED, TRANSFER, Mined, RawLog, TransferLog, topic, transfer_of
+from server.domain.evidence import AUTHORIZATION_USED, TRANSFER, Mined, RawLog, Spend, TransferLog, topic, transfers_of
 from server.ports import Call, Fees
 
 _KNOWN = ("already known", "already imported", "nonce too low", "known transaction")
@@ -69,12 +71,23 @@ class EvmChain:
         async with _reading("eth_getBalance"):
             return await self._web3.eth.get_balance(_address(address))
 
-    async def token_balance(self, asset: str, address: str) -> int:
-        return calls.one_word(await self.call(Call(address, asset, calls.balance_of(address))))
+    async def block_hash(self, number: int) -> str | None:
+        async with _reading("eth_getBlockByNumber"):
+            try:
+                block = await self._web3.eth.get_block(number)
+            except BlockNotFound:
+                return None
+        return "0x" + bytes(block["hash"]).hex()
 
-    async def transaction_count(self, address: str) -> int:
+    async def token_balance(self, asset: str, address: str, block: int | None = None) -> int:
+        return calls.one_word(await self.call(Call(address, asset, calls.balance_of(address)), block))
+
+    async def allowance(self, asset: str, owner: str, spender: str) -> int:
+        return calls.one_word(await self.call(Call(owner, asset, calls.allowance(owner, spender))))
+
+    async def transaction_count(self, address: str, block: int | None = None) -> int:
         async with _reading("eth_getTransactionCount"):
-            return await self._web3.eth.get_transaction_count(_address(address))
+            return await self._web3.eth.get_transaction_count(_address(address), "latest" if block is None else block)
 
     async def next_nonce(self, address: str) -> int:
         async with _reading("eth_getTransactionCount"):
@@ -84,8 +97,11 @@ class EvmChain:
         async with _reading("eth_getCode"):
             return bytes(await self._web3.eth.get_code(_address(address)))
 
-    async def authorization_used(self, asset: str, payer: str, nonce: bytes, block: int | None = None) -> bool:
-        call = Call(payer, asset, calls.authorization_state(payer, nonce))
+    async def nonce_used(self, spend: Spend, block: int | None = None) -> bool:
+        if spend.method is Method.PERMIT2:
+            bitmap = await self.call(Call(spend.payer, PERMIT2, calls.nonce_bitmap(spend.payer, spend.nonce)), block)
+            return bool(calls.one_word(bitmap) >> spend.nonce[-1] & 1)
+        call = Call(spend.payer, spend.asset, calls.authorization_state(spend.payer, spend.nonce))
         return calls.one_word(await self.call(call, block)) != 0
 
     async def call(self, call: Call, block: int | None = None) -> bytes:
@@ -117,19 +133,33 @@ class EvmChain:
                 return None
         return _mined(receipt)
 
-    async def authorization_transfer(self, asset: str, payer: str, nonce: bytes, from_block: int) -> TransferLog | None:
-        used = await self._logs(asset, [AUTHORIZATION_USED, topic(payer), nonce], from_block)
-        for log in used:
-            mined = await self.mined("0x" + bytes(log["transactionHash"]).hex())
-            transfer = mined and transfer_of(mined, asset, payer, nonce)
-            if transfer:
-                return transfer
-        return None
+    async def spent_in(self, spend: Spend, from_block: int) -> list[TransferLog]:
+        by_permit2 = spend.method is Method.PERMIT2
+        used = [AUTHORIZATION_USED, topic(spend.payer), spend.nonce]
+        moved = [TRANSFER, topic(spend.payer), topic(spend.to)] if by_permit2 else used
+        logs = await self._logs(spend.asset, moved, from_block)
+        found: list[TransferLog] = []
+        for transaction in dict.fromkeys("0x" + bytes(log["transactionHash"]).hex() for log in logs):
+            if by_permit2 and spend.nonce not in await self._input(transaction):
+                continue
+            mined = await self.mined(transaction)
+            found += transfers_of(mined, spend) if mined else []
+        return found
 
-    async def transfers(self, asset: str, address: str, from_block: int = 0) -> list[TransferLog]:
+    async def _input(self, transaction: str) -> bytes:
+        """What a transaction was called with: an authorization by Permit2 has its nonce nowhere else."""
+        async with _reading("eth_getTransactionByHash"):
+            try:
+                return bytes((await self._web3.eth.get_transaction(cast(Any, transaction)))["input"])
+            except TransactionNotFound:
+                return b""
+
+    async def transfers(
+        self, asset: str, address: str, from_block: int = 0, to_block: int | None = None
+    ) -> list[TransferLog]:
         sent, received = await asyncio.gather(
-            self._logs(asset, [TRANSFER, topic(address)], from_block),
-            self._logs(asset, [TRANSFER, None, topic(address)], from_block),
+            self._logs(asset, [TRANSFER, topic(address)], from_block, to_block),
+            self._logs(asset, [TRANSFER, None, topic(address)], from_block, to_block),
         )
         found = {(log["blockNumber"], log["logIndex"]): log for log in (*sent, *received)}
         return [
@@ -137,6 +167,7 @@ class EvmChain:
                 transaction="0x" + bytes(log["transactionHash"]).hex(),
                 log_index=log["logIndex"],
                 block=log["blockNumber"],
+                block_hash="0x" + bytes(log["blockHash"]).hex(),
                 asset=asset,
                 sender=calls.address_in(bytes(log["topics"][1])),
                 recipient=calls.address_in(bytes(log["topics"][2])),
@@ -145,11 +176,13 @@ class EvmChain:
             for _, log in sorted(found.items())
         ]
 
-    async def _logs(self, asset: str, topics: list[bytes | None], from_block: int) -> Sequence[LogReceipt]:
+    async def _logs(
+        self, asset: str, topics: Sequence[bytes | None], from_block: int, to_block: int | None = None
+    ) -> Sequence[LogReceipt]:
         query: FilterParams = {
             "address": _address(asset),
             "fromBlock": cast(Any, from_block),
-            "toBlock": "latest",
+            "toBlock": "latest" if to_block is None else cast(Any, to_block),
             "topics": cast(Any, ["0x" + topic.hex() if topic else None for topic in topics]),
         }
         async with _reading("eth_getLogs"):

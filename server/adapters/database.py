@@ -11,7 +11,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from server.adapters.job_rows import OutboxRows
 from server.adapters.money_rows import DeliveryRows, LedgerRows, ProofRows, ReceiptRows
 from server.adapters.order_rows import OrderRows
-from server.adapters.settlement_rows import SettlementRows, TransactionRows
+from server.adapters.settlement_rows import SettlementRows
+from server.adapters.transaction_rows import TransactionRows
 from server.domain.errors import ConfigurationError
 from server.ports import (
     Clock,

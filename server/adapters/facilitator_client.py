@@ -1,11 +1,19 @@
 """A facilitator in another process, over HTTP."""
 
+from collections.abc import Mapping
 from typing import TypeVar
 
 import httpx
 import msgspec
 
-from protocol.wire import FacilitatorRequest, PaymentPayload, PaymentRequirements, SettleResponse, VerifyResponse
+from protocol.wire import (
+    SCHEME_UPTO,
+    FacilitatorRequest,
+    PaymentPayload,
+    PaymentRequirements,
+    SettleResponse,
+    VerifyResponse,
+)
 from server.domain.errors import FacilitatorUnavailable
 
 T = TypeVar("T")
@@ -20,6 +28,16 @@ class RemoteFacilitator:
 
     async def close(self) -> None:
         await self._client.aclose()
+
+    async def settlers(self) -> Mapping[str, str]:
+        try:
+            response = await self._client.get(f"{self._url}/supported")
+            kinds = response.json()["kinds"]
+            return {
+                kind["network"]: kind["extra"]["facilitatorAddress"] for kind in kinds if kind["scheme"] == SCHEME_UPTO
+            }
+        except (httpx.HTTPError, ValueError, KeyError, TypeError) as error:
+            raise FacilitatorUnavailable(f"/supported did not say what it settles: {type(error).__name__}") from error
 
     async def verify(self, payload: PaymentPayload, requirements: PaymentRequirements) -> VerifyResponse:
         return await self._post("verify", payload, requirements, VerifyResponse)

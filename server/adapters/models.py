@@ -4,6 +4,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import (
+    BigInteger,
+    Boolean,
     CheckConstraint,
     Column,
     DateTime,
@@ -76,6 +78,9 @@ orders = Table(
     Column("intent", LargeBinary(32), nullable=False),
     Column("quoted_at", Utc, nullable=False),
     Column("expires_at", Utc, nullable=False),
+    Column("scheme", String(16), nullable=False),
+    Column("method", String(16), nullable=False),
+    Column("authority", String(42), nullable=False),
     Column("payer", String(42), nullable=False),
     Column("nonce", LargeBinary(32), nullable=False),
     Column("digest", LargeBinary(32), nullable=False),
@@ -99,7 +104,9 @@ orders = Table(
     Column("released_at", Utc),
     Column("final_at", Utc),
     Column("failure", Text),
-    UniqueConstraint("network", "asset", "payer", "nonce"),
+    Column("charged", Atomic),
+    Column("round", Integer, nullable=False, default=0),
+    UniqueConstraint("network", "authority", "payer", "nonce"),
     Index(None, "created_at"),
     Index(None, "payment", "fulfilment", "lease_until"),
     Index(None, "money_back"),
@@ -138,9 +145,15 @@ ledger_entries = Table(
     Column("asset", String(42), nullable=False),
     Column("amount", Atomic, nullable=False),
     Column("transaction", String(66), nullable=False),
+    Column("block", Integer, nullable=False),
+    Column("block_hash", String(66), nullable=False),
     Column("log_index", Integer, nullable=False),
-    UniqueConstraint("order_id", "kind"),
-    UniqueConstraint("network", "transaction", "log_index"),
+    Column("round", Integer, nullable=False, default=0),
+    Column("reversal", Boolean, nullable=False, default=False),
+    UniqueConstraint("order_id", "kind", "round", "reversal"),
+    UniqueConstraint(
+        "network", "transaction", "block_hash", "log_index", "round", "reversal", name="uq_ledger_entries_log"
+    ),
     CheckConstraint("debit <> credit", name="two_accounts"),
     CheckConstraint("CAST(amount AS TEXT) NOT LIKE '-%'", name="not_negative"),
     CheckConstraint("CAST(amount AS TEXT) <> '0'", name="not_zero"),
@@ -152,6 +165,7 @@ receipts = Table(
     Column("order_id", ForeignKey("orders.id"), primary_key=True),
     Column("receipt", LargeBinary, nullable=False),
     Column("standard", LargeBinary, nullable=False),
+    Column("revoked", Text),
 )
 
 proofs = Table(
@@ -192,10 +206,14 @@ settlements = Table(
     metadata,
     Column("id", String(64), primary_key=True),
     Column("request", LargeBinary, nullable=False),
+    Column("network", String(32), nullable=False),
+    Column("payer", String(42), nullable=False),
+    Column("amount", Atomic, nullable=False),
     Column("state", String(16), nullable=False),
     Column("lease_until", Utc, nullable=False),
     Column("since_block", Integer, nullable=False),
-    Column("transaction", String(66), index=True),
+    Column("sent_in", String(66), index=True),
+    Column("transaction", String(66)),
     Column("reason", String(100)),
     Column("version", Integer, nullable=False),
     Index(None, "state", "lease_until"),
@@ -218,9 +236,22 @@ chain_transactions = Table(
     Column("nonce", Integer, nullable=False),
     Column("purpose", String(16), nullable=False),
     Column("subject", String(64), nullable=False),
-    Column("raw", LargeBinary, nullable=False),
     Column("state", String(16), nullable=False),
+    Column("mined_hash", String(66)),
     Column("block", Integer),
+    Column("block_hash", String(66)),
     UniqueConstraint("network", "sender", "nonce"),
     Index(None, "purpose", "subject"),
+    Index(None, "network", "sender", "state"),
+)
+
+chain_attempts = Table(
+    "chain_attempts",
+    metadata,
+    Column("hash", String(66), primary_key=True),
+    Column("transaction", ForeignKey("chain_transactions.hash"), nullable=False, index=True),
+    Column("raw", LargeBinary, nullable=False),
+    Column("max_fee", BigInteger, nullable=False),
+    Column("priority", BigInteger, nullable=False),
+    Column("signed_at", Utc, nullable=False),
 )

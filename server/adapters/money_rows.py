@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 import msgspec
-from sqlalchemy import delete, insert, or_, select
+from sqlalchemy import case, delete, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -52,12 +52,19 @@ class LedgerRows:
                 insert(ledger_entries).values(**{name: getattr(entry, name) for name in _ENTRY})
             )
         except IntegrityError as error:
-            raise DuplicateClaim(f"order {entry.order_id} has its {entry.kind} entry already") from error
+            raise DuplicateClaim(f"order {entry.order_id} or its Transfer has a {entry.kind} entry already") from error
 
     async def of(self, order_id: str) -> Sequence[Entry]:
         query = select(ledger_entries).where(ledger_entries.c.order_id == order_id).order_by(ledger_entries.c.id)
         rows = (await self._connection.execute(query)).mappings()
         return [Entry(**{name: row[name] for name in _ENTRY}) for row in rows]
+
+    async def booked(self, network: str, block_hash: str, log_index: int) -> bool:
+        table = ledger_entries.c
+        query = select(func.sum(case((table.reversal, -1), else_=1))).where(
+            table.network == network, table.block_hash == block_hash, table.log_index == log_index
+        )
+        return bool((await self._connection.execute(query)).scalar())
 
     async def touching(self, network: str, asset: str, account: str) -> list[Entry]:
         table = ledger_entries.c
@@ -77,9 +84,17 @@ class ReceiptRows:
         self._connection = connection
 
     async def put(self, order_id: str, receipt: SignedReceipt, standard: bytes) -> None:
+        await self._connection.execute(delete(receipts).where(receipts.c.order_id == order_id))
         await self._connection.execute(
             insert(receipts).values(order_id=order_id, receipt=msgspec.json.encode(receipt), standard=standard)
         )
+
+    async def revoke(self, order_id: str, reason: str) -> None:
+        await self._connection.execute(update(receipts).where(receipts.c.order_id == order_id).values(revoked=reason))
+
+    async def revoked(self, order_id: str) -> str | None:
+        query = select(receipts.c.revoked).where(receipts.c.order_id == order_id)
+        return (await self._connection.execute(query)).scalar()
 
     async def get(self, order_id: str) -> tuple[SignedReceipt, bytes] | None:
         query = select(receipts.c.receipt, receipts.c.standard).where(receipts.c.order_id == order_id)

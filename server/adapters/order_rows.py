@@ -8,6 +8,7 @@ from sqlalchemy import RowMapping, and_, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from protocol.payment import Method
 from server.adapters.models import order_events, orders
 from server.domain.errors import DuplicateClaim, StaleWrite
 from server.domain.orders import Authorization, Mode, Order, Terms
@@ -23,7 +24,7 @@ _AUTHORIZATION = tuple(Authorization.__dataclass_fields__)
 _OWN = ("id", "arguments", "created_at", "since_block")
 _MUTABLE = (
     "payment", "fulfilment", "money_back", "lease_until", "fence", "settlement_tx", "settlement_block",
-    "callback_tx", "refund_tx", "paid_at", "released_at", "final_at", "failure",
+    "callback_tx", "refund_tx", "paid_at", "released_at", "final_at", "failure", "charged", "round",
 )  # fmt: skip
 
 
@@ -48,10 +49,9 @@ class OrderRows:
         row = (await self._connection.execute(select(orders).where(orders.c.id == order_id))).mappings().first()
         return _order(row) if row else None
 
-    async def claimed_by(self, network: str, asset: str, payer: str, nonce: bytes) -> Order | None:
-        query = select(orders).where(
-            orders.c.network == network, orders.c.asset == asset, orders.c.payer == payer, orders.c.nonce == nonce
-        )
+    async def claimed_by(self, network: str, authority: str, payer: str, nonce: bytes) -> Order | None:
+        own = (orders.c.network == network) & (orders.c.authority == authority)
+        query = select(orders).where(own, orders.c.payer == payer, orders.c.nonce == nonce)
         row = (await self._connection.execute(query)).mappings().first()
         return _order(row) if row else None
 
@@ -120,5 +120,5 @@ def _order(row: RowMapping) -> Order:
     return Order(
         **{name: row[name] for name in (*_OWN, *_MUTABLE, "version")} | states,
         terms=Terms(**terms),
-        authorization=Authorization(**{name: row[name] for name in _AUTHORIZATION}),
+        authorization=Authorization(**{name: row[name] for name in _AUTHORIZATION} | {"method": Method(row["method"])}),
     )

@@ -2,7 +2,10 @@
 
 from eth_account import Account
 from eth_account.signers.local import LocalAccount
+from eth_account.typed_transactions.typed_transaction import TypedTransaction
 from eth_typing import Hash32, HexStr
+from eth_utils.address import to_checksum_address
+from hexbytes import HexBytes
 
 from server.domain.sending import SignedTransaction
 from server.ports import Call, Fees
@@ -24,7 +27,7 @@ class LocalSigner:
                 "type": 2,
                 "chainId": chain_id,
                 "nonce": nonce,
-                "to": HexStr(call.to),
+                "to": HexStr(str(to_checksum_address(call.to))),
                 "data": call.data,
                 "value": 0,
                 "gas": gas,
@@ -33,6 +36,11 @@ class LocalSigner:
             }
         )
         return SignedTransaction("0x" + bytes(signed.hash).hex(), bytes(signed.raw_transaction))
+
+    def replace(self, raw: bytes, fees: Fees) -> SignedTransaction:
+        fields = TypedTransaction.from_bytes(HexBytes(raw)).as_dict()
+        call = Call(self.address, "0x" + bytes(fields["to"]).hex(), bytes(fields["data"]))
+        return self.sign(fields["chainId"], fields["nonce"], call, fields["gas"], fees)
 
     def sign_digest(self, digest: bytes) -> bytes:
         return bytes(self._account.unsafe_sign_hash(Hash32(digest)).signature)

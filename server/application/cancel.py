@@ -1,5 +1,6 @@
 """Cancel: end an order on which nothing has happened yet."""
 
+from server.application.deliver import FOLLOW
 from server.application.execute import load
 from server.application.paddock import Paddock
 from server.domain.errors import IllegalTransition, PaymentConflict, StaleWrite
@@ -13,6 +14,7 @@ async def cancel(paddock: Paddock, order_id: str, reason: str) -> Order:
         order.cancel(paddock.clock.now(), reason)
         async with paddock.db.begin("cancelled") as work:
             await work.orders.save(order)
+            await work.outbox.add(FOLLOW, order.id, paddock.clock.now())
     except (IllegalTransition, StaleWrite) as error:
         raise PaymentConflict(f"the order cannot be cancelled: {error}", order_id=order_id) from error
     return order

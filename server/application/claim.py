@@ -2,13 +2,12 @@
 
 from datetime import UTC, datetime
 
-from protocol.exact import ExactPayment
+from protocol.payment import Payment
 from server.application.paddock import Paddock
 from server.application.present import PaidCall, Presented, stored_form
 from server.domain.errors import DuplicateClaim, PaymentConflict, PaymentRefused, StaleWrite
 from server.domain.orders import Authorization, Mode, Order, Terms
 from server.domain.states import FulfilmentState, PaymentState
-from server.payments import mode_named
 from server.services.service import Service
 
 FAR_FUTURE = datetime(9999, 12, 31, tzinfo=UTC)
@@ -28,7 +27,7 @@ async def claim(
             raise presented.refusal
         verdict = await paddock.facilitator.verify(presented.payload, presented.requirements)
         if verdict.is_valid:
-            order = _order(paddock, service, call, presented, arguments, await paddock.chain.recent_block())
+            order = _order(paddock, service, call, presented, arguments, await _height(paddock, presented))
             try:
                 async with paddock.db.begin("claim") as work:
                     await work.orders.add(order)
@@ -46,8 +45,12 @@ async def _known(paddock: Paddock, presented: Presented) -> Order | None:
     payment = presented.payment
     async with paddock.db.read() as view:
         return await view.orders.get(presented.quote.id) or await view.orders.claimed_by(
-            payment.network, payment.asset, payment.transfer.payer, payment.transfer.nonce
+            payment.network, payment.authority, payment.payer, payment.nonce
         )
+
+
+async def _height(paddock: Paddock, presented: Presented) -> int:
+    return await paddock.on(presented.payment.network).chain.recent_block()
 
 
 def _require_same(order: Order, presented: Presented, call: PaidCall) -> None:
@@ -93,7 +96,7 @@ def _order(
         lease_until=now + paddock.limits.lease,
     )
     order.learn("payment", "authorized", f"{presented.requirements.scheme}, x402 v{presented.version}")
-    if mode_named(service.mode).settles_first:
+    if service.settles_first:
         order.pay(PaymentState.SETTLING)
     else:
         order.fulfil(FulfilmentState.RUNNING)
@@ -108,8 +111,8 @@ def _terms(service: Service, call: PaidCall, presented: Presented) -> Terms:
         mode=Mode(requirements.extra["mode"]),
         network=payment.network,
         asset=payment.asset,
-        amount=payment.transfer.value,
-        pay_to=payment.transfer.to,
+        amount=payment.value,
+        pay_to=payment.to,
         resource_url=call.resource_url,
         intent=call.intent.digest(),
         quoted_at=_moment(presented.quote.issued_at),
@@ -117,13 +120,15 @@ def _terms(service: Service, call: PaidCall, presented: Presented) -> Terms:
     )
 
 
-def _authorization(payment: ExactPayment, version: int, payload: bytes) -> Authorization:
-    transfer = payment.transfer
+def _authorization(payment: Payment, version: int, payload: bytes) -> Authorization:
     return Authorization(
-        payer=transfer.payer,
-        nonce=transfer.nonce,
+        scheme=payment.scheme,
+        method=payment.method,
+        authority=payment.authority,
+        payer=payment.payer,
+        nonce=payment.nonce,
         digest=payment.digest(),
-        valid_before=_moment(transfer.valid_before),
+        valid_before=_moment(payment.valid_before),
         x402_version=version,
         payload=payload,
     )

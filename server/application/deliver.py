@@ -1,5 +1,7 @@
 """Deliver: write down that money arrived, release what was bought, and sign the receipt."""
 
+from collections.abc import Sequence
+
 import msgspec
 
 from protocol.receipts import SignedReceipt, x402_receipt_digest
@@ -10,49 +12,102 @@ from server.domain.errors import UnknownOrder
 from server.domain.evidence import TransferLog
 from server.domain.orders import Mode, Order
 from server.domain.receipts import receipt_for
-from server.domain.states import FulfilmentState, PaymentState
+from server.domain.states import FulfilmentState, MoneyBackState, PaymentState
 from server.ports import UnitOfWork
 
-EXECUTE, REFUND, FOLLOW, PROVE = "execute", "refund", "follow", "prove"
-RESOLVE, RESEND, RECONCILE = "resolve", "resend", "reconcile"
+EXECUTE, PERFORM, REFUND, FOLLOW, PROVE = "execute", "perform", "refund", "follow", "prove"
+ADVANCE, RESOLVE, RESEND, RECONCILE = "advance", "resolve", "resend", "reconcile"
 """The outbox's topics; `tasks` has an actor for each."""
+UNPAID = (PaymentState.FAILED, PaymentState.EXPIRED, PaymentState.CANCELLED)
 
 
-async def record_settled(paddock: Paddock, order_id: str, transfer: TransferLog) -> Order:
-    """The order's payment is on chain: ledger, then release or hand to the workers, all in one transaction.
+async def record_settled(paddock: Paddock, order_id: str, transfers: Sequence[TransferLog]) -> Order:
+    """The order's payment is on chain: ledger, then what comes next, all in one transaction.
 
-    Safe to repeat and to race: the second caller finds it done. Raises StaleWrite when it lost a race in between.
+    `transfers` pay the order, each of them; the first that pays no other one is taken, and without such a one nothing
+    changes. Safe to repeat and to race: the second caller finds it done. Raises StaleWrite when it lost a race.
     """
     async with paddock.db.begin("settled") as work:
         order = await work.orders.get(order_id)
         if order is None:
             raise UnknownOrder(order_id)
-        if order.payment is PaymentState.SETTLED:
+        transfer = await _unbooked(work, order, transfers)
+        if order.payment is PaymentState.SETTLED or transfer is None:
             return order
+        was = order.payment
         order.settlement_tx, order.settlement_block = transfer.transaction, transfer.block
-        order.paid_at = paddock.clock.now()
-        order.pay(PaymentState.SETTLED, transfer.transaction)
+        order.paid_at = order.paid_at or paddock.clock.now()
+        order.pay(PaymentState.SETTLED, "late" if was in UNPAID else transfer.transaction)
         order.drop_lease()
-        receiver = ledger.delegate(order) if order.terms.mode is Mode.DELEGATE else ledger.merchant(order)
-        await work.ledger.add(
-            ledger.entry(order, "settlement", receiver, ledger.payer(order), transfer.transaction, transfer.log_index)
-        )
-        delivery = await work.deliveries.get(order_id)
-        if order.fulfilment is FulfilmentState.READY and delivery:
-            await release(paddock, work, order, delivery)
-        else:
-            order.fulfil(FulfilmentState.EXECUTING)
-            await work.outbox.add(EXECUTE, order.id, paddock.clock.now())
+        await work.ledger.add(ledger.entry(order, "settlement", receiver(order), ledger.payer(order), transfer))
+        if was in UNPAID:
+            await _take_late(paddock, work, order)
+        elif order.fulfilment is FulfilmentState.RELEASED:
+            await _sign_again(paddock, work, order)
+        elif order.fulfilment in (FulfilmentState.NONE, FulfilmentState.READY):
+            if paddock.on(order.terms.network).confirmations == 1:
+                await proceed(paddock, work, order)
+            else:
+                await work.outbox.add(ADVANCE, order.id, paddock.clock.now())
         await work.outbox.add(FOLLOW, order.id, paddock.clock.now())
         await work.orders.save(order)
     return order
 
 
+def receiver(order: Order) -> str:
+    """The account that an order's payment arrives at."""
+    return ledger.delegate(order) if order.terms.mode is Mode.DELEGATE else ledger.merchant(order)
+
+
+async def _unbooked(work: UnitOfWork, order: Order, transfers: Sequence[TransferLog]) -> TransferLog | None:
+    for transfer in transfers:
+        if not await work.ledger.booked(order.terms.network, transfer.block_hash, transfer.log_index):
+            return transfer
+    return None
+
+
+async def _take_late(paddock: Paddock, work: UnitOfWork, order: Order) -> None:
+    """Money for an order that had ended: its answer, if there is one after all, else the money is due back."""
+    delivery = await work.deliveries.get(order.id)
+    if order.fulfilment is FulfilmentState.FAILED and delivery:
+        await release(paddock, work, order, delivery)
+        return
+    if order.fulfilment is not FulfilmentState.FAILED:
+        order.fulfil(FulfilmentState.FAILED, "the order had ended before the money came")
+    order.failure = "the payment came after the order had ended"
+    order.give_back(MoneyBackState.DUE)
+    await work.outbox.add(REFUND, order.id, paddock.clock.now())
+
+
+async def proceed(paddock: Paddock, work: UnitOfWork, order: Order) -> None:
+    """What a settled and confirmed payment sets off; the caller saves the order in the same unit of work."""
+    if order.fulfilment is FulfilmentState.READY:
+        delivery = await work.deliveries.get(order.id)
+        assert delivery is not None
+        await release(paddock, work, order, delivery)
+    elif order.terms.mode is Mode.DELEGATE:
+        order.fulfil(FulfilmentState.EXECUTING)
+        await work.outbox.add(EXECUTE, order.id, paddock.clock.now())
+    else:
+        await work.outbox.ensure(PERFORM, order.id, paddock.clock.now())
+
+
 async def release(paddock: Paddock, work: UnitOfWork, order: Order, delivery: Delivery) -> None:
     """Move to `released` and keep the signed receipts; the caller saves the order in the same unit of work."""
     order.fulfil(FulfilmentState.RELEASED)
-    order.released_at = paddock.clock.now()
-    issued_at = int(order.released_at.timestamp())
+    order.released_at = order.released_at or paddock.clock.now()
+    await _sign(paddock, work, order, delivery)
+
+
+async def _sign_again(paddock: Paddock, work: UnitOfWork, order: Order) -> None:
+    """A reorganisation moved the payment of a delivered order: the receipt has to name the chain's new facts."""
+    delivery = await work.deliveries.get(order.id)
+    assert delivery is not None
+    await _sign(paddock, work, order, delivery)
+
+
+async def _sign(paddock: Paddock, work: UnitOfWork, order: Order, delivery: Delivery) -> None:
+    issued_at = int(paddock.clock.now().timestamp())
     receipt = receipt_for(order, delivery, issued_at)
     signature = paddock.receipts.sign_digest(receipt.digest())
     standard = _standard_receipt(paddock, order, issued_at)

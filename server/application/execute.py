@@ -2,19 +2,20 @@
 
 from datetime import timedelta
 
+from protocol.payment import Method
 from protocol.typed_data import RECEIVE_TYPE, Transfer, authorization_digest, order_nonce
 from server.application.deliver import REFUND, release
 from server.application.fulfil import run
 from server.application.paddock import Paddock
-from server.application.send import look, prepare, record, sign
+from server.application.send import look, prepare, sign
 from server.domain import calls, ledger
 from server.domain.deliveries import Delivery
 from server.domain.errors import ConfigurationError, HandlerFailed, InternalError, Reverted, UnknownOrder
-from server.domain.evidence import Mined, TransferLog, transfer_of
+from server.domain.evidence import Mined, Spend, TransferLog, transfers_of
 from server.domain.market import Contract
 from server.domain.orders import Order
 from server.domain.states import FulfilmentState, MoneyBackState
-from server.ports import TransactionSigner
+from server.ports import TransactionSigner, UnitOfWork
 from server.services.service import Execution, Service, json_answer
 
 PAYOUT_VALIDITY = timedelta(hours=1)
@@ -33,7 +34,7 @@ async def execute(paddock: Paddock, order_id: str) -> float | None:
         sent = await view.transactions.of("callback", order_id)
     if sent is None:
         return await _start(paddock, order, contract)
-    mined = await look(paddock.chain, sent)
+    mined = await look(paddock.on(order.terms.network).chain, sent)
     if mined is None:
         return 0.5
     if not mined.succeeded:
@@ -44,23 +45,23 @@ async def execute(paddock: Paddock, order_id: str) -> float | None:
 
 
 async def _start(paddock: Paddock, order: Order, contract: Contract) -> float | None:
-    signer = delegate_of(paddock)
-    payout = authorization_for(paddock, order, contract.address)
-    digest = authorization_digest(paddock.market.domain, payout, RECEIVE_TYPE)
+    signer, ground = delegate_of(paddock), paddock.on(order.terms.network)
+    payout = authorization_for(paddock, order, signer.address, contract.address)
+    digest = authorization_digest(ground.market.domain(paddock.asset_of(order)), payout, RECEIVE_TYPE)
     data = calls.spent_eip3009(order.terms.asset, order.authorization.payer, payout, signer.sign_digest(digest))
     try:
-        prepared = await prepare(paddock.chain, signer, contract.address, data)
+        prepared = await prepare(ground.chain, signer, contract.address, data)
     except Reverted as error:
         await give_up(paddock, order, calls.describe_revert(contract.abi, error.data))
         return None
     async with paddock.db.begin("callback signed") as work:
         if await work.transactions.of("callback", order.id):
             return 0.0
-        transaction = await sign(work, signer, paddock.market.chain_id, prepared, "callback", order.id)
+        transaction = await sign(work, paddock.clock, signer, ground.market.chain_id, prepared, "callback", order.id)
         order.callback_tx = transaction.hash
         order.learn("callback transaction", transaction.hash)
         await work.orders.save(order)
-    await paddock.chain.send(transaction.raw)
+    await ground.chain.send(transaction.newest.raw)
     return 0.1
 
 
@@ -75,12 +76,10 @@ async def complete(paddock: Paddock, order: Order, service: Service, contract: C
     except HandlerFailed:  # the effect is on chain and paid for: it is delivered, if in plainer words
         answer = json_answer(execution)
     delivery = Delivery(order.id, answer.body, answer.content_type, paddock.clock.now())
-    row = ledger.entry(
-        order, "payout", ledger.callback(contract.address), ledger.delegate(order), payout.transaction, payout.log_index
-    )
+    row = ledger.entry(order, "payout", ledger.callback(contract.address), ledger.delegate(order), payout)
     async with paddock.db.begin("callback done") as work:
         order.callback_tx = mined.transaction
-        await record(work, mined)
+        await _record(work, order, mined)
         await work.deliveries.put(delivery)
         await work.ledger.add(row)
         await release(paddock, work, order, delivery)
@@ -97,19 +96,30 @@ async def give_up(paddock: Paddock, order: Order, reason: str, mined: Mined | No
     async with paddock.db.begin("callback failed") as work:
         await work.orders.save(order)
         if mined:
-            await record(work, mined)
+            await _record(work, order, mined)
         await work.outbox.add(REFUND, order.id, paddock.clock.now())
 
 
 def payout_in(paddock: Paddock, order: Order, mined: Mined) -> TransferLog | None:
     """The Transfer that used the order's nonce of the delegate wallet, in a mined transaction."""
-    return transfer_of(mined, order.terms.asset, paddock.market.delegate, order_nonce(order.id))
+    return next(iter(transfers_of(mined, outgoing(order, paddock.on(order.terms.network).market.delegate))), None)
 
 
-def authorization_for(paddock: Paddock, order: Order, recipient: str) -> Transfer:
-    """The delegate wallet's authorization over this order's money; payout and refund share its nonce."""
+async def _record(work: UnitOfWork, order: Order, mined: Mined) -> None:
+    sent = await work.transactions.of("callback", order.id)
+    if sent and mined.transaction in {attempt.hash for attempt in sent.attempts}:
+        await work.transactions.record(sent.hash, mined)
+
+
+def outgoing(order: Order, wallet: str) -> Spend:
+    """An order's money on its way out of a wallet of ours, as the chain knows it: payout and refund share the nonce."""
+    return Spend(Method.EIP3009, order.terms.asset, wallet, order_nonce(order.id), "", order.price)
+
+
+def authorization_for(paddock: Paddock, order: Order, wallet: str, recipient: str) -> Transfer:
+    """A wallet's authorization over this order's money; payout and refund share its nonce."""
     valid_before = int((paddock.clock.now() + PAYOUT_VALIDITY).timestamp())
-    return Transfer(paddock.market.delegate, recipient, order.terms.amount, 0, valid_before, order_nonce(order.id))
+    return Transfer(wallet, recipient, order.price, 0, valid_before, order_nonce(order.id))
 
 
 def delegate_of(paddock: Paddock) -> TransactionSigner:
@@ -123,7 +133,7 @@ def callback_of(paddock: Paddock, order: Order) -> tuple[Service, Contract]:
     """The order's service and the contract that it calls."""
     service = paddock.services[order.terms.service]
     assert service.callback is not None
-    return service, paddock.market.contracts[service.callback]
+    return service, paddock.on(order.terms.network).market.contracts[service.callback]
 
 
 def events(contract: Contract, mined: Mined) -> dict[str, dict[str, object]]:

@@ -1,29 +1,98 @@
-"""Follow: watch a settled order until its transactions are final, then ask for its proof."""
+"""Follow: watch an order until what the chain says of it is final, and see what a reorganisation takes back."""
 
-from server.application.deliver import PROVE
+import logging
+
+from server.application.deliver import EXECUTE, PROVE, REFUND, RESOLVE, UNPAID, receiver, record_settled
 from server.application.execute import load
 from server.application.paddock import Paddock
-from server.application.settle import evidence_in
+from server.application.settle import evidence_in, that_pay
+from server.domain import ledger
+from server.domain.evidence import Mined, search_from
+from server.domain.ledger import Entry
 from server.domain.orders import Order
-from server.domain.states import PaymentState
+from server.domain.states import FulfilmentState, MoneyBackState, PaymentState
+from server.ports import Chain, UnitOfWork
+
+log = logging.getLogger(__name__)
+
+LOOK_EVERY = 1.0
+LATE_LOOK_EVERY = 5.0
 
 
 async def follow(paddock: Paddock, order_id: str) -> float | None:
-    """None when the order is final, else seconds until the next look."""
+    """None when nothing can change any more, else seconds until the next look."""
     order = await load(paddock, order_id)
-    if order.final_at is not None or order.payment is not PaymentState.SETTLED:
+    if order.final_at is not None:
         return None
-    if not order.ended:
-        return 1.0
-    final = await paddock.chain.final_block()
-    for transaction in (order.settlement_tx, order.callback_tx, order.refund_tx):
-        mined = await paddock.chain.mined(transaction) if transaction else None
-        if transaction and (mined is None or mined.block > final):
-            return 1.0
-    if await evidence_in(paddock, order, order.settlement_tx or "") is None:
-        return 1.0
+    if order.payment in UNPAID:
+        return await _watch_for_late_money(paddock, order)
+    if order.payment is not PaymentState.SETTLED:
+        return None
+    chain = paddock.on(order.terms.network).chain
+    final = await chain.final_block()
+    async with paddock.db.read() as view:
+        rows = ledger.standing(await view.ledger.of(order_id))
+    for row in rows:
+        mined = await chain.mined(row.transaction)
+        if row.block_hash and (mined is None or mined.block_hash != row.block_hash):
+            if await _is_off_the_chain(chain, row):
+                await _take_back(paddock, order, row, mined)
+            return LOOK_EVERY
+    if not order.ended or any(row.block > final for row in rows):
+        return LOOK_EVERY
     await _finalize(paddock, order, final)
     return None
+
+
+async def _is_off_the_chain(chain: Chain, row: Entry) -> bool:
+    """Whether another block stands where a row's was. A node that lags, or has lost a receipt, shows no such thing."""
+    there = await chain.block_hash(row.block)
+    return there is not None and there != row.block_hash
+
+
+async def _take_back(paddock: Paddock, order: Order, row: Entry, mined: Mined | None) -> None:
+    """A reorganisation: the row is reversed; a payment that stands in another block already is written down anew."""
+    log.warning("a reorganisation took back the %s of order %s", row.kind, order.id)
+    settles = row.kind == "settlement"
+    again = await evidence_in(paddock, order, row.transaction) if settles and mined else []
+    order.round += 1
+    order.learn("reorganised", row.transaction, f"its {row.kind} is not in block {row.block} any more")
+    async with paddock.db.begin("reversed") as work:
+        await work.ledger.add(ledger.reversed_entry(row))
+        if again:
+            order.settlement_block = again[0].block
+            await work.ledger.add(ledger.entry(order, row.kind, receiver(order), ledger.payer(order), again[0]))
+        else:
+            await _undo(paddock, work, order, row)
+        await work.orders.save(order)
+
+
+async def _undo(paddock: Paddock, work: UnitOfWork, order: Order, row: Entry) -> None:
+    """Move the column that the row stood for back to where a job brings it on, by the chain's word."""
+    why, topic = "a reorganisation took it back", RESOLVE
+    if row.kind == "settlement":
+        order.pay(PaymentState.IN_DOUBT, why)
+    elif row.kind == "payout":
+        order.fulfil(FulfilmentState.EXECUTING, why)
+        topic = EXECUTE
+    else:
+        order.give_back(MoneyBackState.SENDING, why)
+        topic = REFUND
+    await work.outbox.add(topic, order.id, paddock.clock.now())
+
+
+async def _watch_for_late_money(paddock: Paddock, order: Order) -> float | None:
+    """An authorization that was not used when its order ended can still be handed in by anybody, until it lapses."""
+    chain, spend = paddock.on(order.terms.network).chain, order.spend
+    final = await chain.final_block()
+    if await chain.nonce_used(spend):
+        paid = await that_pay(chain, order, await chain.spent_in(spend, search_from(order.since_block)))
+        if paid:
+            await record_settled(paddock, order.id, paid)
+            return None
+        return None if await chain.nonce_used(spend, block=final) else LATE_LOOK_EVERY
+    lapsed = await chain.block_time(final) >= order.authorization.valid_before.timestamp()
+    return None if lapsed else LATE_LOOK_EVERY
 
 
 async def _finalize(paddock: Paddock, order: Order, block: int) -> None:

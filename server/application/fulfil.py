@@ -7,10 +7,10 @@ import msgspec
 
 from server.application.paddock import Paddock
 from server.domain.deliveries import Delivery
-from server.domain.errors import BadArguments, HandlerFailed, PaddockError
+from server.domain.errors import BadArguments, HandlerFailed, PaddockError, RunAgain
 from server.domain.orders import Order
 from server.domain.states import FulfilmentState, PaymentState
-from server.services.service import Answer, Context, Execution, Service, ServiceError
+from server.services.service import Answer, Context, Execution, Service, ServiceError, TryAgain
 
 log = logging.getLogger(__name__)
 
@@ -26,6 +26,8 @@ async def fulfil(paddock: Paddock, service: Service, order: Order) -> None:
             await work.orders.save(order)
         raise
     delivery = Delivery(order.id, answer.body, answer.content_type, paddock.clock.now())
+    if answer.charge is not None:
+        order.charged = paddock.asset_of(order).amount(answer.charge)
     order.fulfil(FulfilmentState.READY, f"{len(delivery.body)} bytes of {delivery.content_type}")
     order.pay(PaymentState.SETTLING)
     async with paddock.db.begin("ready") as work:
@@ -36,9 +38,9 @@ async def fulfil(paddock: Paddock, service: Service, order: Order) -> None:
 async def run(paddock: Paddock, service: Service, order: Order, execution: Execution | None) -> Answer:
     """The handler's answer. Raises BadArguments for the buyer's mistakes, HandlerFailed for everything else."""
     arguments = msgspec.json.decode(order.arguments, type=service.arguments)
-    asset = paddock.market.asset
+    asset = paddock.asset_of(order)
     context = Context(
-        chain=paddock.chain,
+        chain=paddock.on(order.terms.network).chain,
         clock=paddock.clock,
         payer=order.authorization.payer,
         asset=asset.address,
@@ -52,6 +54,8 @@ async def run(paddock: Paddock, service: Service, order: Order, execution: Execu
         raise BadArguments(error.detail, error.status) from error
     except PaddockError:
         raise
+    except TryAgain as error:
+        raise RunAgain(f"{service.slug}: {error}") from error
     except TimeoutError as error:
         raise HandlerFailed(f"{service.slug} did not answer within {service.timeout:g} s") from error
     except Exception as error:
@@ -59,4 +63,6 @@ async def run(paddock: Paddock, service: Service, order: Order, execution: Execu
         raise HandlerFailed(f"{service.slug} failed on this request") from error
     if not answer.body or answer.body == b"null":
         raise HandlerFailed(f"{service.slug} gave an empty answer")
+    if service.metered and not (answer.charge and 0 < answer.charge <= service.amount):
+        raise HandlerFailed(f"{service.slug} charges {answer.charge} millionths, and may charge 1 to {service.amount}")
     return answer

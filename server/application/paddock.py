@@ -4,7 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from server.domain.market import Market, Merchant
+from server.domain.errors import ConfigurationError
+from server.domain.market import Asset, Market, Merchant
+from server.domain.orders import Order
 from server.domain.quotes import QuoteKeys
 from server.ports import Chain, Clock, Database, Facilitator, TransactionSigner
 from server.services.service import Service
@@ -27,30 +29,74 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Settling:
-    """A facilitator that this process offers to others: what it settles on, and with which key."""
+    """A facilitator that this process offers to others: with which keys it settles, by network."""
 
     facilitator: Facilitator
-    network: str
-    signer: str
+    signers: Mapping[str, tuple[str, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """One network: what is traded there, and the way to its chain."""
+
+    market: Market
+    chain: Chain
+    confirmations: int = 1
+    """Blocks, its own among them, that a payment's block must have before an answer leaves."""
 
 
 @dataclass(frozen=True)
 class Paddock:
-    """Implementations of the ports, chosen once. `delegate` is there only in the process that holds that key."""
+    """Implementations of the ports, chosen once. `delegate` is there only in the process that holds that key.
+
+    `grounds` are the networks by CAIP-2 name; the first is home, where DELEGATE contracts are. `settlers` says, by
+    network, which address a permit of scheme upto has to name: the facilitator's. `floats` are the wallets from which
+    merchants' DIRECT payments are refunded, by merchant; like `delegate` they are the worker's alone.
+    """
 
     db: Database
     clock: Clock
-    chain: Chain
     facilitator: Facilitator
-    market: Market
+    grounds: Mapping[str, Ground]
     services: Mapping[str, Service]
     merchants: Mapping[str, Merchant]
     quotes: QuoteKeys
     receipts: TransactionSigner
     opened_at: datetime
+    settlers: Mapping[str, str] = field(default_factory=dict)
     delegate: TransactionSigner | None = None
+    floats: Mapping[str, TransactionSigner] = field(default_factory=dict)
     origins: tuple[str, ...] = ("http://127.0.0.1:8402",)
     limits: Limits = field(default_factory=Limits)
+
+    def on(self, network: str) -> Ground:
+        """The ground of a network. Raises ConfigurationError for one that was taken out of the settings."""
+        ground = self.grounds.get(network)
+        if ground is None:
+            raise ConfigurationError(f"{network} is not configured: put it back into PADDOCK_RPC_URL, orders need it")
+        return ground
+
+    def asset_of(self, order: Order) -> Asset:
+        """The asset that an order is paid in."""
+        asset = self.on(order.terms.network).market.asset_at(order.terms.asset)
+        if asset is None:
+            raise ConfigurationError(f"{order.terms.asset} on {order.terms.network} is not configured any more")
+        return asset
+
+    @property
+    def home(self) -> Ground:
+        """The first network."""
+        return next(iter(self.grounds.values()))
+
+    @property
+    def market(self) -> Market:
+        """Home's market."""
+        return self.home.market
+
+    @property
+    def chain(self) -> Chain:
+        """Home's chain."""
+        return self.home.chain
 
     @property
     def origin(self) -> str:

@@ -25,7 +25,7 @@ from server.domain.errors import (
     StaleWrite,
     UnknownOrder,
 )
-from server.domain.orders import Mode, Order, Shown
+from server.domain.orders import Order, Shown
 from server.domain.states import FulfilmentState, PaymentState
 from server.ports import UnitOfWork
 from server.services.arguments import parse_arguments
@@ -78,8 +78,8 @@ async def _work(paddock: Paddock, service: Service, order: Order) -> Order:
 async def _watch(paddock: Paddock, order: Order) -> Order:
     """Wait while another process works on the order, or the workers run its callback."""
     clock, limits = paddock.clock, paddock.limits
-    executing = order.terms.mode is Mode.DELEGATE
-    until = clock.now() + timedelta(seconds=limits.wait_for_callback if executing else limits.wait_for_other)
+    workers = order.payment is PaymentState.SETTLED and order.fulfilment is not FulfilmentState.RELEASED
+    until = clock.now() + timedelta(seconds=limits.wait_for_callback if workers else limits.wait_for_other)
     while _moving(paddock, order) and clock.now() < until:
         await clock.sleep(limits.poll)
         async with paddock.db.read() as view:
@@ -88,7 +88,11 @@ async def _watch(paddock: Paddock, order: Order) -> Order:
 
 
 def _moving(paddock: Paddock, order: Order) -> bool:
-    return order.fulfilment is FulfilmentState.EXECUTING or order.leased(paddock.clock.now())
+    waits = order.payment is PaymentState.SETTLED and order.fulfilment not in (
+        FulfilmentState.RELEASED,
+        FulfilmentState.FAILED,
+    )
+    return waits or order.leased(paddock.clock.now())
 
 
 async def _outcome(paddock: Paddock, order: Order, *, replayed: bool) -> Sold:
@@ -130,7 +134,7 @@ def settled_response(order: Order, extensions: dict[str, Any] | None = None) -> 
         payer=order.authorization.payer,
         transaction=order.settlement_tx or "",
         network=order.terms.network,
-        amount=str(order.terms.amount),
+        amount=str(order.price),
         extensions=extensions,
     )
 

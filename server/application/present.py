@@ -4,17 +4,16 @@ from dataclasses import dataclass
 
 import msgspec
 
-from protocol import exact
+from protocol import schemes
 from protocol.errors import ProtocolError
-from protocol.exact import ExactPayment
 from protocol.headers import decode
 from protocol.intent import Intent
 from protocol.networks import from_v1
-from protocol.wire import SCHEME_EXACT, PaymentPayload, PaymentRequirements
+from protocol.payment import Payment
+from protocol.wire import PaymentPayload, PaymentRequirements
 from protocol.wire_v1 import PaymentPayloadV1
 from server.application.paddock import Paddock
-from server.application.quote import requirements as current_requirements
-from server.application.quote import resource_url
+from server.application.quote import accepts, resource_url
 from server.domain.errors import BindingMismatch, MalformedPayment, PaymentRefused
 from server.domain.quotes import Quote, binding
 from server.services.service import Service
@@ -52,7 +51,7 @@ class Presented:
     version: int
     quote: Quote
     payload: PaymentPayload
-    payment: ExactPayment
+    payment: Payment
     refusal: PaymentRefused | None
 
     @property
@@ -70,9 +69,7 @@ def present(paddock: Paddock, service: Service, call: PaidCall) -> Presented:
             version, quote, payload = 2, *_read_v2(paddock, service, call, now)
         else:
             version, quote, payload = 1, *_read_v1(paddock, service, call, now)
-        if payload.accepted.scheme != SCHEME_EXACT:
-            raise ProtocolError("unsupported_scheme", "this service takes scheme exact")
-        payment = exact.read(payload.accepted, payload.payload)
+        payment = schemes.read(payload.accepted, payload.payload)
     except ProtocolError as error:
         if error.reason in _MALFORMED:
             raise MalformedPayment(error.detail) from error
@@ -80,10 +77,10 @@ def present(paddock: Paddock, service: Service, call: PaidCall) -> Presented:
     return Presented(version, quote, payload, payment, _refusal(quote, payment, payload.accepted, now))
 
 
-def _refusal(quote: Quote, payment: ExactPayment, terms: PaymentRequirements, now: int) -> PaymentRefused | None:
+def _refusal(quote: Quote, payment: Payment, terms: PaymentRequirements, now: int) -> PaymentRefused | None:
     try:
         quote.require_fresh(now)
-        exact.check_terms(payment, terms, now)
+        schemes.check_terms(payment, terms, now)
     except PaymentRefused as error:
         return error
     except ProtocolError as error:
@@ -110,12 +107,25 @@ def _read_v1(paddock: Paddock, service: Service, call: PaidCall, now: int) -> tu
     if old.x402_version != 1:
         raise ProtocolError("invalid_x402_version", "X-PAYMENT carries x402Version 1")
     issued = paddock.quotes.issue(now, service.quote_seconds)
-    terms = current_requirements(paddock, service, issued, call.origin)
-    if old.scheme != terms.scheme:
-        raise ProtocolError("unsupported_scheme", f"this service takes scheme {terms.scheme}")
-    if from_v1(old.network) != terms.network:
-        raise ProtocolError("invalid_network", f"this service is paid on {terms.network}")
-    return issued, PaymentPayload(x402_version=2, accepted=terms, payload=old.payload)
+    terms = accepts(paddock, service, issued, call.origin)
+    spoken = [entry for entry in terms if entry.scheme == old.scheme]
+    if not spoken:
+        raise ProtocolError("unsupported_scheme", f"this service takes scheme {terms[0].scheme}")
+    near = [entry for entry in spoken if entry.network == from_v1(old.network)]
+    if not near:
+        raise ProtocolError("invalid_network", f"this service is paid on {spoken[0].network}")
+    return issued, PaymentPayload(x402_version=2, accepted=_meant(near, old.payload), payload=old.payload)
+
+
+def _meant(entries: list[PaymentRequirements], payload: dict[str, object]) -> PaymentRequirements:
+    """v1 names no asset: it is the one whose domain the payer signed for, and the first if there is none."""
+    for entry in entries:
+        try:
+            schemes.check_signature(schemes.read(entry, payload))
+            return entry
+        except ProtocolError:
+            continue
+    return entries[0]
 
 
 def stored_form(payload: PaymentPayload) -> bytes:

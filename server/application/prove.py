@@ -25,7 +25,7 @@ async def proof_record(paddock: Paddock, order: Order) -> dict[str, Any]:
 
     Holds no signed payload: the payment is named by its hash.
     """
-    settlement = await paddock.chain.mined(order.settlement_tx) if order.settlement_tx else None
+    settlement = await paddock.on(order.terms.network).chain.mined(order.settlement_tx) if order.settlement_tx else None
     async with paddock.db.read() as view:
         return {
             "order": {"id": order.id, "status": order.shown, "failure": order.failure},
@@ -35,6 +35,9 @@ async def proof_record(paddock: Paddock, order: Order) -> dict[str, Any]:
                 "payer": order.authorization.payer,
                 "nonce": "0x" + order.authorization.nonce.hex(),
                 "x402Version": order.authorization.x402_version,
+                "scheme": order.authorization.scheme,
+                "method": order.authorization.method,
+                "charged": str(order.price),
             },
             "settlement": {
                 "transaction": order.settlement_tx,
@@ -52,7 +55,7 @@ async def proof_record(paddock: Paddock, order: Order) -> dict[str, Any]:
 
 
 def _quote(paddock: Paddock, order: Order) -> dict[str, Any]:
-    terms, asset = order.terms, paddock.market.asset
+    terms, asset = order.terms, paddock.asset_of(order)
     return {
         "id": order.id,
         "service": terms.service,
@@ -94,6 +97,9 @@ def _entry(row: Any) -> dict[str, Any]:
         "amount": str(row.amount),
         "transaction": row.transaction,
         "logIndex": row.log_index,
+        "block": row.block,
+        "blockHash": row.block_hash,
+        "reversal": row.reversal,
     }
 
 

@@ -1,8 +1,12 @@
 """Quote: answer a request that carries no payment with the terms for exactly that request."""
 
+from collections.abc import Iterator
+
 from protocol.intent import Intent
-from protocol.wire import SCHEME_EXACT, PaymentRequired, PaymentRequirements, Resource
-from server.application.paddock import Paddock
+from protocol.payment import Method
+from protocol.wire import SCHEME_EXACT, SCHEME_UPTO, PaymentRequired, PaymentRequirements, Resource
+from server.application.paddock import Ground, Paddock
+from server.domain.market import Asset
 from server.domain.quotes import Quote, binding
 from server.payments import mode_named
 from server.services.service import Service
@@ -15,38 +19,68 @@ def quote(paddock: Paddock, service: Service, intent: Intent, origin: str, error
     """The 402 of a request: nothing is stored, and no chain is asked. `error` says why a payment was not taken."""
     now = int(paddock.clock.now().timestamp())
     issued = paddock.quotes.issue(now, service.quote_seconds)
-    terms = requirements(paddock, service, issued, origin)
-    terms.extra["quote"] = paddock.quotes.token(issued, binding(service.slug, intent.digest(), terms))
+    digest = intent.digest()
+    terms = accepts(paddock, service, issued, origin)
+    for entry in terms:
+        entry.extra["quote"] = paddock.quotes.token(issued, binding(service.slug, digest, entry))
     return PaymentRequired(
         x402_version=2,
         error=error or "PAYMENT-SIGNATURE header is required",
         resource=describe(service, resource_url(origin, intent)),
-        accepts=[terms],
+        accepts=terms,
     )
 
 
-def requirements(paddock: Paddock, service: Service, issued: Quote, origin: str) -> PaymentRequirements:
-    """The standard `accepts` entry of a service, without its quote token; links name the origin that was asked."""
-    market = paddock.market
+def accepts(paddock: Paddock, service: Service, issued: Quote, origin: str) -> list[PaymentRequirements]:
+    """Every way to pay for a service, without quote tokens: one entry for each network and asset.
+
+    What any x402 client can sign (EIP-3009) stands before what needs an allowance (Permit2); all of them share the
+    quote's id, so only one of them can be used. Links name the origin that was asked.
+    """
+    entries = [requirements(paddock, service, issued, origin, *place) for place in _places(paddock, service)]
+    return sorted(entries, key=lambda entry: entry.extra.get("assetTransferMethod") == Method.PERMIT2)
+
+
+def _places(paddock: Paddock, service: Service) -> Iterator[tuple[Ground, Asset]]:
+    mode = mode_named(service.mode)
+    for ground in paddock.grounds.values():
+        if service.metered and ground.market.network not in paddock.settlers:
+            continue
+        for asset in mode.assets(service, ground.market):
+            yield ground, asset
+
+
+def requirements(
+    paddock: Paddock, service: Service, issued: Quote, origin: str, ground: Ground, asset: Asset
+) -> PaymentRequirements:
+    """One `accepts` entry of a service, without its quote token."""
+    market = ground.market
     mode = mode_named(service.mode)
     merchant = paddock.merchants[service.merchant]
+    extra = {
+        "name": asset.name,
+        "version": asset.version,
+        "mode": mode.name.value,
+        "merchant": service.merchant,
+        "quoteId": issued.id,
+        "expiresAt": str(issued.expires_at),
+        "statusUrl": f"{origin}/api/orders/{issued.id}",
+        **mode.extra(service, market),
+    }
+    if service.metered or asset.method is Method.PERMIT2:
+        extra["assetTransferMethod"] = Method.PERMIT2.value
+    if service.metered:
+        extra["facilitatorAddress"] = paddock.settlers[market.network]
+    if service.settles_first and mode.name == "DIRECT":
+        extra["paymentFlow"] = "upfront"
     return PaymentRequirements(
-        scheme=SCHEME_EXACT,
+        scheme=SCHEME_UPTO if service.metered else SCHEME_EXACT,
         network=market.network,
-        amount=str(service.amount),
-        asset=market.asset.address,
+        amount=str(asset.amount(service.amount)),
+        asset=asset.address,
         pay_to=mode.pay_to(service, market, merchant),
         max_timeout_seconds=PAY_SECONDS,
-        extra={
-            "name": market.asset.name,
-            "version": market.asset.version,
-            "mode": mode.name.value,
-            "merchant": service.merchant,
-            "quoteId": issued.id,
-            "expiresAt": str(issued.expires_at),
-            "statusUrl": f"{origin}/api/orders/{issued.id}",
-            **mode.extra(service, market),
-        },
+        extra=extra,
     )
 
 

@@ -1,12 +1,15 @@
 """Reconcile: compare the ledger with the chain, Transfer by Transfer, for every wallet that we control."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
+from server.application.paddock import Ground
 from server.domain.evidence import TransferLog
 from server.domain.ledger import Entry
-from server.domain.market import Market
-from server.ports import Chain, Database
+from server.ports import Database
+
+Key = tuple[str, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,6 +17,7 @@ class Difference:
     """Something that stands on one side only, or differently. `where` is `chain` or `ledger`."""
 
     where: str
+    network: str
     transaction: str
     log_index: int
     detail: str
@@ -27,35 +31,42 @@ class Books(Protocol):
         """Where the ledger is."""
 
     @property
-    def chain(self) -> Chain:
-        """Where the Transfers are."""
-
-    @property
-    def market(self) -> Market:
-        """Whose wallet and which asset."""
+    def grounds(self) -> Mapping[str, Ground]:
+        """Whose wallets, in which assets, on which chains."""
 
 
 async def reconcile(books: Books) -> list[Difference]:
-    """All differences between the ledger and the Transfer logs of the delegate wallet; empty when they agree."""
-    market = books.market
-    logs = await books.chain.transfers(market.asset.address, market.delegate)
-    async with books.db.read() as view:
-        rows = await view.ledger.touching(market.network, market.asset.address, f"delegate:{market.delegate}")
-    return compare(logs, rows)
+    """All differences between the ledger and the delegate wallet's Transfer logs; empty when they agree."""
+    found: list[Difference] = []
+    for ground in books.grounds.values():
+        market, account = ground.market, f"delegate:{ground.market.delegate}"
+        for asset in market.assets:
+            logs = await ground.chain.transfers(asset.address, market.delegate)
+            async with books.db.read() as view:
+                rows = await view.ledger.touching(market.network, asset.address, account)
+            found += compare(market.network, logs, rows)
+    return found
 
 
-def compare(logs: list[TransferLog], rows: list[Entry]) -> list[Difference]:
-    """Matches logs and rows by transaction and log index, then compares amounts."""
-    on_chain = {(log.transaction, log.log_index): log.amount for log in logs}
-    in_books = {(row.transaction, row.log_index): row.amount for row in rows}
+def compare(network: str, logs: list[TransferLog], rows: list[Entry]) -> list[Difference]:
+    """Matches logs and rows by block and log index, then compares amounts; what was taken back counts for nothing."""
+    on_chain = {(log.block_hash, log.log_index): log for log in logs}
+    in_books: dict[Key, int] = {}
+    names: dict[Key, str] = {}
+    for row in rows:
+        key = row.block_hash, row.log_index
+        names[key] = row.transaction
+        in_books[key] = in_books.get(key, 0) + (-row.amount if row.reversal else row.amount)
     found = [
-        Difference("chain", *key, f"{amount} atomic units moved that the ledger does not know")
-        for key, amount in on_chain.items()
-        if key not in in_books
+        Difference(
+            "chain", network, log.transaction, log.log_index, f"{log.amount} moved that the ledger does not know"
+        )
+        for key, log in on_chain.items()
+        if not in_books.get(key)
     ]
-    found += [
-        Difference("ledger", *key, f"{amount} atomic units are booked, and the chain shows {on_chain.get(key, 'none')}")
-        for key, amount in in_books.items()
-        if on_chain.get(key) != amount
-    ]
+    for key, amount in in_books.items():
+        shown = on_chain[key].amount if key in on_chain else 0
+        if amount and amount != shown:
+            detail = f"{amount} atomic units are booked, and the chain shows {shown or 'none'}"
+            found.append(Difference("ledger", network, names[key], key[1], detail))
     return found

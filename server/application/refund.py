@@ -1,14 +1,16 @@
-"""Refund: send a failed DELEGATE order's money back to its payer, at most once by the token's own rule."""
+"""Refund: send an order's money back to its payer, at most once by the token's own rule."""
 
-from protocol.typed_data import authorization_digest, order_nonce
-from server.application.execute import authorization_for, callback_of, complete, delegate_of, load
+from protocol.payment import Method
+from protocol.typed_data import authorization_digest
+from server.application.execute import authorization_for, callback_of, complete, load, outgoing
 from server.application.paddock import Paddock
 from server.application.send import look, prepare, sign
 from server.domain import calls, ledger
 from server.domain.errors import Reverted
 from server.domain.evidence import TransferLog, search_from
-from server.domain.orders import Order
+from server.domain.orders import Mode, Order
 from server.domain.states import MoneyBackState
+from server.ports import TransactionSigner
 
 MOVING = (MoneyBackState.DUE, MoneyBackState.SENDING, MoneyBackState.IN_DOUBT)
 
@@ -21,67 +23,80 @@ async def refund(paddock: Paddock, order_id: str) -> float | None:
     order = await load(paddock, order_id)
     if order.money_back not in MOVING:
         return None
-    terms = order.terms
-    if await paddock.chain.authorization_used(terms.asset, paddock.market.delegate, order_nonce(order.id)):
-        return await _ended(paddock, order)
+    signer = wallet_of(paddock, order)
+    if signer is None:
+        await _block(paddock, order, f"merchant {order.terms.merchant} has no refund float")
+        return None
+    if paddock.asset_of(order).method is not Method.EIP3009:
+        await _block(paddock, order, "the asset has no EIP-3009, by which a refund happens at most once")
+        return None
+    chain = paddock.on(order.terms.network).chain
+    if await chain.nonce_used(outgoing(order, signer.address)):
+        return await _ended(paddock, order, signer)
     async with paddock.db.read() as view:
         sent = await view.transactions.of("refund", order_id)
     if sent is None:
-        return await _start(paddock, order)
-    mined = await look(paddock.chain, sent)
+        return await _start(paddock, order, signer)
+    mined = await look(chain, sent)
     if mined is not None and not mined.succeeded:
         await _block(paddock, order, "the refund's transaction reverted")
         return None
     return 0.2
 
 
-async def _start(paddock: Paddock, order: Order) -> float | None:
-    signer = delegate_of(paddock)
-    back = authorization_for(paddock, order, order.authorization.payer)
-    signature = signer.sign_digest(authorization_digest(paddock.market.domain, back))
+def wallet_of(paddock: Paddock, order: Order) -> TransactionSigner | None:
+    """The wallet that an order's money goes back from: the one that holds it, or its merchant's refund float."""
+    return paddock.delegate if order.terms.mode is Mode.DELEGATE else paddock.floats.get(order.terms.merchant)
+
+
+def account_of(order: Order) -> str:
+    """That wallet's account in the ledger."""
+    return ledger.delegate(order) if order.terms.mode is Mode.DELEGATE else ledger.refund_float(order)
+
+
+async def _start(paddock: Paddock, order: Order, signer: TransactionSigner) -> float | None:
+    ground = paddock.on(order.terms.network)
+    back = authorization_for(paddock, order, signer.address, order.authorization.payer)
+    signature = signer.sign_digest(authorization_digest(ground.market.domain(paddock.asset_of(order)), back))
+    data = calls.transfer_with_authorization(back, signature)
+    sender = paddock.delegate or signer
     try:
-        prepared = await prepare(
-            paddock.chain, signer, order.terms.asset, calls.transfer_with_authorization(back, signature)
-        )
+        prepared = await prepare(ground.chain, sender, order.terms.asset, data)
     except Reverted as error:
         await _block(paddock, order, calls.describe_revert((), error.data) + f" ({error.detail})")
         return None
     async with paddock.db.begin("refund signed") as work:
         if await work.transactions.of("refund", order.id):
             return 0.0
-        transaction = await sign(work, signer, paddock.market.chain_id, prepared, "refund", order.id)
+        transaction = await sign(work, paddock.clock, sender, ground.market.chain_id, prepared, "refund", order.id)
         order.refund_tx = transaction.hash
         order.give_back(MoneyBackState.SENDING, transaction.hash)
         await work.orders.save(order)
-    await paddock.chain.send(transaction.raw)
+    await ground.chain.send(transaction.newest.raw)
     return 0.1
 
 
-async def _ended(paddock: Paddock, order: Order) -> float | None:
+async def _ended(paddock: Paddock, order: Order, signer: TransactionSigner) -> float | None:
     """The nonce is used: learn from the chain by which of the two."""
-    terms = order.terms
-    transfer = await paddock.chain.authorization_transfer(
-        terms.asset, paddock.market.delegate, order_nonce(order.id), search_from(order.since_block)
-    )
-    service, contract = callback_of(paddock, order)
+    chain = paddock.on(order.terms.network).chain
+    found = await chain.spent_in(outgoing(order, signer.address), search_from(order.since_block))
+    transfer = found[0] if found else None
     if transfer is None:
         await _block(paddock, order, "the nonce was cancelled without a transfer")
     elif transfer.recipient == order.authorization.payer:
         await _refunded(paddock, order, transfer)
-    elif transfer.recipient == contract.address:
-        mined = await paddock.chain.mined(transfer.transaction)
+    elif order.terms.mode is Mode.DELEGATE and transfer.recipient == callback_of(paddock, order)[1].address:
+        mined = await chain.mined(transfer.transaction)
         if mined is None:
             return 0.5
-        await complete(paddock, order, service, contract, mined)
+        await complete(paddock, order, *callback_of(paddock, order), mined)
     else:
         await _block(paddock, order, f"the money went to {transfer.recipient}")
     return None
 
 
 async def _refunded(paddock: Paddock, order: Order, transfer: TransferLog) -> None:
-    row = ledger.entry(
-        order, "refund", ledger.payer(order), ledger.delegate(order), transfer.transaction, transfer.log_index
-    )
+    row = ledger.entry(order, "refund", ledger.payer(order), account_of(order), transfer)
     async with paddock.db.begin("refunded") as work:
         if order.money_back is MoneyBackState.DUE:
             order.give_back(MoneyBackState.SENDING, transfer.transaction)
@@ -92,7 +107,7 @@ async def _refunded(paddock: Paddock, order: Order, transfer: TransferLog) -> No
 
 
 async def _block(paddock: Paddock, order: Order, reason: str) -> None:
-    """The token does not let the money go back now: it stays a liability, and the operator sees why."""
+    """The money cannot go back now: it stays a liability, and the operator sees why."""
     order.give_back(MoneyBackState.BLOCKED, reason)
     order.failure = f"{order.failure}; refund blocked: {reason}"
     async with paddock.db.begin("refund blocked") as work:

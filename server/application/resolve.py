@@ -1,17 +1,29 @@
 """Resolve: bring on an order that nobody works on, by what the chain says."""
 
+import logging
+from contextlib import suppress
 from datetime import timedelta
 
-from server.application.deliver import EXECUTE, REFUND, record_settled
+from server.application.deliver import ADVANCE, EXECUTE, FOLLOW, PERFORM, REFUND, record_settled
 from server.application.execute import load
 from server.application.paddock import Paddock
 from server.application.refund import MOVING
-from server.application.settle import pays
+from server.application.settle import stored_payment, that_pay
+from server.domain.errors import FacilitatorUnavailable
 from server.domain.evidence import search_from
 from server.domain.orders import Order
 from server.domain.states import FulfilmentState, PaymentState
 
+log = logging.getLogger(__name__)
+
 UNDECIDED = (PaymentState.SETTLING, PaymentState.IN_DOUBT)
+NEXT = {
+    FulfilmentState.NONE: ADVANCE,
+    FulfilmentState.READY: ADVANCE,
+    FulfilmentState.RUNNING: PERFORM,
+    FulfilmentState.EXECUTING: EXECUTE,
+}
+"""Which job brings on a settled order, by where its fulfilment stands."""
 CLOCK_MARGIN = timedelta(seconds=30)
 """A chain's clock may be behind ours by this much; an authorization counts as over only after it."""
 
@@ -27,8 +39,8 @@ async def resolve(paddock: Paddock, order_id: str) -> float | None:
         return await _expire(paddock, order)
     if order.money_back in MOVING:
         await _ask(paddock, REFUND, order)
-    elif order.fulfilment is FulfilmentState.EXECUTING:
-        await _ask(paddock, EXECUTE, order)
+    elif order.payment is PaymentState.SETTLED and order.fulfilment in NEXT:
+        await _ask(paddock, NEXT[order.fulfilment], order)
     return None
 
 
@@ -36,10 +48,12 @@ async def _by_evidence(paddock: Paddock, order: Order) -> float | None:
     """Settled if the Transfer is there; failed only if a final block rules it out for good; else look again."""
     if await _settle_by_transfer(paddock, order):
         return None
-    terms, authorization = order.terms, order.authorization
-    final = await paddock.chain.final_block()
-    used = await paddock.chain.authorization_used(terms.asset, authorization.payer, authorization.nonce, block=final)
-    if not used and await paddock.chain.block_time(final) < authorization.valid_before.timestamp():
+    chain = paddock.on(order.terms.network).chain
+    final = await chain.final_block()
+    used = await chain.nonce_used(order.spend, block=final)
+    if not used and await chain.block_time(final) < order.authorization.valid_before.timestamp():
+        if order.round:
+            await _settle_again(paddock, order)
         return 2.0
     # What was used in a block that is final now may have been mined since the first search.
     if not await _settle_by_transfer(paddock, order):
@@ -47,16 +61,22 @@ async def _by_evidence(paddock: Paddock, order: Order) -> float | None:
     return None
 
 
+async def _settle_again(paddock: Paddock, order: Order) -> None:
+    """A reorganisation took the payment back, and its authorization still holds: have it submitted once more."""
+    with suppress(FacilitatorUnavailable):
+        await paddock.facilitator.settle(*stored_payment(order))
+
+
 async def _settle_by_transfer(paddock: Paddock, order: Order) -> bool:
     """Write down the Transfer that pays the order, if the chain shows one."""
-    terms, authorization = order.terms, order.authorization
-    transfer = await paddock.chain.authorization_transfer(
-        terms.asset, authorization.payer, authorization.nonce, search_from(order.since_block)
+    chain = paddock.on(order.terms.network).chain
+    found = (
+        await chain.spent_in(order.spend, search_from(order.since_block)) if await chain.nonce_used(order.spend) else []
     )
-    if transfer is None or not pays(order, transfer):
+    paying = await that_pay(chain, order, found)
+    if not paying:
         return False
-    await record_settled(paddock, order.id, transfer)
-    return True
+    return (await record_settled(paddock, order.id, paying)).payment is PaymentState.SETTLED
 
 
 async def _fail(paddock: Paddock, order: Order, reason: str) -> None:
@@ -67,6 +87,10 @@ async def _fail(paddock: Paddock, order: Order, reason: str) -> None:
         order.fulfil(FulfilmentState.FAILED, "not paid, not released")
     order.failure = reason
     async with paddock.db.begin("failed by evidence") as work:
+        if order.fulfilment is FulfilmentState.RELEASED:
+            order.failure = f"delivered, then a reorganisation took the payment back: {reason}"
+            log.error("order %s was %s", order.id, order.failure)
+            await work.receipts.revoke(order.id, order.failure)
         await work.orders.save(order)
 
 
@@ -77,6 +101,7 @@ async def _expire(paddock: Paddock, order: Order) -> float | None:
     order.pay(PaymentState.EXPIRED, "the authorization lapsed and was never settled")
     async with paddock.db.begin("expired") as work:
         await work.orders.save(order)
+        await work.outbox.add(FOLLOW, order.id, paddock.clock.now())
     return None
 
 

@@ -1,13 +1,19 @@
-"""Send: sign a contract call of ours, store the bytes, and only then broadcast them."""
+"""Send: sign a contract call of ours, store the bytes, broadcast them, and see them mined or replaced."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 
+from protocol.networks import caip2
 from server.domain.evidence import Mined
-from server.domain.sending import ChainTransaction, TransactionState
-from server.ports import Call, Chain, Fees, TransactionSigner, UnitOfWork
+from server.domain.sending import Attempt, ChainTransaction, Fees
+from server.ports import Call, Chain, Clock, Database, TransactionSigner, UnitOfWork
 
 GAS_MARGIN = 1.3
 """Estimates are for the newest block; state may cost a little more when the transaction is mined."""
+PATIENCE = timedelta(seconds=45)
+"""How long an attempt may wait before a dearer one replaces it."""
+MOST_ATTEMPTS = 12
+"""Of one transaction: the last one offers about four times what the first did; then a person has to look."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,26 +34,60 @@ async def prepare(chain: Chain, signer: TransactionSigner, to: str, data: bytes)
 
 
 async def sign(
-    work: UnitOfWork, signer: TransactionSigner, chain_id: int, prepared: Prepared, purpose: str, subject: str
+    work: UnitOfWork,
+    clock: Clock,
+    signer: TransactionSigner,
+    chain_id: int,
+    prepared: Prepared,
+    purpose: str,
+    subject: str,
 ) -> ChainTransaction:
     """Allot the nonce, sign and store, all in the caller's unit of work: a crash loses either everything or nothing."""
-    network = f"eip155:{chain_id}"
+    network = caip2(chain_id)
     nonce = await work.transactions.allot(network, signer.address, prepared.chain_nonce)
     signed = signer.sign(chain_id, nonce, prepared.call, prepared.gas, prepared.fees)
-    transaction = ChainTransaction(signed.hash, network, signer.address, nonce, purpose, subject, signed.raw)
+    first = Attempt(signed.hash, signed.raw, prepared.fees, clock.now())
+    transaction = ChainTransaction(signed.hash, network, signer.address, nonce, purpose, subject, (first,))
     await work.transactions.add(transaction)
     return transaction
 
 
 async def look(chain: Chain, transaction: ChainTransaction) -> Mined | None:
     """The outcome of a stored transaction. While there is none its bytes are broadcast again, which is harmless."""
-    mined = await chain.mined(transaction.hash)
+    mined = await outcome(chain, transaction)
     if mined is None:
-        await chain.send(transaction.raw)
+        await chain.send(transaction.newest.raw)
     return mined
 
 
-async def record(work: UnitOfWork, mined: Mined) -> None:
-    """Write a transaction's outcome down, in the unit of work that draws the consequences."""
-    state = TransactionState.SUCCEEDED if mined.succeeded else TransactionState.REVERTED
-    await work.transactions.record(mined.transaction, state, mined.block)
+async def outcome(chain: Chain, transaction: ChainTransaction) -> Mined | None:
+    """What the chain says of whichever attempt was mined; asks for the newest first."""
+    for attempt in reversed(transaction.attempts):
+        mined = await chain.mined(attempt.hash)
+        if mined:
+            return mined
+    return None
+
+
+async def push(
+    db: Database, chain: Chain, clock: Clock, signer: TransactionSigner, transaction: ChainTransaction
+) -> ChainTransaction:
+    """Broadcast an unmined transaction again; past `PATIENCE`, a dearer form of it at the same nonce."""
+    waited = clock.now() - transaction.newest.signed_at
+    if waited >= PATIENCE and len(transaction.attempts) < MOST_ATTEMPTS:
+        fees = transaction.newest.fees.raised(await chain.fees())
+        signed = signer.replace(transaction.newest.raw, fees)
+        dearer = Attempt(signed.hash, signed.raw, fees, clock.now())
+        async with db.begin("dearer") as work:
+            await work.transactions.attempt(transaction.hash, dearer)
+            stored = await work.transactions.get(transaction.hash)
+        assert stored is not None
+        transaction = stored
+    await chain.send(transaction.newest.raw)
+    return transaction
+
+
+async def is_lost(chain: Chain, transaction: ChainTransaction) -> bool:
+    """Whether its nonce was used by something else, so long ago that no reorganisation brings it back."""
+    used = await chain.transaction_count(transaction.sender, await chain.final_block())
+    return used > transaction.nonce and await outcome(chain, transaction) is None

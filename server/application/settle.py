@@ -1,9 +1,12 @@
 """Settle: move an order's money by the facilitator, and believe it only when the chain shows the Transfer."""
 
+import asyncio
+from collections.abc import Sequence
+
 import msgspec
 
 from protocol.wire import PaymentPayload, PaymentRequirements, SettleResponse
-from server.application.deliver import record_settled
+from server.application.deliver import FOLLOW, record_settled
 from server.application.paddock import Paddock
 from server.domain.errors import (
     ChainUnavailable,
@@ -11,9 +14,10 @@ from server.domain.errors import (
     PaymentRefused,
     SettlementInDoubt,
 )
-from server.domain.evidence import TransferLog, transfer_of
+from server.domain.evidence import TransferLog, that_moved, transfers_of
 from server.domain.orders import Order
 from server.domain.states import FulfilmentState, PaymentState
+from server.ports import Chain
 
 PENDING = "settlement_pending"
 
@@ -21,37 +25,49 @@ PENDING = "settlement_pending"
 async def settle(paddock: Paddock, order: Order) -> Order:
     """The order, settled. Raises PaymentRefused if no money moved, SettlementInDoubt while nobody knows."""
     try:
-        response = await paddock.facilitator.settle(*_stored_payment(order))
+        response = await paddock.facilitator.settle(*stored_payment(order))
         if await _did_not_move(paddock, order, response):
             await _refuse(paddock, order, response)
             raise PaymentRefused(response.error_reason or "unexpected_settle_error", response.error_message or "")
-        transfer = await evidence_in(paddock, order, response.transaction) if response.success else None
+        transfers = await evidence_in(paddock, order, response.transaction) if response.success else []
     except (FacilitatorUnavailable, ChainUnavailable) as error:
         await _doubt(paddock, order, error.detail)
         raise SettlementInDoubt(
             "the settlement was asked for and its outcome is not known", order_id=order.id
         ) from error
-    if transfer is None:
+    if not transfers:
         await _doubt(paddock, order, "the facilitator shows no Transfer that pays this order")
+        raise SettlementInDoubt("the settlement is on its way", order_id=order.id, transaction=response.transaction)
+    settled = await record_settled(paddock, order.id, transfers)
+    if settled.payment is not PaymentState.SETTLED:
+        await _doubt(paddock, settled, "the Transfer that the facilitator shows paid another order")
         raise SettlementInDoubt("the settlement is on its way", order_id=order.id)
-    return await record_settled(paddock, order.id, transfer)
+    return settled
 
 
-async def evidence_in(paddock: Paddock, order: Order, transaction: str) -> TransferLog | None:
-    """The order's Transfer in a chain transaction, if it is there and pays exactly what was agreed."""
-    mined = await paddock.chain.mined(transaction) if transaction else None
-    if mined is None:
-        return None
-    terms, authorization = order.terms, order.authorization
-    transfer = transfer_of(mined, terms.asset, authorization.payer, authorization.nonce)
-    return transfer if transfer and pays(order, transfer) else None
+async def evidence_in(paddock: Paddock, order: Order, transaction: str) -> list[TransferLog]:
+    """The Transfers in a chain transaction that pay exactly what was agreed, and arrived; mostly one, or none."""
+    chain = paddock.on(order.terms.network).chain
+    mined = await chain.mined(transaction) if transaction else None
+    return await that_pay(chain, order, transfers_of(mined, order.spend)) if mined else []
 
 
-def pays(order: Order, transfer: TransferLog) -> bool:
-    """Whether a Transfer moved exactly this order's amount from its payer to its recipient."""
-    terms = order.terms
-    wanted = (terms.asset, order.authorization.payer, terms.pay_to, terms.amount)
-    return (transfer.asset, transfer.sender, transfer.recipient, transfer.amount) == wanted
+async def that_pay(chain: Chain, order: Order, transfers: Sequence[TransferLog]) -> list[TransferLog]:
+    """Those that moved exactly this order's price from its payer to its recipient, whose balance says so too."""
+    return [one for one in that_moved(transfers, order.spend, order.price) if await _arrived(chain, one)]
+
+
+async def _arrived(chain: Chain, transfer: TransferLog) -> bool:
+    """Whether the recipient's balance changed in that block by what its Transfers say: no fee, and no mere event."""
+    asset, recipient, block = transfer.asset, transfer.recipient, transfer.block
+    before, after, moved = await asyncio.gather(
+        chain.token_balance(asset, recipient, block - 1),
+        chain.token_balance(asset, recipient, block),
+        chain.transfers(asset, recipient, block, block),
+    )
+    came = sum(one.amount for one in moved if one.recipient == recipient)
+    went = sum(one.amount for one in moved if one.sender == recipient)
+    return after - before == came - went
 
 
 async def _did_not_move(paddock: Paddock, order: Order, response: SettleResponse) -> bool:
@@ -61,13 +77,13 @@ async def _did_not_move(paddock: Paddock, order: Order, response: SettleResponse
     """
     if response.success or response.error_reason == PENDING or order.payment is not PaymentState.SETTLING:
         return False
-    terms, authorization = order.terms, order.authorization
-    return not await paddock.chain.authorization_used(terms.asset, authorization.payer, authorization.nonce)
+    return not await paddock.on(order.terms.network).chain.nonce_used(order.spend)
 
 
-def _stored_payment(order: Order) -> tuple[PaymentPayload, PaymentRequirements]:
+def stored_payment(order: Order) -> tuple[PaymentPayload, PaymentRequirements]:
+    """What a facilitator is asked to settle: the payment as it came, and the terms over what it is to move."""
     payload = msgspec.json.decode(order.authorization.payload, type=PaymentPayload)
-    return payload, payload.accepted
+    return payload, msgspec.structs.replace(payload.accepted, amount=str(order.price))
 
 
 async def _refuse(paddock: Paddock, order: Order, response: SettleResponse) -> None:
@@ -78,6 +94,7 @@ async def _refuse(paddock: Paddock, order: Order, response: SettleResponse) -> N
     order.drop_lease()
     async with paddock.db.begin("refused") as work:
         await work.orders.save(order)
+        await work.outbox.add(FOLLOW, order.id, paddock.clock.now())
 
 
 async def _doubt(paddock: Paddock, order: Order, why: str) -> None:

@@ -21,7 +21,7 @@ async def status(paddock: Paddock, order_id: str) -> dict[str, Any]:
 
 def order_status(paddock: Paddock, order: Order) -> dict[str, Any]:
     """The public view of an order: no payer, no arguments, no answer."""
-    terms, asset = order.terms, paddock.market.asset
+    terms, asset = order.terms, paddock.asset_of(order)
     return {
         "id": order.id,
         "status": order.shown,
@@ -34,7 +34,8 @@ def order_status(paddock: Paddock, order: Order) -> dict[str, Any]:
         "network": terms.network,
         "asset": terms.asset,
         "amount": str(terms.amount),
-        "price": f"{display(terms.amount, asset.decimals)} {asset.symbol}",
+        "price": f"{display(order.price, asset.decimals)} {asset.symbol}",
+        "charged": str(order.price),
         "pay_to": terms.pay_to,
         "expires_at": terms.expires_at,
         "created_at": order.created_at,

@@ -8,14 +8,11 @@ from eth_abi.exceptions import DecodingError
 from eth_utils.address import to_checksum_address
 from eth_utils.crypto import keccak
 
-from protocol.exact import ExactPayment
 from protocol.typed_data import Transfer
 
 _TRANSFER_ARGUMENTS = "address,address,uint256,uint256,uint256,bytes32"
 _VRS = "uint8,bytes32,bytes32"
 _ERROR_TEXT = keccak(b"Error(string)")[:4]
-ITEM_GAS = 150_000
-"""The most gas that one item of a batch may use."""
 _PANIC = keccak(b"Panic(uint256)")[:4]
 
 
@@ -32,6 +29,15 @@ def balance_of(address: str) -> bytes:
 
 def authorization_state(payer: str, nonce: bytes) -> bytes:
     return encode_call("authorizationState(address,bytes32)", payer, nonce)
+
+
+def nonce_bitmap(owner: str, nonce: bytes) -> bytes:
+    """Permit2's word of 256 nonces in which this one has a bit."""
+    return encode_call("nonceBitmap(address,uint256)", owner, int.from_bytes(nonce, "big") >> 8)
+
+
+def allowance(owner: str, spender: str) -> bytes:
+    return encode_call("allowance(address,address)", owner, spender)
 
 
 def transfer_with_authorization(transfer: Transfer, signature: bytes) -> bytes:
@@ -121,33 +127,3 @@ def _plain(value: Any, kind: str) -> Any:
     if kind == "address":
         return to_checksum_address(value)
     return "0x" + value.hex() if isinstance(value, bytes) else value
-
-
-def payment_call(payment: ExactPayment) -> bytes:
-    """The token call that settles one payment."""
-    return transfer_with_authorization(payment.transfer, payment.signature)
-
-
-def batchable(payment: ExactPayment) -> bool:
-    """Whether a payment's numbers fit into BatchSettler's packed items."""
-    transfer = payment.transfer
-    return transfer.value < 2**128 and max(transfer.valid_after, transfer.valid_before) < 2**48
-
-
-def settle_batch(asset: str, payments: Sequence[ExactPayment]) -> bytes:
-    """BatchSettler's call: items packed as its contract documents, in the v,r,s form."""
-    return encode_call("settle(address,uint256,bytes)", asset, ITEM_GAS, b"".join(map(_item, payments)))
-
-
-def _item(payment: ExactPayment) -> bytes:
-    transfer = payment.transfer
-    return (
-        bytes.fromhex(transfer.payer[2:])
-        + bytes.fromhex(transfer.to[2:])
-        + transfer.value.to_bytes(16, "big")
-        + transfer.valid_after.to_bytes(6, "big")
-        + transfer.valid_before.to_bytes(6, "big")
-        + transfer.nonce
-        + b"\0\0"
-        + payment.signature
-    )

@@ -9,7 +9,8 @@ PaddockError
 │   └── BindingMismatch, QuoteExpired
 ├── PaymentConflict         a payment that is in use
 │   └── PaymentInProgress, AlreadyDelivered
-├── HandlerFailed           the service could not answer; the buyer is not charged
+├── HandlerFailed           the service could not answer; the buyer is not charged, or is refunded
+│   └── RunAgain
 ├── CallbackFailed          money moved, the contract call failed; a refund is on its way
 ├── Unavailable             try again with the same payment
 │   └── SettlementInDoubt, ChainUnavailable, FacilitatorUnavailable
@@ -121,6 +122,10 @@ class AlreadyDelivered(PaymentConflict):
 class HandlerFailed(PaddockError):
     slug, title, status = "service-failed", "The service could not answer", 502
     action = "Nothing was charged. The same payment may be sent again until it expires."
+
+
+class RunAgain(HandlerFailed):
+    """The handler says that nothing has happened, and that it may succeed later."""
 
 
 class CallbackFailed(PaddockError):

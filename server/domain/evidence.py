@@ -1,10 +1,13 @@
 """What the chain says: mined transactions, their logs, and the transfers in them."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import NamedTuple
 
 from eth_utils.crypto import keccak
 
+from protocol.payment import Method, Payment
 from server.domain.calls import address_in
 
 TRANSFER = keccak(b"Transfer(address,address,uint256)")
@@ -19,6 +22,22 @@ def search_from(height: int) -> int:
     return max(0, height - DEEPEST_REORG)
 
 
+class Spend(NamedTuple):
+    """A single-use authorization as the chain knows it: whose nonce, and what it may move. `most` in atomic units."""
+
+    method: Method
+    asset: str
+    payer: str
+    nonce: bytes
+    to: str
+    most: int
+
+
+def spend_of(payment: Payment) -> Spend:
+    """What the chain will show of a payment."""
+    return Spend(payment.method, payment.asset, payment.payer, payment.nonce, payment.to, payment.value)
+
+
 @dataclass(frozen=True, slots=True)
 class TransferLog:
     """One ERC-20 `Transfer` event. `amount` in atomic units; hashes are 0x-hex."""
@@ -26,6 +45,7 @@ class TransferLog:
     transaction: str
     log_index: int
     block: int
+    block_hash: str
     asset: str
     sender: str
     recipient: str
@@ -59,21 +79,43 @@ def topic(address: str) -> bytes:
     return bytes.fromhex(address[2:]).rjust(32, b"\0")
 
 
-def transfer_of(mined: Mined, asset: str, payer: str, nonce: bytes) -> TransferLog | None:
-    """The Transfer that an authorization caused in a transaction: the token's next event after AuthorizationUsed."""
+def transfers_of(mined: Mined, spend: Spend) -> list[TransferLog]:
+    """The Transfers that an authorization may have caused in a transaction; by EIP-3009 there is at most one.
+
+    A token with EIP-3009 names the nonce in the event before its Transfer. Permit2 names none: there it is every
+    Transfer of the right token from the payer to the payee of no more than was signed, and whoever asks knows from the
+    nonce's bitmap that it was used.
+    """
     if not mined.succeeded:
-        return None
-    own = [log for log in mined.logs if log.address == asset and log.topics]
-    for log, following in pairwise(own):
-        is_used = log.topics == (AUTHORIZATION_USED, topic(payer), nonce)
-        if is_used and following.topics[0] == TRANSFER and len(following.topics) == 3:
-            return TransferLog(
-                transaction=mined.transaction,
-                log_index=following.index,
-                block=mined.block,
-                asset=asset,
-                sender=address_in(following.topics[1]),
-                recipient=address_in(following.topics[2]),
-                amount=int.from_bytes(following.data, "big"),
-            )
-    return None
+        return []
+    own = [log for log in mined.logs if log.address == spend.asset and log.topics]
+    if spend.method is Method.PERMIT2:
+        found = [_transfer(mined, log) for log in own if _is_transfer(log)]
+        return [
+            one for one in found if (one.sender, one.recipient) == (spend.payer, spend.to) and one.amount <= spend.most
+        ]
+    used = (AUTHORIZATION_USED, topic(spend.payer), spend.nonce)
+    return [_transfer(mined, after) for log, after in pairwise(own) if log.topics == used and _is_transfer(after)]
+
+
+def that_moved(transfers: Sequence[TransferLog], spend: Spend, amount: int) -> list[TransferLog]:
+    """Those that moved exactly so much, from the authorization's payer to its payee."""
+    wanted = (spend.asset, spend.payer, spend.to, amount)
+    return [one for one in transfers if (one.asset, one.sender, one.recipient, one.amount) == wanted]
+
+
+def _is_transfer(log: RawLog) -> bool:
+    return log.topics[0] == TRANSFER and len(log.topics) == 3 and len(log.data) == 32
+
+
+def _transfer(mined: Mined, log: RawLog) -> TransferLog:
+    return TransferLog(
+        transaction=mined.transaction,
+        log_index=log.index,
+        block=mined.block,
+        block_hash=mined.block_hash,
+        asset=log.address,
+        sender=address_in(log.topics[1]),
+        recipient=address_in(log.topics[2]),
+        amount=int.from_bytes(log.data, "big"),
+    )

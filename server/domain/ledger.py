@@ -1,7 +1,9 @@
 """The ledger's rows: money moved from one account to another, so it balances by construction."""
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 
+from server.domain.evidence import TransferLog
 from server.domain.orders import Order
 
 
@@ -9,7 +11,8 @@ from server.domain.orders import Order
 class Entry:
     """`amount` atomic units of `asset` arrived at `debit` and left `credit`, as one Transfer log shows.
 
-    Accounts are `role:name`: payer:0x…, merchant:id, delegate:0x…, callback:0x….
+    Accounts are `role:name`: payer:0x…, merchant:id, delegate:0x…, callback:0x…, float:id. A log is named by its
+    block's hash and its index there. A `reversal` takes back the row of the same log and `round`.
     """
 
     order_id: str
@@ -20,7 +23,11 @@ class Entry:
     asset: str
     amount: int
     transaction: str
+    block: int
+    block_hash: str
     log_index: int
+    round: int = 0
+    reversal: bool = False
 
     def __post_init__(self) -> None:
         if self.amount <= 0:
@@ -43,7 +50,36 @@ def callback(address: str) -> str:
     return f"callback:{address}"
 
 
-def entry(order: Order, kind: str, debit: str, credit: str, transaction: str, log_index: int) -> Entry:
-    """A row for the order's whole amount; `kind` is settlement, payout or refund, each at most once an order."""
-    terms = order.terms
-    return Entry(order.id, kind, debit, credit, terms.network, terms.asset, terms.amount, transaction, log_index)
+def refund_float(order: Order) -> str:
+    """The wallet from which a merchant's DIRECT payments are refunded."""
+    return f"float:{order.terms.merchant}"
+
+
+def entry(order: Order, kind: str, debit: str, credit: str, transfer: TransferLog) -> Entry:
+    """A row for what one Transfer moved; `kind` is settlement, payout or refund, each at most once a round."""
+    return Entry(
+        order.id,
+        kind,
+        debit,
+        credit,
+        order.terms.network,
+        transfer.asset,
+        transfer.amount,
+        transfer.transaction,
+        transfer.block,
+        transfer.block_hash,
+        transfer.log_index,
+        order.round,
+    )
+
+
+def reversed_entry(row: Entry) -> Entry:
+    """The row that takes another one back, because its log is not on the chain any more."""
+    return replace(row, debit=row.credit, credit=row.debit, reversal=True)
+
+
+def standing(rows: Iterable[Entry]) -> list[Entry]:
+    """The rows of one order that were not taken back."""
+    rows = list(rows)
+    undone = {(row.kind, row.round) for row in rows if row.reversal}
+    return [row for row in rows if not row.reversal and (row.kind, row.round) not in undone]

@@ -5,18 +5,36 @@ from dataclasses import dataclass
 from typing import Any
 
 from protocol.networks import caip2
+from protocol.payment import Method
 from protocol.typed_data import TokenDomain
+
+PRICE_DECIMALS = 6
+"""Services name their prices in millionths of a dollar, whatever the decimals of the asset they are paid in."""
 
 
 @dataclass(frozen=True, slots=True)
 class Asset:
-    """A token that payments are made in; `name` and `version` are its EIP-712 domain."""
+    """A dollar token that payments are made in; `name` and `version` are its EIP-712 domain.
+
+    `method` is how payers authorize: by the token's own EIP-3009, or by Permit2 where it has none.
+    """
 
     address: str
     name: str
     version: str
     decimals: int
     symbol: str
+    method: Method = Method.EIP3009
+
+    def amount(self, price: int) -> int:
+        """A price in millionths of a dollar as atomic units; rounded up where the asset is coarser."""
+        if self.decimals >= PRICE_DECIMALS:
+            return price * int(10 ** (self.decimals - PRICE_DECIMALS))
+        return -(-price // int(10 ** (PRICE_DECIMALS - self.decimals)))
+
+    def price(self, amount: int) -> int:
+        """Atomic units as millionths of a dollar, for sums over several assets; rounded down."""
+        return amount * int(10**PRICE_DECIMALS) // int(10**self.decimals)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,10 +47,13 @@ class Contract:
 
 @dataclass(frozen=True)
 class Market:
-    """One network to trade on. `delegate` is the delegate wallet's address; `contracts` the deployments by name."""
+    """One network to trade on. `delegate` is the delegate wallet's address; `contracts` the deployments by name.
+
+    The first of `assets` is the one that DELEGATE contracts are made for.
+    """
 
     chain_id: int
-    asset: Asset
+    assets: tuple[Asset, ...]
     delegate: str
     contracts: Mapping[str, Contract]
 
@@ -42,9 +63,17 @@ class Market:
         return caip2(self.chain_id)
 
     @property
-    def domain(self) -> TokenDomain:
-        """The asset's EIP-712 domain."""
-        return TokenDomain(self.asset.name, self.asset.version, self.chain_id, self.asset.address)
+    def asset(self) -> Asset:
+        """The first asset."""
+        return self.assets[0]
+
+    def asset_at(self, address: str) -> Asset | None:
+        """The asset with that address (checksummed), if this market takes it."""
+        return next((asset for asset in self.assets if asset.address == address), None)
+
+    def domain(self, asset: Asset) -> TokenDomain:
+        """An asset's EIP-712 domain on this network."""
+        return TokenDomain(asset.name, asset.version, self.chain_id, asset.address)
 
 
 @dataclass(frozen=True, slots=True)

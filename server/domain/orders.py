@@ -4,7 +4,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from protocol.payment import Method
 from server.domain.errors import IllegalTransition
+from server.domain.evidence import Spend
 from server.domain.states import (
     FULFILMENT_MOVES,
     MONEY_BACK_MOVES,
@@ -60,8 +62,14 @@ class Terms:
 
 @dataclass(frozen=True, slots=True)
 class Authorization:
-    """The signed payment as presented. `payload` is its x402 JSON: it can move money: never show or log it."""
+    """The signed payment as presented. `payload` is its x402 JSON: it can move money: never show or log it.
 
+    `authority` is the contract that lets `nonce` be used once: the token, or Permit2.
+    """
+
+    scheme: str
+    method: Method
+    authority: str
     payer: str
     nonce: bytes
     digest: bytes
@@ -75,6 +83,8 @@ class Order:
     """Moves only through its methods, which keep the tables and record every change for the timeline.
 
     `version` guards every write (compare and set); `fence` counts owners, so that a paused one cannot write late.
+    `charged` is what a metered service wants of the amount that was authorized; `round` counts the times that a
+    reorganisation took the payment back.
     """
 
     id: str
@@ -97,6 +107,8 @@ class Order:
     released_at: datetime | None = None
     final_at: datetime | None = None
     failure: str | None = None
+    charged: int | None = None
+    round: int = 0
     changes: list[Change] = field(default_factory=list)
 
     def pay(self, state: PaymentState, note: str = "") -> None:
@@ -140,6 +152,17 @@ class Order:
         if self.leased(now) or self.fulfilment not in (FulfilmentState.NONE, FulfilmentState.FAILED):
             raise IllegalTransition("the order is being worked on and cannot be cancelled any more")
         self.pay(PaymentState.CANCELLED, reason)
+
+    @property
+    def price(self) -> int:
+        """What moves for it, in atomic units: the amount agreed, or less where the service is metered."""
+        return self.terms.amount if self.charged is None else self.charged
+
+    @property
+    def spend(self) -> Spend:
+        """Its payment as the chain knows it."""
+        terms, signed = self.terms, self.authorization
+        return Spend(signed.method, terms.asset, signed.payer, signed.nonce, terms.pay_to, terms.amount)
 
     @property
     def shown(self) -> Shown:

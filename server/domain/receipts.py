@@ -18,7 +18,7 @@ def receipt_for(order: Order, delivery: Delivery, issued_at: int) -> Receipt:
         mode=terms.mode.value,
         network=terms.network,
         asset=terms.asset,
-        amount=str(terms.amount),
+        amount=str(order.price),
         payer=authorization.payer,
         pay_to=terms.pay_to,
         payment_hash="0x" + authorization.digest.hex(),

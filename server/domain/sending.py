@@ -1,6 +1,7 @@
 """Chain transactions of ours, from signature to outcome."""
 
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
+from datetime import datetime
 from enum import StrEnum
 
 
@@ -9,6 +10,20 @@ class TransactionState(StrEnum):
     """Stored, and broadcast at least once unless the process died in between; the same bytes may be sent again."""
     SUCCEEDED = "succeeded"
     REVERTED = "reverted"
+    LOST = "lost"
+    """Its nonce was used, in a final block, by something else than we signed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fees:
+    """EIP-1559 fees in wei."""
+
+    max_fee: int
+    priority: int
+
+    def raised(self, wanted: "Fees") -> "Fees":
+        """Enough to replace a transaction that offers these: what is wanted now, and an eighth more at least."""
+        return Fees(*(max(new, old + old // 8 + 1) for old, new in zip(astuple(self), astuple(wanted), strict=True)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,8 +35,21 @@ class SignedTransaction:
 
 
 @dataclass(frozen=True, slots=True)
+class Attempt:
+    """One signed form of a chain transaction; a later one has the same nonce and call, and offers more."""
+
+    hash: str
+    raw: bytes = field(repr=False)
+    fees: Fees
+    signed_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class ChainTransaction:
-    """`purpose` and `subject` say what it is for: ("callback", order id), ("refund", order id), ("settle", "")."""
+    """One use of one nonce. `hash` is its first attempt's, and names it; `attempts` are in the order of signing.
+
+    `purpose` and `subject` say what it is for: ("callback", order id), ("refund", order id), ("settle", "").
+    """
 
     hash: str
     network: str
@@ -29,6 +57,13 @@ class ChainTransaction:
     nonce: int
     purpose: str
     subject: str
-    raw: bytes = field(repr=False)
+    attempts: tuple[Attempt, ...]
     state: TransactionState = TransactionState.SIGNED
+    mined_hash: str | None = None
     block: int | None = None
+    block_hash: str | None = None
+
+    @property
+    def newest(self) -> Attempt:
+        """The one that offers most."""
+        return self.attempts[-1]

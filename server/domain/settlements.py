@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-from protocol.exact import ExactPayment
+from protocol.payment import Payment
 from server.domain.errors import IllegalTransition
 
 
@@ -23,23 +23,28 @@ MOVES: Mapping[SettlementState, frozenset[SettlementState]] = {
     S.SENT: frozenset({S.SETTLED, S.FAILED}),
     # A payment that failed may be asked for again: the chain, not this row, says whether it can still settle.
     S.FAILED: frozenset({S.QUEUED}),
-    S.SETTLED: frozenset(),
+    # A reorganisation took its chain transaction away; the same bytes go out again.
+    S.SETTLED: frozenset({S.SENT, S.QUEUED}),
 }
 
 
 @dataclass(slots=True)
 class Settlement:
-    """`transaction` is the chain transaction that carries (or carried) it; `reason` an x402 error code.
+    """`sent_in` names our chain transaction that carries it, `transaction` the mined one that paid; `reason` is an x402
+    error code.
 
-    `request` is the x402 facilitator request (JSON) that `payment` was read from.
+    `request` is the x402 facilitator request (JSON) that `payment` was read from; `amount` what is to move, in atomic
+    units: less than was authorized where the scheme is upto.
     """
 
     id: str
-    payment: ExactPayment
+    payment: Payment
+    amount: int
     request: bytes = field(repr=False)
     lease_until: datetime
     since_block: int
     state: SettlementState = SettlementState.QUEUED
+    sent_in: str | None = None
     transaction: str | None = None
     reason: str | None = None
     version: int = 0
@@ -55,6 +60,7 @@ class Settlement:
         return self.state in (SettlementState.SETTLED, SettlementState.FAILED)
 
 
-def settlement_id(network: str, asset: str, payer: str, nonce: bytes) -> str:
-    """One id for one authorization: hex SHA-256 of (network, token, payer, nonce)."""
-    return hashlib.sha256(f"{network}|{asset}|{payer}|{nonce.hex()}".encode()).hexdigest()
+def settlement_id(payment: Payment) -> str:
+    """One id for one authorization: hex SHA-256 of (network, token or Permit2, payer, nonce)."""
+    named = f"{payment.network}|{payment.authority}|{payment.payer}|{payment.nonce.hex()}"
+    return hashlib.sha256(named.encode()).hexdigest()

@@ -43,17 +43,21 @@ PAYMENT_MOVES: Mapping[PaymentState, frozenset[PaymentState]] = {
     P.AUTHORIZED: frozenset({P.SETTLING, P.FAILED, P.EXPIRED, P.CANCELLED}),
     P.SETTLING: frozenset({P.SETTLED, P.IN_DOUBT, P.FAILED}),
     P.IN_DOUBT: frozenset({P.SETTLED, P.FAILED}),
-    P.SETTLED: frozenset(),
-    P.FAILED: frozenset(),
-    P.EXPIRED: frozenset(),
-    P.CANCELLED: frozenset(),
+    # A reorganisation took the Transfer away.
+    P.SETTLED: frozenset({P.IN_DOUBT}),
+    # Late money: the authorization was used although the order had ended.
+    P.FAILED: frozenset({P.SETTLED}),
+    P.EXPIRED: frozenset({P.SETTLED}),
+    P.CANCELLED: frozenset({P.SETTLED}),
 }
 FULFILMENT_MOVES: Mapping[FulfilmentState, frozenset[FulfilmentState]] = {
-    F.NONE: frozenset({F.RUNNING, F.EXECUTING}),
-    F.RUNNING: frozenset({F.READY, F.FAILED, F.RUNNING}),
+    F.NONE: frozenset({F.RUNNING, F.EXECUTING, F.FAILED}),
+    # Back to none: a handler that is paid first said that nothing has happened, and is to run again.
+    F.RUNNING: frozenset({F.READY, F.FAILED, F.RUNNING, F.NONE}),
     F.READY: frozenset({F.RELEASED, F.FAILED}),
     F.EXECUTING: frozenset({F.RELEASED, F.FAILED}),
-    F.RELEASED: frozenset(),
+    # A reorganisation took the callback's transaction away.
+    F.RELEASED: frozenset({F.EXECUTING}),
     # Again while nothing was settled (a transient failure), or because the chain ran the callback after all.
     F.FAILED: frozenset({F.RUNNING, F.RELEASED}),
 }
@@ -62,7 +66,8 @@ MONEY_BACK_MOVES: Mapping[MoneyBackState, frozenset[MoneyBackState]] = {
     M.DUE: frozenset({M.SENDING, M.BLOCKED, M.NONE}),
     M.SENDING: frozenset({M.REFUNDED, M.IN_DOUBT, M.BLOCKED, M.NONE}),
     M.IN_DOUBT: frozenset({M.REFUNDED, M.BLOCKED, M.NONE}),
-    M.REFUNDED: frozenset(),
+    # A reorganisation took the refund's transaction away.
+    M.REFUNDED: frozenset({M.SENDING}),
     M.BLOCKED: frozenset({M.DUE}),
 }
 

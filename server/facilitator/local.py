@@ -1,12 +1,12 @@
 """The facilitator's front: admits each payment once, and waits for its outcome."""
 
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
 import msgspec
 
-from protocol import exact
 from protocol.errors import ProtocolError
-from protocol.exact import ExactPayment
+from protocol.payment import Payment
 from protocol.wire import (
     FacilitatorRequest,
     PaymentPayload,
@@ -14,72 +14,107 @@ from protocol.wire import (
     SettleResponse,
     VerifyResponse,
 )
+from server.application.paddock import Ground
 from server.domain.errors import DuplicateClaim, StaleWrite
-from server.domain.market import Market
 from server.domain.settlements import Settlement, SettlementState, settlement_id
 from server.facilitator.settler import Settler
-from server.facilitator.verify import check, check_on_chain
-from server.ports import Chain, Clock, Database
+from server.facilitator.verify import amount_of, check, check_on_chain, check_signature, read
+from server.ports import Clock, Database
 
 QUEUE_LEASE = timedelta(seconds=20)
+LOOK_EVERY = 0.25
+"""Seconds between two looks at a settlement that another process may record."""
 
 
 class LocalFacilitator:
-    """Implements ports.Facilitator on the settler of this process. `wait` is how long a settle call may take."""
+    """Implements ports.Facilitator on this process's settlers, by network. `wait`: seconds that a settle may take."""
 
     def __init__(
-        self, db: Database, chain: Chain, clock: Clock, market: Market, settler: Settler, wait: float = 20.0
+        self,
+        db: Database,
+        clock: Clock,
+        grounds: Mapping[str, Ground],
+        settlers: Mapping[str, Sequence[Settler]],
+        wait: float = 15.0,
     ) -> None:
-        self._db, self._chain, self._clock, self._market, self._settler = db, chain, clock, market, settler
+        self._db, self._clock, self._grounds, self._settlers = db, clock, grounds, settlers
         self._wait = timedelta(seconds=wait)
+
+    async def settlers(self) -> Mapping[str, str]:
+        return {network: settlers[0].address for network, settlers in self._settlers.items()}
 
     async def verify(self, payload: PaymentPayload, requirements: PaymentRequirements) -> VerifyResponse:
         try:
-            payment = check(self._market, payload, requirements, self._now())
-            await check_on_chain(self._chain, payment)
+            payment = self._check(payload, requirements)
+            await check_on_chain(self._grounds[payment.network], payment, self._settler_for(payment).address)
         except ProtocolError as error:
             return VerifyResponse(is_valid=False, invalid_reason=error.reason, invalid_message=error.detail)
-        return VerifyResponse(is_valid=True, payer=payment.transfer.payer)
+        return VerifyResponse(is_valid=True, payer=payment.payer)
 
     async def settle(self, payload: PaymentPayload, requirements: PaymentRequirements) -> SettleResponse:
+        network = requirements.network
         try:
-            payment = exact.read(requirements, payload.payload)
+            payment = read(payload, requirements)
             settlement = await self._known(payment)
             if settlement is None or settlement.state is SettlementState.FAILED:
-                payment = check(self._market, payload, requirements, self._now())
+                payment = self._check(payload, requirements)
+                sender = self._settler_for(payment).address
+                await check_signature(self._grounds[payment.network], payment, sender)
         except ProtocolError as error:
-            return self._failure(error.reason, error.detail)
+            return _failure(network, error.reason, error.detail)
         if settlement is None:
             settlement = await self._admit(payment, payload, requirements)
-        elif settlement.state is SettlementState.FAILED:
+        elif settlement.state is SettlementState.FAILED or await self._is_undone(settlement):
             settlement = await self._again(settlement)
         if settlement.payment != payment:
-            return self._failure("invalid_exact_evm_nonce_already_used", "another payment has this nonce")
-        return self._response(await self._ended(settlement))
+            return _failure(network, "invalid_exact_evm_nonce_already_used", "another payment has this nonce")
+        return _response(await self._ended(settlement))
 
-    async def _known(self, payment: ExactPayment) -> Settlement | None:
+    def _check(self, payload: PaymentPayload, requirements: PaymentRequirements) -> Payment:
+        ground = self._grounds.get(requirements.network)
+        if ground is None:
+            raise ProtocolError("invalid_network", f"this facilitator settles on {', '.join(self._grounds)}")
+        return check(ground.market, payload, requirements, int(self._clock.now().timestamp()))
+
+    def _settler_for(self, payment: Payment) -> Settler:
+        """The key that a permit names, where it names one; else the one with least to do."""
+        settlers = self._settlers[payment.network]
+        if payment.facilitator is None:
+            return min(settlers, key=lambda settler: settler.load)
+        for settler in settlers:
+            if settler.address == payment.facilitator:
+                return settler
+        raise ProtocolError("upto_facilitator_mismatch", "the permit names another facilitator")
+
+    async def _known(self, payment: Payment) -> Settlement | None:
         async with self._db.read() as view:
-            return await view.settlements.get(_id(payment))
+            return await view.settlements.get(settlement_id(payment))
 
-    async def _admit(
-        self, payment: ExactPayment, payload: PaymentPayload, requirements: PaymentRequirements
-    ) -> Settlement:
+    async def _is_undone(self, settlement: Settlement) -> bool:
+        """Whether a payment that was settled by somebody else's transaction lost it to a reorganisation."""
+        if settlement.state is not SettlementState.SETTLED or settlement.transaction is None:
+            return False
+        chain = self._grounds[settlement.payment.network].chain
+        return await chain.mined(settlement.transaction) is None
+
+    async def _admit(self, payment: Payment, payload: PaymentPayload, requirements: PaymentRequirements) -> Settlement:
         request = FacilitatorRequest(
             x402_version=payload.x402_version, payment_payload=payload, payment_requirements=requirements
         )
         settlement = Settlement(
-            id=_id(payment),
+            id=settlement_id(payment),
             payment=payment,
+            amount=amount_of(requirements),
             request=msgspec.json.encode(request),
             lease_until=self._clock.now() + QUEUE_LEASE,
-            since_block=await self._chain.recent_block(),
+            since_block=await self._grounds[payment.network].chain.recent_block(),
         )
         try:
             async with self._db.begin("settlement admitted") as work:
                 await work.settlements.add(settlement)
         except DuplicateClaim:
             return await self._known(payment) or settlement
-        self._settler.offer(settlement)
+        self._settler_for(payment).offer(settlement)
         return settlement
 
     async def _again(self, settlement: Settlement) -> Settlement:
@@ -91,44 +126,42 @@ class LocalFacilitator:
                 await work.settlements.save(settlement)
         except StaleWrite:
             return await self._known(settlement.payment) or settlement
-        self._settler.offer(settlement)
+        self._settler_for(settlement.payment).offer(settlement)
         return settlement
 
     async def _ended(self, settlement: Settlement) -> Settlement:
         """The settlement with its outcome, or as it is when the time to wait is over."""
         until = self._clock.now() + self._wait
+        settler = self._settler_for(settlement.payment)
         while True:
             async with self._db.read() as view:
                 current = await view.settlements.get(settlement.id)
             assert current is not None
             if current.ended or self._clock.now() >= until:
                 return current
-            await self._clock.sleep(0.02)
+            await settler.recorded(settlement.id, LOOK_EVERY)
 
-    def _response(self, settlement: Settlement) -> SettleResponse:
-        if settlement.state is SettlementState.SETTLED:
-            return SettleResponse(
-                success=True,
-                transaction=settlement.transaction or "",
-                network=self._market.network,
-                payer=settlement.payment.transfer.payer,
-            )
-        reason = settlement.reason if settlement.state is SettlementState.FAILED else "settlement_pending"
-        return self._failure(reason or "unexpected_settle_error", "", settlement)
 
-    def _failure(self, reason: str, detail: str, settlement: Settlement | None = None) -> SettleResponse:
+def _response(settlement: Settlement) -> SettleResponse:
+    network = settlement.payment.network
+    if settlement.state is SettlementState.SETTLED:
         return SettleResponse(
-            success=False,
-            error_reason=reason,
-            error_message=detail or None,
-            transaction=(settlement.transaction if settlement else None) or "",
-            network=self._market.network,
-            payer=settlement.payment.transfer.payer if settlement else None,
+            success=True,
+            transaction=settlement.transaction or "",
+            network=network,
+            payer=settlement.payment.payer,
+            amount=str(settlement.amount),
         )
+    reason = settlement.reason if settlement.state is SettlementState.FAILED else "settlement_pending"
+    return _failure(network, reason or "unexpected_settle_error", "", settlement)
 
-    def _now(self) -> int:
-        return int(self._clock.now().timestamp())
 
-
-def _id(payment: ExactPayment) -> str:
-    return settlement_id(payment.network, payment.asset, payment.transfer.payer, payment.transfer.nonce)
+def _failure(network: str, reason: str, detail: str, settlement: Settlement | None = None) -> SettleResponse:
+    return SettleResponse(
+        success=False,
+        error_reason=reason,
+        error_message=detail or None,
+        transaction=(settlement.transaction or settlement.sent_in if settlement else None) or "",
+        network=network,
+        payer=settlement.payment.payer if settlement else None,
+    )

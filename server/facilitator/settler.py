@@ -2,106 +2,121 @@
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from datetime import timedelta
 
-from protocol.networks import caip2
-from server.application.send import Prepared, look, prepare, record, sign
+from server.application.paddock import Ground
+from server.application.resend import gone_from_chain, see_mined
+from server.application.send import Prepared, outcome, prepare, sign
 from server.domain import calls
 from server.domain.errors import ChainUnavailable, DuplicateClaim, PaddockError, Reverted, StaleWrite
-from server.domain.evidence import Mined, TransferLog, search_from, transfer_of
-from server.domain.market import Market
+from server.domain.evidence import Mined, search_from, spend_of, that_moved, transfers_of
+from server.domain.payment_calls import batchable, payment_call, settle_batch
 from server.domain.sending import ChainTransaction
 from server.domain.settlements import Settlement, SettlementState
-from server.ports import Chain, Clock, Database, TransactionSigner
+from server.facilitator.wakeups import Wakeups
+from server.ports import Clock, Database, TransactionSigner
 
 log = logging.getLogger(__name__)
 
 MOST_IN_BATCH = 50
-REBROADCAST = timedelta(seconds=2)
+MOST_IN_FLIGHT = 4
+TIDY_EVERY = timedelta(seconds=2)
 PURPOSE = "settle"
 
 
 class Settler:
-    """Sends queued settlements with one key and records their outcomes. `run` is its only task."""
+    """Sends queued settlements of one network with one key and records their outcomes. `run` is its only task."""
 
     def __init__(
-        self, db: Database, chain: Chain, clock: Clock, market: Market, signer: TransactionSigner, poll: float = 0.02
+        self, db: Database, ground: Ground, clock: Clock, signer: TransactionSigner, poll: float = 0.01
     ) -> None:
-        self._db, self._chain, self._clock, self._market, self._signer = db, chain, clock, market, signer
+        self._db, self._ground, self._clock, self._signer = db, ground, clock, signer
+        self._chain, self._network = ground.chain, ground.market.network
         self._poll = poll
         self._queue: asyncio.Queue[Settlement] = asyncio.Queue(maxsize=10_000)
+        self._flying: dict[str, ChainTransaction] = {}
+        self._wakeups = Wakeups(clock)
+
+    @property
+    def address(self) -> str:
+        """Its key's address."""
+        return self._signer.address
+
+    @property
+    def load(self) -> int:
+        """How much it has to do: payments that wait, and chain transactions in flight."""
+        return self._queue.qsize() + len(self._flying)
 
     def offer(self, settlement: Settlement) -> None:
         """Queue a settlement whose row is stored; when the queue is full, the row waits for `run` to take it up."""
         with suppress(asyncio.QueueFull):
             self._queue.put_nowait(settlement)
+            self._wakeups.change()
+
+    async def recorded(self, settlement_id: str, timeout: float) -> None:
+        """Wait until this process records that settlement's outcome, or so many seconds."""
+        await self._wakeups.wait(settlement_id, timeout)
 
     async def run(self) -> None:
-        """Work for ever: first what an earlier process left behind, then the queue."""
+        """Work for ever; what one loop stumbles over does not stop the others."""
+        await asyncio.gather(self._again(self._feed), self._again(self._watch), self._again(self._tidy))
+
+    async def _again(self, loop: Callable[[], Awaitable[None]]) -> None:
         while True:
             try:
-                await self._recover()
-                await self._serve()
+                await loop()
             except PaddockError as error:
                 log.warning("the settler pauses: %s", error.detail)
                 await self._clock.sleep(1.0)
 
-    async def _serve(self) -> None:
-        """Batch after batch; comes back to recovery whenever the queue stays empty for a while."""
+    # ----------------------------------------------------------------------------------------------------- sending
+
+    async def _feed(self) -> None:
+        """Batch after batch."""
         while True:
-            try:
-                first = await asyncio.wait_for(self._queue.get(), REBROADCAST.total_seconds())
-            except TimeoutError:
-                return
-            waiting = [first]
+            waiting = [await self._queue.get()]
+            while self._must_gather(len(waiting)):
+                await self._wakeups.next_change(1.0)
             while not self._queue.empty() and len(waiting) < MOST_IN_BATCH:
                 waiting.append(self._queue.get_nowait())
-            batch = [item for item in waiting if calls.batchable(item.payment)]
-            for odd in (item for item in waiting if not calls.batchable(item.payment)):
-                await self._send([odd])
-            if batch:
-                await self._send(batch)
-
-    async def _recover(self) -> None:
-        """Broadcast signed bytes again, record what was mined, and take over what a dead process had queued."""
-        async with self._db.read() as view:
-            unmined = await view.transactions.unmined(caip2(self._market.chain_id), self._signer.address)
-            abandoned = await view.settlements.abandoned(self._clock.now(), MOST_IN_BATCH)
-        for transaction in unmined:
-            mined = await look(self._chain, transaction)
-            if mined:
-                await self._record(mined)
-        for settlement in abandoned:
-            settlement.lease_until = self._clock.now() + 10 * REBROADCAST
             try:
-                async with self._db.begin("settlement taken over") as work:
-                    await work.settlements.save(settlement)
-            except StaleWrite:
-                continue
-            self.offer(settlement)
+                for batch in _batches(waiting):
+                    await self._send(batch)
+            except ChainUnavailable:
+                for settlement in waiting:
+                    if settlement.state is SettlementState.QUEUED:
+                        self.offer(settlement)
+                raise
+
+    def _must_gather(self, taken: int) -> bool:
+        """While something is in flight, only a full batch goes out beside it."""
+        full = taken + self._queue.qsize() >= MOST_IN_BATCH
+        return bool(self._flying) and (not full or len(self._flying) >= MOST_IN_FLIGHT)
 
     async def _send(self, batch: list[Settlement]) -> None:
         prepared = await self._prepare(batch)
         if prepared is None:
             return
+        chain_id = self._ground.market.chain_id
         try:
             async with self._db.begin("settlement signed") as work:
-                transaction = await sign(work, self._signer, self._market.chain_id, prepared, PURPOSE, "")
+                transaction = await sign(work, self._clock, self._signer, chain_id, prepared, PURPOSE, "")
                 for settlement in batch:
-                    settlement.move(SettlementState.SENT, transaction.hash)
+                    settlement.move(SettlementState.SENT)
+                    settlement.sent_in = transaction.hash
                     await work.settlements.save(settlement)
         except (StaleWrite, DuplicateClaim) as error:  # another process took one of them over: it has them all again
             log.warning("a batch of %d was not sent: %s", len(batch), error.detail)
             return
-        await self._chain.send(transaction.raw)
-        await self._record(await self._mined(transaction))
+        self._flying[transaction.hash] = transaction
+        self._wakeups.change()
+        await self._chain.send(transaction.newest.raw)
 
     async def _prepare(self, batch: list[Settlement]) -> Prepared | None:
-        to, data = self._call(batch)
         try:
-            return await prepare(self._chain, self._signer, to, data)
+            return await prepare(self._chain, self._signer, *self._call(batch))
         except Reverted as error:
             if len(batch) > 1:
                 for settlement in batch:
@@ -110,54 +125,118 @@ class Settler:
             await self._judge(batch[0], None, calls.describe_revert((), error.data))
             async with self._db.begin("settlement refused") as work:
                 await work.settlements.save(batch[0])
+            self._wakeups.wake(batch[0].id)
             return None
 
     def _call(self, batch: Sequence[Settlement]) -> tuple[str, bytes]:
-        """One payment goes to the token itself, several through BatchSettler."""
+        """One payment goes to the token or to Permit2's proxy, several through BatchSettler."""
         if len(batch) == 1:
-            return batch[0].payment.asset, calls.payment_call(batch[0].payment)
-        contract = self._market.contracts["BatchSettler"].address
-        return contract, calls.settle_batch(self._market.asset.address, [item.payment for item in batch])
+            return payment_call(batch[0].payment, batch[0].amount)
+        contract = self._ground.market.contracts["BatchSettler"].address
+        return contract, settle_batch(batch[0].payment.asset, [item.payment for item in batch])
 
-    async def _mined(self, transaction: ChainTransaction) -> Mined:
-        """Wait for the outcome; the same bytes go out again every now and then, in case they were dropped."""
-        resend_at = self._clock.now() + REBROADCAST
+    # --------------------------------------------------------------------------------------------------- recording
+
+    async def _watch(self) -> None:
+        """See what is in flight mined."""
         while True:
-            try:
-                mined = await self._chain.mined(transaction.hash)
+            if not self._flying:
+                await self._wakeups.next_change(1.0)
+            for transaction in list(self._flying.values()):
+                mined = await outcome(self._chain, transaction)
                 if mined:
-                    return mined
-                if self._clock.now() >= resend_at:
-                    await self._chain.send(transaction.raw)
-                    resend_at = self._clock.now() + REBROADCAST
-            except ChainUnavailable as error:
-                log.warning("waiting for %s: %s", transaction.hash, error.detail)
-                await self._clock.sleep(1.0)
+                    await self._record(transaction, mined)
             await self._clock.sleep(self._poll)
 
-    async def _record(self, mined: Mined) -> None:
+    async def _record(self, transaction: ChainTransaction, mined: Mined) -> None:
+        """Write down what a chain transaction did to each payment that it carries."""
         async with self._db.read() as view:
-            sent = await view.settlements.sent_in(mined.transaction)
-        for settlement in sent:
-            payment = settlement.payment
-            transfer = transfer_of(mined, payment.asset, payment.transfer.payer, payment.transfer.nonce)
-            await self._judge(settlement, transfer, "invalid_transaction_state")
-        async with self._db.begin("settlement recorded") as work:
-            await record(work, mined)
-            for settlement in sent:
-                await work.settlements.save(settlement)
+            sent = await view.settlements.sent_in(transaction.hash)
+        changed = [one for one in sent if one.state is SettlementState.SENT]
+        for settlement in changed:
+            await self._judge(settlement, mined, "invalid_transaction_state")
+        try:
+            async with self._db.begin("settlement recorded") as work:
+                await work.transactions.record(transaction.hash, mined)
+                for settlement in changed:
+                    await work.settlements.save(settlement)
+        except StaleWrite:  # another process with this key recorded it
+            pass
+        self._flying.pop(transaction.hash, None)
+        self._wakeups.wake(*(one.id for one in sent))
 
-    async def _judge(self, settlement: Settlement, transfer: TransferLog | None, reason: str) -> None:
-        """Settled if the Transfer is there, in our transaction or in a stranger's who was first; else failed."""
-        payment = settlement.payment.transfer
-        asset = settlement.payment.asset
-        if transfer is None and await self._chain.authorization_used(asset, payment.payer, payment.nonce):
-            transfer = await self._chain.authorization_transfer(
-                asset, payment.payer, payment.nonce, search_from(settlement.since_block)
-            )
+    async def _judge(self, settlement: Settlement, mined: Mined | None, reason: str) -> None:
+        """Settled if its Transfer is there, in our transaction or in a stranger's who was first; else failed."""
+        spend = spend_of(settlement.payment)
+        found = that_moved(transfers_of(mined, spend), spend, settlement.amount) if mined else []
+        if not found and await self._chain.nonce_used(spend):
+            strangers = await self._chain.spent_in(spend, search_from(settlement.since_block))
+            found = that_moved(strangers, spend, settlement.amount)
             reason = "invalid_exact_evm_nonce_already_used"
-        pays = transfer and (transfer.recipient, transfer.amount) == (payment.to, payment.value)
-        if transfer and pays:
-            settlement.move(SettlementState.SETTLED, transfer.transaction)
+        if found:
+            settlement.move(SettlementState.SETTLED, found[0].transaction)
         else:
-            settlement.move(SettlementState.FAILED, settlement.transaction, reason[:100])
+            settlement.move(SettlementState.FAILED, mined.transaction if mined else None, reason[:100])
+
+    # ------------------------------------------------------------------------------------------------------ tidying
+
+    async def _tidy(self) -> None:
+        """What was left behind or taken back: unmined bytes, queued rows of dead processes, reorganised blocks."""
+        while True:
+            await self._reopen()
+            await see_mined(self._db, self._chain, self._clock, self._network, self._signer, self._land)
+            known = set(self._flying)
+            async with self._db.read() as view:
+                unmined = {one.hash: one for one in await view.transactions.unmined(self._network, self.address)}
+                abandoned = await view.settlements.abandoned(self._network, self._clock.now(), MOST_IN_BATCH)
+            for recorded_elsewhere in known - unmined.keys():
+                self._flying.pop(recorded_elsewhere, None)
+            self._flying |= unmined
+            self._wakeups.change()
+            for settlement in abandoned:
+                await self._take_over(settlement)
+            await self._clock.sleep(TIDY_EVERY.total_seconds())
+
+    async def _land(self, transaction: ChainTransaction, mined: Mined | None) -> None:
+        """A transaction that was mined, or, without an outcome, one whose nonce is lost: its payments start anew."""
+        if mined:
+            await self._record(transaction, mined)
+            return
+        async with self._db.begin("settlement nonce lost") as work:
+            await work.transactions.lose(transaction.hash)
+            for settlement in await work.settlements.sent_in(transaction.hash):
+                if settlement.state is SettlementState.SENT:
+                    settlement.move(SettlementState.QUEUED)
+                    await work.settlements.save(settlement)
+
+    async def _reopen(self) -> None:
+        """A reorganisation took blocks of ours back: their transactions wait again, with the same bytes."""
+        for transaction in await gone_from_chain(self._db, self._chain, self._network, self.address):
+            log.warning("a reorganisation took back %s", transaction.hash)
+            async with self._db.begin("settlement reopened") as work:
+                await work.transactions.reopen(transaction.hash)
+                for settlement in await work.settlements.sent_in(transaction.hash):
+                    if settlement.state is SettlementState.SETTLED:
+                        settlement.move(SettlementState.SENT)
+                        await work.settlements.save(settlement)
+
+    async def _take_over(self, settlement: Settlement) -> None:
+        settlement.lease_until = self._clock.now() + 10 * TIDY_EVERY
+        try:
+            async with self._db.begin("settlement taken over") as work:
+                await work.settlements.save(settlement)
+        except StaleWrite:
+            return
+        self.offer(settlement)
+
+
+def _batches(waiting: list[Settlement]) -> list[list[Settlement]]:
+    """What shares a transaction: payments in one asset that BatchSettler can pack; every other one goes alone."""
+    together: dict[str, list[Settlement]] = {}
+    alone: list[list[Settlement]] = []
+    for settlement in waiting:
+        if batchable(settlement.payment):
+            together.setdefault(settlement.payment.asset, []).append(settlement)
+        else:
+            alone.append([settlement])
+    return [*alone, *together.values()]

@@ -2,38 +2,96 @@
 
 import asyncio
 
-from protocol import exact
+import msgspec
+
+from protocol import schemes
+from protocol.amounts import parse_amount
 from protocol.errors import ProtocolError
-from protocol.exact import ExactPayment
-from protocol.wire import SCHEME_EXACT, PaymentPayload, PaymentRequirements
+from protocol.payment import PERMIT2, Method, Payment
+from protocol.wire import SCHEME_UPTO, PaymentPayload, PaymentRequirements
+from server.application.paddock import Ground
+from server.domain import calls
+from server.domain.errors import Reverted
+from server.domain.evidence import spend_of
 from server.domain.market import Market
-from server.ports import Chain
+from server.domain.payment_calls import VRS, payment_call
+from server.ports import Call
+
+MOST_WALLET_GAS = 500_000
+"""The most gas that settling a smart wallet's payment may use."""
 
 
-def check(market: Market, payload: PaymentPayload, requirements: PaymentRequirements, now: int) -> ExactPayment:
-    """Everything that needs no chain. Raises ProtocolError with the x402 reason."""
-    if payload.x402_version not in (1, 2):
-        raise ProtocolError("invalid_x402_version", "x402Version must be 1 or 2")
-    if requirements.scheme != SCHEME_EXACT or payload.accepted.scheme != SCHEME_EXACT:
-        raise ProtocolError("unsupported_scheme", "this facilitator settles scheme exact")
-    if requirements.network != market.network or payload.accepted.network != market.network:
-        raise ProtocolError("invalid_network", f"this facilitator settles on {market.network}")
-    payment = exact.read(requirements, payload.payload)
-    if payment.domain != market.domain:
+def check(market: Market, payload: PaymentPayload, requirements: PaymentRequirements, now: int) -> Payment:
+    """Everything that needs no chain but the signature. Raises ProtocolError with the x402 reason."""
+    payment = read(payload, requirements)
+    asset = market.asset_at(payment.asset)
+    if asset is None or (payment.domain and payment.domain != market.domain(asset)):
         raise ProtocolError("invalid_payment_requirements", "the asset or its EIP-712 domain is not one we settle")
-    exact.check_terms(payment, requirements, now)
-    exact.check_signature(payment)
+    if payment.scheme == SCHEME_UPTO:
+        if amount_of(requirements) > payment.value:
+            reason = "invalid_upto_evm_payload_settlement_exceeds_amount"
+            raise ProtocolError(reason, "the amount to settle is above what was authorized")
+        requirements = msgspec.structs.replace(requirements, amount=str(payment.value))
+    schemes.check_terms(payment, requirements, now)
     return payment
 
 
-async def check_on_chain(chain: Chain, payment: ExactPayment) -> None:
-    """The nonce is unused and the balance suffices, in the newest block. Raises ProtocolError, ChainUnavailable."""
-    transfer = payment.transfer
+def read(payload: PaymentPayload, requirements: PaymentRequirements) -> Payment:
+    """The payment that is to be verified or settled. Raises ProtocolError."""
+    if payload.x402_version not in (1, 2):
+        raise ProtocolError("invalid_x402_version", "x402Version must be 1 or 2")
+    if payload.accepted.scheme != requirements.scheme:
+        raise ProtocolError("invalid_scheme", "the payment is of another scheme than the requirements")
+    if payload.accepted.network != requirements.network:
+        raise ProtocolError("invalid_network", "the payment is for another network than the requirements")
+    return schemes.read(requirements, payload.payload)
+
+
+def amount_of(requirements: PaymentRequirements) -> int:
+    """What is to move, in atomic units."""
+    return parse_amount(requirements.amount)
+
+
+async def check_on_chain(ground: Ground, payment: Payment, sender: str) -> None:
+    """Signature, nonce and money, in the newest block. `sender` is who would settle it.
+
+    Raises ProtocolError with the x402 reason, ChainUnavailable.
+    """
+    await check_signature(ground, payment, sender)
     used, balance = await asyncio.gather(
-        chain.authorization_used(payment.asset, transfer.payer, transfer.nonce),
-        chain.token_balance(payment.asset, transfer.payer),
+        ground.chain.nonce_used(spend_of(payment)),
+        ground.chain.token_balance(payment.asset, payment.payer),
     )
     if used:
         raise ProtocolError("invalid_exact_evm_nonce_already_used", "the token has consumed this nonce already")
-    if balance < transfer.value:
-        raise ProtocolError("insufficient_funds", f"the payer holds {balance} atomic units and owes {transfer.value}")
+    if balance < payment.value:
+        raise ProtocolError("insufficient_funds", f"the payer holds {balance} atomic units and owes {payment.value}")
+    if payment.method is Method.PERMIT2:
+        allowed = await ground.chain.allowance(payment.asset, payment.payer, PERMIT2)
+        if allowed < payment.value:
+            detail = f"the payer lets Permit2 take {allowed} atomic units: approve {PERMIT2} on the token first"
+            raise ProtocolError("permit2_allowance_required", detail)
+
+
+async def check_signature(ground: Ground, payment: Payment, sender: str) -> None:
+    """By recovery for a key without code; for a wallet the settlement itself, simulated, unless it has happened.
+
+    A wallet's code may say one thing to whoever asks it and another to the token, so nobody asks it anything else.
+    """
+    if not await ground.chain.code(payment.payer):
+        schemes.check_signature(payment)
+    elif not await ground.chain.nonce_used(spend_of(payment)):
+        await _simulate(ground, payment, sender)
+
+
+async def _simulate(ground: Ground, payment: Payment, sender: str) -> None:
+    """Settle without a transaction: what a wallet's code says here is what it says then, or the settlement fails."""
+    to, data = payment_call(payment, payment.value)
+    try:
+        gas = await ground.chain.estimate_gas(Call(sender, to, data))
+    except Reverted as error:
+        why = calls.describe_revert((), error.data)
+        reason = "invalid_exact_evm_payload_signature"
+        raise ProtocolError(reason, f"the settlement would fail, mostly for the wallet's signature: {why}") from error
+    if gas > MOST_WALLET_GAS:
+        raise ProtocolError("invalid_exact_evm_payload_signature", f"the wallet would use {gas} gas to check it")

@@ -1,6 +1,8 @@
 """DELEGATE, two-step: the money goes to the delegate wallet, then with a contract call to the callback."""
 
-from server.domain.market import Market, Merchant
+from collections.abc import Sequence
+
+from server.domain.market import Asset, Market, Merchant
 from server.domain.orders import Mode
 from server.services.service import Service
 
@@ -9,7 +11,9 @@ class Delegate:
     """Implements PaymentMode. The action is fixed by the service and acts for the payer."""
 
     name = Mode.DELEGATE
-    settles_first = True
+
+    def assets(self, service: Service, market: Market) -> Sequence[Asset]:
+        return market.assets[:1] if service.callback in market.contracts else ()
 
     def pay_to(self, service: Service, market: Market, merchant: Merchant) -> str:
         return market.delegate

@@ -1,6 +1,8 @@
 """DIRECT: the money goes straight to the merchant, and the resource is delivered."""
 
-from server.domain.market import Market, Merchant
+from collections.abc import Sequence
+
+from server.domain.market import Asset, Market, Merchant
 from server.domain.orders import Mode
 from server.services.service import Service
 
@@ -9,7 +11,9 @@ class Direct:
     """Implements PaymentMode."""
 
     name = Mode.DIRECT
-    settles_first = False
+
+    def assets(self, service: Service, market: Market) -> Sequence[Asset]:
+        return [asset for asset in market.assets if not service.symbols or asset.symbol in service.symbols]
 
     def pay_to(self, service: Service, market: Market, merchant: Merchant) -> str:
         return merchant.pay_to

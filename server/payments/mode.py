@@ -1,8 +1,9 @@
 """What a payment mode is: where the money goes, and what happens before and after it is there."""
 
+from collections.abc import Sequence
 from typing import Protocol
 
-from server.domain.market import Market, Merchant
+from server.domain.market import Asset, Market, Merchant
 from server.domain.orders import Mode
 from server.services.service import Service
 
@@ -14,9 +15,8 @@ class PaymentMode(Protocol):
     def name(self) -> Mode:
         """The word in `extra.mode`, orders and receipts."""
 
-    @property
-    def settles_first(self) -> bool:
-        """Whether the money must be there before anything is done for it."""
+    def assets(self, service: Service, market: Market) -> Sequence[Asset]:
+        """What a service can be paid in on a network; nothing if it cannot be sold there."""
 
     def pay_to(self, service: Service, market: Market, merchant: Merchant) -> str:
         """The address that the payer's authorization names."""

@@ -1,6 +1,7 @@
 """What the core needs from outside: one protocol for each thing that has a real and a fake implementation."""
 
-from server.ports.chain import Call, Chain, ChainReader, Fees, TransactionSigner
+from server.domain.sending import Fees
+from server.ports.chain import Call, Chain, ChainReader, TransactionSigner
 from server.ports.clock import Clock
 from server.ports.database import Database, UnitOfWork
 from server.ports.facilitator import Facilitator

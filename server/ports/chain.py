@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import Protocol
 
-from server.domain.evidence import Mined, TransferLog
-from server.domain.sending import SignedTransaction
+from server.domain.evidence import Mined, Spend, TransferLog
+from server.domain.sending import Fees, SignedTransaction
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,14 +16,6 @@ class Call:
     data: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Fees:
-    """EIP-1559 fees in wei."""
-
-    max_fee: int
-    priority: int
-
-
 class ChainReader(Protocol):
     """Reads of one EVM chain. Every method may raise ChainUnavailable, and may then be called again."""
 
@@ -33,17 +25,19 @@ class ChainReader(Protocol):
     async def balance(self, address: str) -> int:
         """Native balance in wei."""
 
-    async def token_balance(self, asset: str, address: str) -> int:
-        """ERC-20 balance in atomic units."""
+    async def token_balance(self, asset: str, address: str, block: int | None = None) -> int:
+        """ERC-20 balance in atomic units, in the newest block or in that one."""
 
-    async def transaction_count(self, address: str) -> int:
-        """How many transactions the account has had mined."""
+    async def transaction_count(self, address: str, block: int | None = None) -> int:
+        """How many transactions the account has had mined, up to the newest block or to that one."""
 
     async def code(self, address: str) -> bytes:
         """Runtime bytecode; empty for an account without code."""
 
-    async def transfers(self, asset: str, address: str, from_block: int = 0) -> list[TransferLog]:
-        """All transfers of `asset` to or from `address`, oldest first."""
+    async def transfers(
+        self, asset: str, address: str, from_block: int = 0, to_block: int | None = None
+    ) -> list[TransferLog]:
+        """All transfers of `asset` to or from `address` in those blocks, both included; oldest first."""
 
 
 class Chain(ChainReader, Protocol):
@@ -58,14 +52,23 @@ class Chain(ChainReader, Protocol):
     async def block_time(self, number: int) -> int:
         """Unix seconds of a block."""
 
-    async def authorization_used(self, asset: str, payer: str, nonce: bytes, block: int | None = None) -> bool:
-        """Whether the token has consumed (or cancelled) this EIP-3009 nonce, in the newest block or in that one."""
+    async def block_hash(self, number: int) -> str | None:
+        """The hash of the block at that height; None above the newest that this node knows."""
 
-    async def authorization_transfer(self, asset: str, payer: str, nonce: bytes, from_block: int) -> TransferLog | None:
-        """The Transfer that consumed this EIP-3009 nonce, whoever submitted it; None if none is found."""
+    async def allowance(self, asset: str, owner: str, spender: str) -> int:
+        """What `spender` may take of the owner's tokens, in atomic units."""
+
+    async def nonce_used(self, spend: Spend, block: int | None = None) -> bool:
+        """Whether the token or Permit2 has consumed (or cancelled) this nonce, in the newest block or in that one."""
+
+    async def spent_in(self, spend: Spend, from_block: int) -> list[TransferLog]:
+        """The Transfers that consumed this nonce, whoever submitted them; empty if none is found.
+
+        By EIP-3009 at most one. By Permit2 every Transfer that may have been it, in transactions that name the nonce.
+        """
 
     async def mined(self, transaction: str) -> Mined | None:
-        """The outcome of a chain transaction; None while it is pending or unknown."""
+        """The outcome of a chain transaction; None while it is pending or unknown, or when a reorganisation took it."""
 
     async def call(self, call: Call) -> bytes:
         """Run without a transaction. Raises Reverted."""
@@ -92,6 +95,9 @@ class TransactionSigner(Protocol):
 
     def sign(self, chain_id: int, nonce: int, call: Call, gas: int, fees: Fees) -> SignedTransaction:
         """An EIP-1559 transaction, ready to broadcast."""
+
+    def replace(self, raw: bytes, fees: Fees) -> SignedTransaction:
+        """The same transaction (bytes of ours) with other fees: only one of the two can ever be mined."""
 
     def sign_digest(self, digest: bytes) -> bytes:
         """65 bytes r‖s‖v over a 32-byte digest."""

@@ -1,5 +1,6 @@
 """Verifying and settling payments."""
 
+from collections.abc import Mapping
 from typing import Protocol
 
 from protocol.wire import PaymentPayload, PaymentRequirements, SettleResponse, VerifyResponse
@@ -7,6 +8,9 @@ from protocol.wire import PaymentPayload, PaymentRequirements, SettleResponse, V
 
 class Facilitator(Protocol):
     """Verifies and settles payments. Raises FacilitatorUnavailable when it cannot answer."""
+
+    async def settlers(self) -> Mapping[str, str]:
+        """By network, the address that a permit of scheme upto has to name; networks without upto are left out."""
 
     async def verify(self, payload: PaymentPayload, requirements: PaymentRequirements) -> VerifyResponse:
         """Whether the payment would settle now. Changes nothing."""

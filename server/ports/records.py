@@ -28,13 +28,13 @@ class Orders(Protocol):
     """Orders and their timelines."""
 
     async def add(self, order: Order) -> None:
-        """Claim atomically: raises DuplicateClaim if the quote or (network, asset, payer, nonce) is claimed."""
+        """Claim atomically: raises DuplicateClaim if the quote or (network, authority, payer, nonce) is claimed."""
 
     async def get(self, order_id: str) -> Order | None:
         """The order, or None."""
 
-    async def claimed_by(self, network: str, asset: str, payer: str, nonce: bytes) -> Order | None:
-        """The order that a payment belongs to, or None."""
+    async def claimed_by(self, network: str, authority: str, payer: str, nonce: bytes) -> Order | None:
+        """The order that a payment belongs to, or None; `authority` is the token or Permit2."""
 
     async def save(self, order: Order) -> None:
         """Write if nobody wrote since it was read, else StaleWrite; appends the changes to the timeline."""
@@ -72,10 +72,13 @@ class Ledger(Protocol):
     """Double entry. Rows are added, never changed."""
 
     async def add(self, entry: Entry) -> None:
-        """Add; a second row of the same order and kind raises DuplicateClaim."""
+        """Add; a second row of the same order, kind and round, or of the same log and kind, raises DuplicateClaim."""
 
     async def of(self, order_id: str) -> Sequence[Entry]:
         """The order's rows, oldest first."""
+
+    async def booked(self, network: str, block_hash: str, log_index: int) -> bool:
+        """Whether a row stands for that Transfer log."""
 
     async def touching(self, network: str, asset: str, account: str) -> list[Entry]:
         """All rows that moved money to or from an account, oldest first."""
@@ -85,7 +88,13 @@ class Receipts(Protocol):
     """Signed receipts, kept for ever."""
 
     async def put(self, order_id: str, receipt: SignedReceipt, standard: bytes) -> None:
-        """Store our receipt and the x402 one (JSON) beside it."""
+        """Store our receipt and the x402 one (JSON) beside it, in place of one that a reorganisation made wrong."""
+
+    async def revoke(self, order_id: str, reason: str) -> None:
+        """Say of an order's receipt that it is not true any more; it is kept all the same."""
+
+    async def revoked(self, order_id: str) -> str | None:
+        """Why the order's receipt is revoked; None if it is not."""
 
     async def get(self, order_id: str) -> tuple[SignedReceipt, bytes] | None:
         """Both receipts, or None."""

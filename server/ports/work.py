@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from server.domain.sending import ChainTransaction, TransactionState
+from server.domain.evidence import Mined
+from server.domain.sending import Attempt, ChainTransaction
 from server.domain.settlements import Settlement
 
 
@@ -58,10 +59,10 @@ class Settlements(Protocol):
         """Write if nobody wrote since it was read, else StaleWrite."""
 
     async def sent_in(self, transaction: str) -> Sequence[Settlement]:
-        """All settlements that a chain transaction carries."""
+        """All settlements that a chain transaction of ours carries, in any state."""
 
-    async def abandoned(self, lapsed_at: datetime, limit: int) -> Sequence[Settlement]:
-        """Queued ones whose lease is over."""
+    async def abandoned(self, network: str, lapsed_at: datetime, limit: int) -> Sequence[Settlement]:
+        """Queued ones of a network whose lease is over."""
 
 
 class Transactions(Protocol):
@@ -73,8 +74,11 @@ class Transactions(Protocol):
     async def add(self, transaction: ChainTransaction) -> None:
         """Store signed bytes; a second one at the same nonce raises DuplicateClaim."""
 
+    async def attempt(self, transaction: str, attempt: Attempt) -> None:
+        """Store a dearer form of a transaction; raises DuplicateClaim if those bytes are stored."""
+
     async def get(self, transaction: str) -> ChainTransaction | None:
-        """By hash, or None."""
+        """By the hash that names it, or None."""
 
     async def of(self, purpose: str, subject: str) -> ChainTransaction | None:
         """The newest one sent for this purpose and subject, or None."""
@@ -82,5 +86,14 @@ class Transactions(Protocol):
     async def unmined(self, network: str, sender: str) -> Sequence[ChainTransaction]:
         """Those without an outcome, in nonce order."""
 
-    async def record(self, transaction: str, state: TransactionState, block: int) -> None:
-        """Write the outcome; harmless when it is written already."""
+    async def above(self, network: str, sender: str, block: int) -> Sequence[ChainTransaction]:
+        """Those mined above a block, which a reorganisation may still take away; in nonce order."""
+
+    async def record(self, transaction: str, mined: Mined) -> None:
+        """Write the outcome of one of its attempts; harmless when it is written already."""
+
+    async def lose(self, transaction: str) -> None:
+        """Its nonce is gone: none of its attempts can be mined any more."""
+
+    async def reopen(self, transaction: str) -> None:
+        """Its outcome was taken back by a reorganisation: it waits again."""

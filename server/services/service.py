@@ -43,10 +43,11 @@ class Context:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A handler's answer: never empty."""
+    """A handler's answer: never empty. `charge` is what it costs where the service is metered: from 1 to `amount`."""
 
     body: bytes
     content_type: str = "application/json"
+    charge: int | None = None
 
 
 class ServiceError(Exception):
@@ -56,6 +57,10 @@ class ServiceError(Exception):
         super().__init__(detail)
         self.detail = detail
         self.status = status
+
+
+class TryAgain(Exception):
+    """Nothing has happened and the same call may succeed later: a worker runs the handler again, then refunds."""
 
 
 def json_answer(value: object) -> Answer:
@@ -71,6 +76,8 @@ class Service:
     query parameters of a GET, the JSON body of a POST; its JSON Schema is published, and `example` must satisfy it.
     `answers` is a Struct published as the answer's schema, or a media type. `run` must be pure for AFTER_VERIFICATION.
     For mode DELEGATE `callback` names the deployed contract, and `run` is called after the callback succeeded.
+    A `metered` service is sold by scheme upto: `amount` is the most that a call costs, and each answer says what it did
+    cost. `symbols` are the assets that it is sold for; all that are configured if there are none.
     """
 
     slug: str
@@ -91,6 +98,13 @@ class Service:
     tags: tuple[str, ...] = field(default=())
     timeout: float = 10.0
     quote_seconds: int = 120
+    metered: bool = False
+    symbols: tuple[str, ...] = ()
+
+    @property
+    def settles_first(self) -> bool:
+        """Whether the money has to be there before anything is done for it."""
+        return self.fulfilment is Fulfilment.AFTER_SETTLEMENT
 
     @property
     def media_type(self) -> str:

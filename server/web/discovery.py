@@ -67,7 +67,11 @@ async def well_known(request: Request[Any, Any, Any], paddock: GivenPaddock) -> 
         "origins": list(paddock.origins),
         "receiptSigner": paddock.receipts.address,
         "receiptDomain": {"name": "Paddock receipt", "version": "1", "chainId": market.chain_id},
-        "networks": [{"network": market.network, "asset": market.asset.address, "symbol": market.asset.symbol}],
+        "networks": [
+            {"network": ground.market.network, "asset": asset.address, "symbol": asset.symbol, "method": asset.method}
+            for ground in paddock.grounds.values()
+            for asset in ground.market.assets
+        ],
         "resources": [f"{link_origin(paddock, request)}/v1/{slug}" for slug in paddock.services],
     }
 
@@ -87,7 +91,7 @@ async def llms(request: Request[Any, Any, Any], paddock: GivenPaddock) -> str:
         "## Services",
     ]
     for service in paddock.services.values():
-        price = f"{display(service.amount, asset.decimals)} {asset.symbol} per {service.unit}"
+        price = f"{display(asset.amount(service.amount), asset.decimals)} {asset.symbol} per {service.unit}"
         link = f"[{service.title}]({example_url(service, origin)})"
         lines.append(f"- {link}: {service.method}, {price}. {service.summary}")
     return "\n".join(lines) + "\n"

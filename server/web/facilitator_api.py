@@ -5,7 +5,8 @@ from typing import Any
 from litestar import Request, Response, Router, get, post
 
 from protocol.headers import decode_json, to_json
-from protocol.wire import FacilitatorRequest
+from protocol.networks import v1_name
+from protocol.wire import SCHEME_EXACT, SCHEME_UPTO, FacilitatorRequest
 from server.web.given import GivenSettling
 
 
@@ -26,8 +27,14 @@ async def settle(request: Request[Any, Any, Any], settling: GivenSettling) -> Re
 @get("/supported", tags=["facilitator"], summary="What this facilitator settles")
 async def supported(settling: GivenSettling) -> dict[str, Any]:
     """Kinds by version, scheme and network."""
-    kinds = [{"x402Version": version, "scheme": "exact", "network": settling.network} for version in (2, 1)]
-    return {"kinds": kinds, "extensions": [], "signers": {settling.network: [settling.signer]}}
+    kinds: list[dict[str, Any]] = []
+    for network, settler in (await settling.facilitator.settlers()).items():
+        kinds += [
+            {"x402Version": 2, "scheme": SCHEME_EXACT, "network": network},
+            {"x402Version": 2, "scheme": SCHEME_UPTO, "network": network, "extra": {"facilitatorAddress": settler}},
+            {"x402Version": 1, "scheme": SCHEME_EXACT, "network": v1_name(network)},
+        ]
+    return {"kinds": kinds, "extensions": [], "signers": {net: list(keys) for net, keys in settling.signers.items()}}
 
 
 def facilitator_router(path: str) -> Router:

@@ -8,7 +8,7 @@ import msgspec
 from protocol.amounts import display
 from protocol.wire import PaymentRequirements
 from server.application.paddock import Paddock
-from server.application.quote import describe, requirements
+from server.application.quote import accepts, describe
 from server.domain.market import Market
 from server.domain.quotes import Quote
 from server.services.arguments import published
@@ -32,8 +32,8 @@ def listing(service: Service, market: Market, origin: str) -> dict[str, Any]:
         "method": service.method,
         "url": example_url(service, origin),
         "body": service.example if service.method == "POST" else None,
-        "amount": str(service.amount),
-        "price": f"{display(service.amount, market.asset.decimals)} {market.asset.symbol}",
+        "amount": str(market.asset.amount(service.amount)),
+        "price": f"{display(market.asset.amount(service.amount), market.asset.decimals)} {market.asset.symbol}",
         "network": market.network,
         "asset": market.asset.address,
         "merchant": service.merchant,
@@ -57,7 +57,7 @@ def bazaar_item(paddock: Paddock, service: Service, origin: str) -> dict[str, An
         "resource": f"{origin}/v1/{service.slug}",
         "type": "http",
         "x402Version": 2,
-        "accepts": [msgspec.to_builtins(standing_offer(paddock, service, origin))],
+        "accepts": [msgspec.to_builtins(entry) for entry in standing_offers(paddock, service, origin)],
         "lastUpdated": paddock.opened_at,
         "description": service.summary,
         "mimeType": service.media_type,
@@ -67,12 +67,13 @@ def bazaar_item(paddock: Paddock, service: Service, origin: str) -> dict[str, An
     }
 
 
-def standing_offer(paddock: Paddock, service: Service, origin: str) -> PaymentRequirements:
+def standing_offers(paddock: Paddock, service: Service, origin: str) -> list[PaymentRequirements]:
     """The price as it stands, without a quote: a quote is given for one exact request only."""
-    terms = requirements(paddock, service, _NO_QUOTE, origin)
+    offers = accepts(paddock, service, _NO_QUOTE, origin)
     for name in _QUOTE_FIELDS:
-        del terms.extra[name]
-    return terms
+        for entry in offers:
+            del entry.extra[name]
+    return offers
 
 
 def bazaar(service: Service) -> dict[str, Any]:

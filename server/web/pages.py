@@ -136,7 +136,7 @@ async def storefront(request: Request[Any, Any, Any], paddock: GivenPaddock, q: 
         cards=[
             {
                 "service": service,
-                "price": display(service.amount, asset.decimals),
+                "price": display(asset.amount(service.amount), asset.decimals),
                 "text": text,
                 "hidden": not all(word in text for word in words),
             }
@@ -144,7 +144,7 @@ async def storefront(request: Request[Any, Any, Any], paddock: GivenPaddock, q: 
         ],
         first=first,
         first_url=example_url(first, link_origin(paddock, request)) if first else "",
-        first_price=display(first.amount, asset.decimals) if first else "",
+        first_price=display(asset.amount(first.amount), asset.decimals) if first else "",
     )
 
 
@@ -159,7 +159,7 @@ async def service_page(request: Request[Any, Any, Any], slug: FromPath[str], pad
     contract = paddock.market.contracts[service.callback] if service.callback else None
     url = example_url(service, origin)
     body = json.dumps(service.example) if service.method == "POST" else ""
-    price = display(service.amount, paddock.market.asset.decimals)
+    price = display(paddock.market.asset.amount(service.amount), paddock.market.asset.decimals)
     call = {"service": service, "url": url, "body": body, "price": price, "site": _site(paddock)}
     terms = msgspec.to_builtins(quote(paddock, service, _example_call(service, origin, body), origin))
     offer = terms["accepts"][0]

@@ -11,6 +11,7 @@ from protocol.amounts import display
 from server.application.paddock import Paddock
 from server.domain.errors import UnknownOrder
 from server.domain.ledger import Entry
+from server.domain.market import PRICE_DECIMALS
 from server.domain.orders import Mode, Order, Shown
 from server.domain.quotes import Quote
 from server.domain.states import FulfilmentState, MoneyBackState, PaymentState
@@ -106,7 +107,7 @@ def row_of(paddock: Paddock, order: Order) -> Row:
         slug=terms.service,
         title=service.title if service else terms.service,
         mode=terms.mode.value,
-        amount=display(terms.amount, paddock.market.asset.decimals),
+        amount=display(order.price, paddock.asset_of(order).decimals),
         payer=order.authorization.payer,
         word=word(order),
         at=order.created_at,
@@ -117,13 +118,14 @@ async def overview(paddock: Paddock, view: UnitOfWork) -> Overview:
     """Counts over the newest `WINDOW` orders; volume is all that was settled, refunded money included."""
     orders = await view.orders.recent(WINDOW)
     words = [word(order) for order in orders]
-    settled = sum(order.terms.amount for order in orders if order.payment is PaymentState.SETTLED)
+    paid = [order for order in orders if order.payment is PaymentState.SETTLED]
+    settled = sum(paddock.asset_of(order).price(order.price) for order in paid)
     totals = {
         "orders": str(len(orders)),
         "delivered": str(words.count("delivered")),
         "pending": str(words.count("pending") + words.count("refunding")),
         "refunded": str(words.count("refunded")),
-        "volume": display(settled, paddock.market.asset.decimals),
+        "volume": display(settled, PRICE_DECIMALS),
     }
     return Overview(tuple(row_of(paddock, order) for order in orders), totals, len(orders) == WINDOW)
 
@@ -150,7 +152,7 @@ async def story(paddock: Paddock, order_id: str) -> Story:
         order=order,
         row=row_of(paddock, order),
         events=events,
-        ledger=[_entry(paddock, entry) for entry in entries],
+        ledger=[_entry(paddock, order, entry) for entry in entries],
         receipt=msgspec.to_builtins(receipts[0]) if receipts else None,
         standard=msgspec.json.decode(receipts[1]) if receipts else None,
         signer=receipts[0].signer() if receipts else "",
@@ -265,18 +267,18 @@ def _binding(order: Order) -> tuple[Fact, ...]:
         Fact("nonce", "0x" + authorization.nonce.hex()),
         Fact("payer", authorization.payer),
         Fact("payTo", terms.pay_to),
-        Fact("amount", f"{terms.amount} atomic units", is_hash=False),
+        Fact("amount", f"{order.price} atomic units", is_hash=False),
         Fact("asset", terms.asset),
         Fact("network", f"{terms.network}, x402 v{authorization.x402_version}", is_hash=False),
     )
 
 
-def _entry(paddock: Paddock, entry: Entry) -> dict[str, str]:
+def _entry(paddock: Paddock, order: Order, entry: Entry) -> dict[str, str]:
     return {
-        "kind": entry.kind,
+        "kind": f"{entry.kind} reversed" if entry.reversal else entry.kind,
         "from": entry.credit,
         "to": entry.debit,
-        "amount": display(entry.amount, paddock.market.asset.decimals),
+        "amount": display(entry.amount, paddock.asset_of(order).decimals),
         "transaction": entry.transaction,
         "log": str(entry.log_index),
     }

@@ -94,9 +94,9 @@ def price(paddock: Paddock, service: Service) -> dict[str, str]:
     """The extension `x-price`; `amount` in atomic units, all values strings."""
     asset = paddock.market.asset
     return {
-        "amount": str(service.amount),
+        "amount": str(asset.amount(service.amount)),
         "decimals": str(asset.decimals),
-        "display": display(service.amount, asset.decimals),
+        "display": display(asset.amount(service.amount), asset.decimals),
         "symbol": asset.symbol,
         "asset": asset.address,
         "network": paddock.market.network,

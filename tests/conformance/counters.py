@@ -12,10 +12,11 @@ from eth_account import Account
 from protocol.wire import PaymentPayload, PaymentRequirements
 from server.adapters.clock import SystemClock
 from server.adapters.signers import LocalSigner
+from server.application.paddock import Ground
 from server.facilitator.local import LocalFacilitator
 from server.facilitator.settler import Settler
 from server.ports import Database, Facilitator
-from tests.conformance.worlds import ETHER, World, nonce_of
+from tests.conformance.worlds import ETHER, World, nonce_of, transfer_in
 from tests.stack import buyer
 
 SHOP = Account.create().address
@@ -46,7 +47,7 @@ class Counter:
     async def paid(self, payment: dict[str, Any]):
         """The Transfer of a payment, or None."""
         payer = payment["payload"]["authorization"]["from"]
-        return await self.world.chain.authorization_transfer(self.world.token, payer, nonce_of(payment), 0)
+        return await transfer_in(self.world.chain, self.world.token, payer, nonce_of(payment))
 
 
 def read(payment, requirements=None) -> tuple[PaymentPayload, PaymentRequirements]:
@@ -61,8 +62,9 @@ async def ours(world: World, db: Database, wait: float = 20.0) -> AsyncIterator[
     clock, signer = SystemClock(), LocalSigner(Account.create().key.hex())
     if world.anvil:
         world.anvil.set_balance(signer.address, ETHER)
-    settler = Settler(db, world.chain, clock, world.market, signer)
-    facilitator = LocalFacilitator(db, world.chain, clock, world.market, settler, wait)
+    grounds = {world.market.network: Ground(world.market, world.chain)}
+    settler = Settler(db, grounds[world.market.network], clock, signer)
+    facilitator = LocalFacilitator(db, clock, grounds, {world.market.network: [settler]}, wait)
     task = asyncio.create_task(settler.run())
     yield Counter(facilitator, world, signer.address, db)
     assert not task.done(), "the settler runs for ever"

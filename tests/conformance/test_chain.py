@@ -5,16 +5,19 @@ import time
 
 from eth_account import Account
 
-from protocol import exact
+from protocol import schemes
 from protocol.wire import PaymentRequirements
 from server.domain import calls
-from server.domain.evidence import transfer_of
+from server.domain.payment_calls import settle_batch
 from server.ports import Call
 from tests.conformance.worlds import (
     FINALITY,
     cancel_call,
     nonce_of,
     settle_call,
+    spend,
+    transfer_in,
+    transfer_of,
 )
 from tests.stack import buyer
 from tests.stack.waiting import eventually
@@ -39,7 +42,7 @@ async def test_a_recent_block_is_a_lower_bound_for_what_happens_next(world):
     payment = buyer.payment(payer, world.entry(SHOP))
     mined = await world.transact(world.token, settle_call(payment))
     assert since <= mined.block
-    assert await world.chain.authorization_transfer(world.token, payer.address, nonce_of(payment), since)
+    assert await transfer_in(world.chain, world.token, payer.address, nonce_of(payment), since=since)
 
 
 async def test_block_times_are_unix_seconds_and_never_go_back(world):
@@ -83,20 +86,20 @@ async def test_an_authorization_is_used_once_it_is_mined_and_not_before(world):
     payer = await world.payer()
     payment = buyer.payment(payer, world.entry(SHOP))
     nonce, asked = nonce_of(payment), (world.token, payer.address)
-    assert not await world.chain.authorization_used(*asked, nonce)
+    assert not await world.chain.nonce_used(spend(*asked, nonce))
     mined = await world.transact(world.token, settle_call(payment))
-    assert await world.chain.authorization_used(*asked, nonce)
-    assert await world.chain.authorization_used(*asked, nonce, block=mined.block)
-    assert not await world.chain.authorization_used(*asked, nonce, block=mined.block - 1)
-    assert not await world.chain.authorization_used(*asked, secrets.token_bytes(32))
-    assert not await world.chain.authorization_used(world.token, SHOP, nonce)
+    assert await world.chain.nonce_used(spend(*asked, nonce))
+    assert await world.chain.nonce_used(spend(*asked, nonce), block=mined.block)
+    assert not await world.chain.nonce_used(spend(*asked, nonce), block=mined.block - 1)
+    assert not await world.chain.nonce_used(spend(*asked, secrets.token_bytes(32)))
+    assert not await world.chain.nonce_used(spend(world.token, SHOP, nonce))
 
 
 async def test_f6_the_transfer_of_an_authorization_is_found_whoever_submitted_it(world):
     payer = await world.payer()
     payment = buyer.payment(payer, world.entry(SHOP, 70_000))
     mined = await world.transact(world.token, settle_call(payment))  # the world's signer is nobody of ours
-    found = await world.chain.authorization_transfer(world.token, payer.address, nonce_of(payment), mined.block)
+    found = await transfer_in(world.chain, world.token, payer.address, nonce_of(payment), since=mined.block)
     assert (found.transaction, found.block, found.asset) == (mined.transaction, mined.block, world.token)
     assert (found.sender, found.recipient, found.amount) == (payer.address, SHOP, 70_000)
     assert found == transfer_of(mined, world.token, payer.address, nonce_of(payment))
@@ -107,11 +110,11 @@ async def test_no_transfer_is_found_of_another_nonce_payer_or_in_later_blocks(wo
     payment = buyer.payment(payer, world.entry(SHOP))
     mined = await world.transact(world.token, settle_call(payment))
     world.mine()
-    find, nonce = world.chain.authorization_transfer, nonce_of(payment)
-    assert await find(world.token, payer.address, secrets.token_bytes(32), 0) is None
-    assert await find(world.token, SHOP, nonce, 0) is None
-    assert await find(SHOP, payer.address, nonce, 0) is None
-    assert await find(world.token, payer.address, nonce, mined.block + 1) is None
+    chain, nonce = world.chain, nonce_of(payment)
+    assert await transfer_in(chain, world.token, payer.address, secrets.token_bytes(32)) is None
+    assert await transfer_in(chain, world.token, SHOP, nonce) is None
+    assert await transfer_in(chain, SHOP, payer.address, nonce) is None
+    assert await transfer_in(chain, world.token, payer.address, nonce, since=mined.block + 1) is None
 
 
 async def test_f7_a_cancelled_authorization_is_used_and_has_no_transfer(world):
@@ -120,8 +123,8 @@ async def test_f7_a_cancelled_authorization_is_used_and_has_no_transfer(world):
     nonce = payment["payload"]["authorization"]["nonce"]
     mined = await world.transact(world.token, cancel_call(payer, entry, nonce))
     assert mined.succeeded
-    assert await world.chain.authorization_used(world.token, payer.address, nonce_of(payment))
-    assert await world.chain.authorization_transfer(world.token, payer.address, nonce_of(payment), 0) is None
+    assert await world.chain.nonce_used(spend(world.token, payer.address, nonce_of(payment)))
+    assert await transfer_in(world.chain, world.token, payer.address, nonce_of(payment)) is None
     assert transfer_of(mined, world.token, payer.address, nonce_of(payment)) is None
 
 
@@ -131,15 +134,15 @@ async def test_each_payment_of_a_batch_has_its_own_transfer_and_a_bad_one_has_no
     amounts = (10_000, 20_000, 30_000)
     paid = [buyer.payment(p, world.entry(SHOP, a)) for p, a in zip(payers, amounts, strict=True)]
     items = [paid[0], buyer.payment(pauper, world.entry(SHOP)), paid[1], paid[2]]
-    read = [exact.read(_requirements(item["accepted"]), item["payload"]) for item in items]
+    read = [schemes.read(_requirements(item["accepted"]), item["payload"]) for item in items]
     mined = await world.transact(
-        world.market.contracts["BatchSettler"].address, calls.settle_batch(world.token, read), gas=5_000_000
+        world.market.contracts["BatchSettler"].address, settle_batch(world.token, read), gas=5_000_000
     )
     assert mined.succeeded
     for payer, payment, amount in zip(payers, paid, amounts, strict=True):
         found = transfer_of(mined, world.token, payer.address, nonce_of(payment))
         assert (found.sender, found.recipient, found.amount) == (payer.address, SHOP, amount)
-        assert found == await world.chain.authorization_transfer(world.token, payer.address, nonce_of(payment), 0)
+        assert found == await transfer_in(world.chain, world.token, payer.address, nonce_of(payment))
     assert transfer_of(mined, world.token, pauper.address, nonce_of(items[1])) is None
     assert len({log.index for log in mined.logs}) == len(mined.logs)
 
@@ -184,10 +187,10 @@ async def test_f17_what_a_reorganisation_takes_back_is_gone_and_can_be_sent_agai
         mined = await world.chain.mined(transaction)
         world.reorganise(1)
         assert await world.chain.mined(transaction) is None
-        assert not await world.chain.authorization_used(world.token, payer.address, nonce_of(payment))
-        assert await world.chain.authorization_transfer(world.token, payer.address, nonce_of(payment), 0) is None
+        assert not await world.chain.nonce_used(spend(world.token, payer.address, nonce_of(payment)))
+        assert await transfer_in(world.chain, world.token, payer.address, nonce_of(payment)) is None
         await world.chain.send(raw)
     again = await eventually(lambda: world.chain.mined(transaction), 20, "mined again")
     assert again.succeeded
     assert again.block_hash != mined.block_hash
-    assert await world.chain.authorization_transfer(world.token, payer.address, nonce_of(payment), 0)
+    assert await transfer_in(world.chain, world.token, payer.address, nonce_of(payment))

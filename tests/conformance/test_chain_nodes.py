@@ -6,9 +6,11 @@ import time
 import pytest
 from eth_account import Account
 
+from protocol.payment import Method
 from server.adapters.chain import EvmChain
 from server.adapters.clock import SystemClock
 from server.domain.errors import ChainUnavailable
+from server.domain.evidence import Spend
 from server.ports import Call
 from tests.conformance.worlds import (
     FINALITY,
@@ -47,8 +49,12 @@ def every_method(chain):
     yield chain.transaction_count(SHOP)
     yield chain.code(SHOP)
     yield chain.transfers(SHOP, SHOP)
-    yield chain.authorization_used(SHOP, SHOP, bytes(32))
-    yield chain.authorization_transfer(SHOP, SHOP, bytes(32), 0)
+    yield chain.block_hash(0)
+    yield chain.allowance(SHOP, SHOP, SHOP)
+    for method in Method:
+        authorization = Spend(method, SHOP, SHOP, bytes(32), SHOP, 1)
+        yield chain.nonce_used(authorization)
+        yield chain.spent_in(authorization, 0)
     yield chain.mined("0x" + "00" * 32)
     yield chain.call(call)
     yield chain.estimate_gas(call)

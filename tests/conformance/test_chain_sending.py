@@ -9,11 +9,12 @@ from eth_utils.crypto import keccak
 
 from server.domain.calls import encode_call
 from server.domain.errors import Reverted
-from server.domain.evidence import transfer_of
 from server.ports import Call
 from tests.conformance.worlds import (
     nonce_of,
     settle_call,
+    spend,
+    transfer_of,
 )
 from tests.stack import buyer
 from tests.stack.waiting import eventually
@@ -95,7 +96,7 @@ async def test_a_transaction_that_fails_is_mined_without_effect(world):
     assert not mined.succeeded
     assert mined.logs == ()
     assert transfer_of(mined, world.token, pauper.address, nonce_of(payment)) is None
-    assert not await world.chain.authorization_used(world.token, pauper.address, nonce_of(payment))
+    assert not await world.chain.nonce_used(spend(world.token, pauper.address, nonce_of(payment)))
 
 
 async def test_an_estimate_is_enough_gas(world):

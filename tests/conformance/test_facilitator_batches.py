@@ -8,6 +8,7 @@ from eth_account import Account
 
 from server.adapters.clock import SystemClock
 from server.adapters.signers import LocalSigner
+from server.application.paddock import Ground
 from server.facilitator.local import LocalFacilitator
 from server.facilitator.settler import Settler
 from tests.conformance.counters import SHOP, ours, read
@@ -107,8 +108,9 @@ async def test_f14_a_settlement_that_takes_too_long_is_pending_with_its_transact
 
 async def test_f13_what_a_dead_process_had_queued_is_settled_by_the_next_one():
     world, db = fake_world(), FakeDatabase(SystemClock())
-    dead = Settler(db, world.chain, SystemClock(), world.market, LocalSigner(Account.create().key.hex()))
-    facilitator = LocalFacilitator(db, world.chain, SystemClock(), world.market, dead, wait=0.05)
+    grounds = {world.market.network: Ground(world.market, world.chain)}
+    dead = Settler(db, grounds[world.market.network], SystemClock(), LocalSigner(Account.create().key.hex()))
+    facilitator = LocalFacilitator(db, SystemClock(), grounds, {world.market.network: [dead]}, wait=0.05)
     payer = await world.payer()
     payment = buyer.payment(payer, world.entry(SHOP))
     response = await facilitator.settle(*read(payment))

@@ -11,8 +11,11 @@ from eth_account import Account
 from protocol.receipts import SignedReceipt
 from protocol.typed_data import order_nonce
 from scripts.accounts import account
+from server.application.paddock import Ground
 from server.domain import ledger
+from server.domain.calls import address_in
 from server.domain.deliveries import Delivery
+from server.domain.evidence import Mined, TransferLog
 from server.domain.market import Market, Merchant
 from server.domain.orders import Mode, Order
 from server.domain.receipts import receipt_for
@@ -39,6 +42,10 @@ class Stage:
     @property
     def chain(self) -> FakeChain:
         return self.world.fake
+
+    @property
+    def grounds(self) -> dict[str, Ground]:
+        return {self.market.network: Ground(self.market, self.chain)}
 
     @property
     def market(self) -> Market:
@@ -68,7 +75,7 @@ async def sell(stage: Stage, mode: Mode = Mode.DIRECT, *, refund: bool = False) 
     order.settlement_tx, order.paid_at, order.released_at = mined.transaction, samples.NOW, samples.NOW
     order.pay(P.SETTLING)
     order.pay(P.SETTLED)
-    rows = [ledger.entry(order, "settlement", receiver, ledger.payer(order), mined.transaction, mined.logs[1].index)]
+    rows = [ledger.entry(order, "settlement", receiver, ledger.payer(order), moved(mined, order.terms.asset))]
     order.fulfil(F.EXECUTING)
     if mode is Mode.DELEGATE:
         to = payer.address if refund else stage.market.contracts["AccessPass"].address
@@ -78,7 +85,7 @@ async def sell(stage: Stage, mode: Mode = Mode.DIRECT, *, refund: bool = False) 
         )
         account_ = ledger.payer(order) if refund else ledger.callback(to)
         kind = "refund" if refund else "payout"
-        rows.append(ledger.entry(order, kind, account_, receiver, onward.transaction, onward.logs[1].index))
+        rows.append(ledger.entry(order, kind, account_, receiver, moved(onward, order.terms.asset)))
     order.fulfil(F.FAILED if refund else F.RELEASED)
     if refund:
         for state in (M.DUE, M.SENDING, M.REFUNDED):
@@ -92,6 +99,14 @@ async def sell(stage: Stage, mode: Mode = Mode.DIRECT, *, refund: bool = False) 
             await work.deliveries.put(delivery)
             await work.receipts.put(order.id, SignedReceipt(receipt_for(order, delivery, 0), "0x"), b"{}")
     return order
+
+
+def moved(mined: Mined, asset: str) -> TransferLog:
+    """The Transfer after the used authorization."""
+    log = mined.logs[1]
+    amount = int.from_bytes(log.data, "big")
+    sender, recipient = (address_in(topic) for topic in log.topics[1:])
+    return TransferLog(mined.transaction, log.index, mined.block, mined.block_hash, asset, sender, recipient, amount)
 
 
 async def unpaid(stage: Stage, *moves: PaymentState, valid: timedelta = timedelta(minutes=2)) -> Order:
@@ -181,7 +196,7 @@ async def book_less(stage, order):
 
 
 async def book_another_transfer(stage, order):
-    stage.db.tables.entries = [replace(row, transaction="0x" + "00" * 32) for row in stage.db.tables.entries]
+    stage.db.tables.entries = [replace(row, block_hash="0x" + "00" * 32) for row in stage.db.tables.entries]
 
 
 async def book_on_another_network(stage, order):

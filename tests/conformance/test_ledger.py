@@ -1,6 +1,7 @@
 """What ports.Ledger, Deliveries, Receipts and Proofs guarantee, on the fake, SQLite and PostgreSQL."""
 
 import hashlib
+from dataclasses import replace
 
 import pytest
 from sqlalchemy.exc import IntegrityError
@@ -8,6 +9,7 @@ from sqlalchemy.exc import IntegrityError
 from protocol.receipts import Receipt, SignedReceipt
 from server.domain.deliveries import Delivery
 from server.domain.errors import DuplicateClaim
+from server.domain.ledger import reversed_entry, standing
 from tests.conformance.rows import add, race
 from tests.fakes import samples
 from tests.fakes.samples import NETWORK, NOW, TOKEN
@@ -36,9 +38,31 @@ async def test_g4_a_transfer_is_booked_once(database):
         await work.ledger.add(row)
     with pytest.raises(DuplicateClaim):
         async with database.begin("settled") as work:
-            await work.ledger.add(samples.entry(second, transaction=row.transaction, log_index=row.log_index))
+            await work.ledger.add(replace(row, order_id=second.id))
     async with database.begin("settled") as work:
-        await work.ledger.add(samples.entry(second, transaction=row.transaction, log_index=1))
+        await work.ledger.add(replace(row, order_id=second.id, log_index=1))
+
+
+async def test_f17_a_row_is_taken_back_once_and_then_the_next_round_has_its_own(database):
+    order = await add(database, samples.order())
+    row = samples.entry(order)
+    async with database.begin("settled") as work:
+        await work.ledger.add(row)
+        assert await work.ledger.booked(NETWORK, row.block_hash, row.log_index)
+        assert not await work.ledger.booked(NETWORK, row.block_hash, row.log_index + 1)
+    async with database.begin("reversed") as work:
+        await work.ledger.add(reversed_entry(row))
+        assert not await work.ledger.booked(NETWORK, row.block_hash, row.log_index)
+    with pytest.raises(DuplicateClaim):
+        async with database.begin("reversed") as work:
+            await work.ledger.add(reversed_entry(row))
+    again = replace(samples.entry(order), round=1)
+    async with database.begin("settled") as work:
+        await work.ledger.add(again)
+    async with database.read() as view:
+        rows = await view.ledger.of(order.id)
+    assert list(rows) == [row, reversed_entry(row), again]
+    assert standing(rows) == [again]
 
 
 @pytest.mark.parametrize("amount", [0, -1, -LARGEST])
@@ -90,7 +114,7 @@ async def test_an_unreleased_answer_may_be_replaced(database):
     assert stored.digest == hashlib.sha256(body).digest()
 
 
-async def test_receipts_come_back_whole_and_only_once(database):
+async def test_receipts_come_back_whole(database):
     order = await add(database, samples.order())
     fields = dict.fromkeys(Receipt.__struct_fields__, "0x" + "ab" * 32) | dict.fromkeys(
         ("body_size", "paid_at", "issued_at"), 2**40
@@ -101,9 +125,24 @@ async def test_receipts_come_back_whole_and_only_once(database):
     async with database.read() as view:
         assert await view.receipts.get(order.id) == (signed, b'{"format":"eip712"}')
         assert await view.receipts.get("unknown") is None
-    with pytest.raises((IntegrityError, DuplicateClaim)):
-        async with database.begin("again") as work:
-            await work.receipts.put(order.id, signed, b"{}")
+        assert await view.receipts.revoked(order.id) is None
+
+
+async def test_f17_a_revoked_receipt_is_kept_and_says_why_until_another_takes_its_place(database):
+    order = await add(database, samples.order())
+    fields = dict.fromkeys(Receipt.__struct_fields__, "0x" + "ab" * 32) | dict.fromkeys(
+        ("body_size", "paid_at", "issued_at"), 2**40
+    )
+    signed = SignedReceipt(Receipt(**fields), "0x" + "11" * 65)
+    async with database.begin("released") as work:
+        await work.receipts.put(order.id, signed, b"{}")
+        await work.receipts.revoke(order.id, "the payment was taken back")
+    async with database.read() as view:
+        assert await view.receipts.get(order.id) == (signed, b"{}")
+        assert await view.receipts.revoked(order.id) == "the payment was taken back"
+    async with database.begin("released again") as work:
+        await work.receipts.put(order.id, signed, b"{}")
+        assert await work.receipts.revoked(order.id) is None
 
 
 async def test_the_first_proof_stands(database):

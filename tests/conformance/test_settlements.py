@@ -8,6 +8,7 @@ from datetime import timedelta
 import pytest
 
 from server.domain.errors import DuplicateClaim
+from server.domain.evidence import Mined
 from server.domain.sending import TransactionState
 from server.domain.settlements import SettlementState
 from tests.conformance.rows import race
@@ -36,7 +37,8 @@ async def test_a_settlement_comes_back_with_its_payment(database):
     settlement = samples.settlement()
     async with database.begin("admitted") as work:
         await work.settlements.add(settlement)
-    settlement.move(SettlementState.SENT, "0x" + "aa" * 32)
+    settlement.move(SettlementState.SENT)
+    settlement.sent_in = "0x" + "aa" * 32
     async with database.begin("sent") as work:
         await work.settlements.save(settlement)
     async with database.read() as view:
@@ -70,9 +72,10 @@ async def test_only_queued_settlements_without_an_owner_are_abandoned(database):
         for settlement in (queued, owned, sent):
             await work.settlements.add(settlement)
     async with database.read() as view:
-        assert [item.id for item in await view.settlements.abandoned(NOW, 10)] == [queued.id]
-        assert len(await view.settlements.abandoned(LATER, 10)) == 2
-        assert len(await view.settlements.abandoned(LATER, 1)) == 1
+        assert [item.id for item in await view.settlements.abandoned(NETWORK, NOW, 10)] == [queued.id]
+        assert len(await view.settlements.abandoned(NETWORK, LATER, 10)) == 2
+        assert len(await view.settlements.abandoned(NETWORK, LATER, 1)) == 1
+        assert list(await view.settlements.abandoned("eip155:1", LATER, 10)) == []
 
 
 # --------------------------------------------------------------------------------------------------------- transactions
@@ -132,16 +135,59 @@ async def test_signed_bytes_come_back_with_purpose_and_outcome(database):
     async with database.begin("signed") as work:
         for transaction in (newer, older, waiting):
             await work.transactions.add(transaction)
+    mined = Mined(newer.hash, False, 12, "0xblock", 21_000, ())
     async with database.begin("mined") as work:
         for _ in range(2):  # harmless when it is written already
-            await work.transactions.record(newer.hash, TransactionState.REVERTED, 12)
-        await work.transactions.record("0x" + "00" * 32, TransactionState.SUCCEEDED, 12)
+            await work.transactions.record(newer.hash, mined)
+        await work.transactions.record("0x" + "00" * 32, mined)
     async with database.read() as view:
+        outcome = {"mined_hash": newer.hash, "block": 12, "block_hash": "0xblock"}
         assert await view.transactions.of("refund", "order-1") == replace(
-            newer, state=TransactionState.REVERTED, block=12
+            newer, state=TransactionState.REVERTED, **outcome
         )
         assert await view.transactions.of("refund", "order-2") is None
         assert await view.transactions.get(older.hash) == older
         assert await view.transactions.get("0x00") is None
         assert list(await view.transactions.unmined(NETWORK, waiting.sender)) == [waiting, older]
         assert list(await view.transactions.unmined("eip155:1", waiting.sender)) == []
+
+
+async def test_f16_a_dearer_attempt_joins_the_first_and_the_one_that_was_mined_is_recorded(database):
+    first = samples.chain_transaction(5)
+    dearer = samples.attempt(max_fee=4_000_000_000, signed_at=LATER)
+    async with database.begin("signed") as work:
+        await work.transactions.add(first)
+    async with database.begin("dearer") as work:
+        await work.transactions.attempt(first.hash, dearer)
+    with pytest.raises(DuplicateClaim):
+        async with database.begin("dearer") as work:
+            await work.transactions.attempt(first.hash, dearer)
+    async with database.read() as view:
+        stored = await view.transactions.get(first.hash)
+    assert stored.attempts == (*first.attempts, dearer)
+    assert stored.newest == dearer
+    async with database.begin("mined") as work:
+        await work.transactions.record(first.hash, Mined(dearer.hash, True, 9, "0xblock", 1, ()))
+    async with database.read() as view:
+        assert (await view.transactions.get(first.hash)).mined_hash == dearer.hash
+        assert list(await view.transactions.unmined(NETWORK, first.sender)) == []
+
+
+async def test_f17_what_was_mined_above_a_block_can_be_reopened_and_a_lost_nonce_is_neither(database):
+    mined, deep, lost = (samples.chain_transaction(nonce) for nonce in (0, 1, 2))
+    async with database.begin("signed") as work:
+        for transaction in (mined, deep, lost):
+            await work.transactions.add(transaction)
+        await work.transactions.record(mined.hash, Mined(mined.hash, True, 12, "0xc", 1, ()))
+        await work.transactions.record(deep.hash, Mined(deep.hash, False, 10, "0xa", 1, ()))
+        await work.transactions.lose(lost.hash)
+    async with database.read() as view:
+        own = NETWORK, mined.sender
+        assert [one.hash for one in await view.transactions.above(*own, 10)] == [mined.hash]
+        assert [one.hash for one in await view.transactions.above(*own, 9)] == [mined.hash, deep.hash]
+        assert list(await view.transactions.above(NETWORK, "0xother", 0)) == []
+        assert list(await view.transactions.unmined(*own)) == []
+    async with database.begin("reopened") as work:
+        await work.transactions.reopen(mined.hash)
+    async with database.read() as view:
+        assert list(await view.transactions.unmined(*own)) == [mined]

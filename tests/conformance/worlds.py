@@ -9,12 +9,13 @@ from eth_account import Account
 from eth_account.signers.local import LocalAccount
 
 from protocol.networks import caip2
+from protocol.payment import Method
 from scripts.accounts import account
 from server.adapters.chain import EvmChain
 from server.adapters.clock import SystemClock
 from server.adapters.signers import LocalSigner
 from server.domain.calls import encode_call, split_signature
-from server.domain.evidence import Mined
+from server.domain.evidence import Mined, Spend, TransferLog, transfers_of
 from server.domain.market import Market
 from server.ports import Call, Chain
 from tests.fakes.chain import FakeChain, fake_market
@@ -149,6 +150,24 @@ def cancel_call(account: LocalAccount, entry: dict[str, Any], nonce: str) -> byt
     signature = bytes.fromhex(buyer.cancellation(account, entry, nonce)[2:])
     signed = (account.address, bytes.fromhex(nonce[2:]), *split_signature(signature))
     return encode_call("cancelAuthorization(address,bytes32,uint8,bytes32,bytes32)", *signed)
+
+
+def spend(token: str, payer: str, nonce: bytes) -> Spend:
+    """An EIP-3009 authorization as the chain is asked for it."""
+    return Spend(Method.EIP3009, token, payer, nonce, "", 0)
+
+
+async def transfer_in(chain: Chain, *asked: Any, since: int = 0) -> TransferLog | None:
+    """The Transfer of an authorization (token, payer, nonce), or None."""
+    found = await chain.spent_in(spend(*asked), since)
+    assert len(found) <= 1
+    return found[0] if found else None
+
+
+def transfer_of(mined: Mined, *asked: Any) -> TransferLog | None:
+    """The same in one mined transaction."""
+    found = transfers_of(mined, spend(*asked))
+    return found[0] if found else None
 
 
 def nonce_of(payment: dict[str, Any]) -> bytes:

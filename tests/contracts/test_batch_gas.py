@@ -43,7 +43,7 @@ def wallets(devnet: Devnet) -> tuple[list[LocalAccount], list[str]]:
 
 
 def pay(devnet: Devnet, payer: LocalAccount, payee: str) -> Payment:
-    asset = devnet.document["asset"]
+    asset = devnet.document["assets"][0]
     domain = typed_data(asset["name"], asset["version"], 31337, asset["address"])
     values = (payer.address, payee, 10_000, 0, devnet.now() + 600, secrets.token_bytes(32))
     message = dict(zip((member["name"] for member in TRANSFER), values, strict=True))
@@ -63,7 +63,7 @@ def gas_of_each(devnet: Devnet, payments: list[Payment]) -> float:
     """Gas per payment of one batch, every item of which must have settled."""
     settler = devnet.contract("BatchSettler")
     items = b"".join(payment.packed() for payment in payments)
-    token = devnet.document["asset"]["address"]
+    token = devnet.document["assets"][0]["address"]
     receipt = devnet.send(settler.functions.settle(token, ITEM_GAS, items), "settler", gas=20_000_000)
     results = [log for log in receipt["logs"] if log["address"] == settler.address]
     outcomes = [settler.events.SettlementResult().process_log(log)["args"] for log in results]

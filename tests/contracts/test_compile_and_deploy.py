@@ -31,7 +31,7 @@ def test_the_file_names_chain_asset_and_every_contract(devnet: Devnet) -> None:
     document = devnet.document
     assert document["chain_id"] == devnet.web3.eth.chain_id == 31337
     token = document["contracts"]["TestUSD"]["address"]
-    assert document["asset"] == {"address": token, "name": "USDC", "version": "2", "decimals": 6, "symbol": "USDC"}
+    assert document["assets"][0] == {"address": token, "name": "USDC", "version": "2", "decimals": 6, "symbol": "USDC"}
     assert list(document["contracts"]) == [entry.name for entry in DEPLOYMENTS]
     artifacts = compile_contracts()
     for entry in DEPLOYMENTS:
@@ -53,7 +53,7 @@ def test_the_callbacks_have_goats_selectors_and_take_payments_from_the_delegate_
     assert contract.isCaller(account("delegate").address).call()
     for role in ("deployer", "merchant", "buyer", "stranger"):
         assert not contract.isCaller(account(role).address).call()
-    assert contract.isToken(devnet.document["asset"]["address"]).call()
+    assert contract.isToken(devnet.document["assets"][0]["address"]).call()
     assert contract.isPermit2(PERMIT2).call()
     assert contract.owner().call() == account("merchant").address
     price, supply = (1 * USDC, 1_000_000) if name == "AccessPass" else (5 * USDC // 2, 1)

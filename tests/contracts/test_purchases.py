@@ -26,7 +26,7 @@ OURS = [*COMMON, *members("bytes32 paymentNonce")]
 
 def pull(devnet: Devnet, contract: str, amount: int, nonce: bytes) -> tuple[Any, ...]:
     """The delegate wallet's authorization to a callback, as the entries take it: validity, nonce, v, r, s."""
-    asset = devnet.document["asset"]
+    asset = devnet.document["assets"][0]
     domain = typed_data(asset["name"], asset["version"], 31337, asset["address"])
     until = devnet.now() + 600
     message = {
@@ -53,7 +53,7 @@ def buy(devnet: Devnet, name: str, order: str) -> TxReceipt:
     price = contract.functions.PRICE().call()
     fund(devnet, price)
     entry = contract.functions.x402SpentEip3009(
-        devnet.document["asset"]["address"],
+        devnet.document["assets"][0]["address"],
         account("buyer").address,
         account("delegate").address,
         price,
@@ -89,7 +89,7 @@ def test_the_second_launch_pass_is_sold_out_and_the_same_nonce_refunds_the_buyer
 
 def refund(devnet: Devnet, nonce: bytes, amount: int) -> None:
     """The delegate wallet's authorization back to the buyer, with the payout's nonce, submitted by a stranger."""
-    asset = devnet.document["asset"]
+    asset = devnet.document["assets"][0]
     domain = typed_data(asset["name"], asset["version"], 31337, asset["address"])
     until = devnet.now() + 600
     parties = (account("delegate").address, account("buyer").address)
@@ -110,7 +110,7 @@ def test_a_signed_choice_mints_for_whom_the_buyer_named(devnet: Devnet, struct: 
     action = keccak(text="mintTo(address)")[:4] + encode(["address"], [account("approver").address])
     deadline = devnet.now() + 600
     message = {
-        "token": devnet.document["asset"]["address"],
+        "token": devnet.document["assets"][0]["address"],
         "owner": account("delegate").address,
         "payer": account("buyer").address,
         "amount": price,

@@ -118,8 +118,7 @@ async def all_ended(place, paid):
 
 
 async def moved(parts, order):
-    terms, authorization = order.terms, order.authorization
-    return await parts.chain.authorization_used(terms.asset, authorization.payer, authorization.nonce)
+    return await parts.home.chain.nonce_used(order.spend)
 
 
 async def dead(child):

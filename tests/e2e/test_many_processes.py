@@ -55,7 +55,7 @@ async def test_s5_fifty_identical_requests_over_three_servers_run_and_settle_onc
     assert len(fresh) == 1
     assert {a.content for a in answers if a.status_code == 200} == {fresh[0].content}
     async with place.parts() as parts:
-        spent = await parts.chain.transfers(parts.market.asset.address, buyer.account.address)
+        spent = await parts.home.chain.transfers(parts.home.market.asset.address, buyer.account.address)
         assert len([log for log in spent if log.sender == buyer.account.address]) == 1
         async with parts.db.view() as connection:
             rows = (await connection.execute(order_events.select())).mappings().all()
@@ -79,5 +79,5 @@ async def test_f12_a_hundred_purchases_over_three_servers_and_two_workers_settle
         answers += await asyncio.gather(*(buy(n) for n in range(25)))
     assert Counter(answer.status_code for answer in answers) == {200: 100}
     async with place.parts() as parts:
-        spent = await parts.chain.transfers(parts.market.asset.address, buyer.account.address)
+        spent = await parts.home.chain.transfers(parts.home.market.asset.address, buyer.account.address)
         assert len([log for log in spent if log.sender == buyer.account.address]) == 100

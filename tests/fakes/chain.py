@@ -13,7 +13,7 @@ from hexbytes import HexBytes
 from scripts.accounts import account
 from server.domain import calls
 from server.domain.errors import ChainUnavailable, Reverted
-from server.domain.evidence import TRANSFER, Mined, RawLog, TransferLog, topic, transfer_of
+from server.domain.evidence import TRANSFER, Mined, RawLog, Spend, TransferLog, topic, transfers_of
 from server.domain.market import Asset, Contract, Market
 from server.ports import Call, Clock, Fees
 from tests.fakes.contracts import CHAIN_ID, LAUNCH, PASS, SETTLER, TOKEN, Frame, State, contracts, run
@@ -43,7 +43,7 @@ def fake_market() -> Market:
         "AccessPass": Contract(PASS, _PASS_ABI),
         "LaunchPass": Contract(LAUNCH, _PASS_ABI),
     }
-    return Market(CHAIN_ID, Asset(TOKEN, "USDC", "2", 6, "USDC"), account("delegate").address, deployed)
+    return Market(CHAIN_ID, (Asset(TOKEN, "USDC", "2", 6, "USDC"),), account("delegate").address, deployed)
 
 
 @dataclass(frozen=True)
@@ -150,11 +150,19 @@ class FakeChain:
         self._look()
         return 10_000 * ETHER
 
-    async def token_balance(self, asset: str, address: str) -> int:
-        return calls.one_word(await self.call(Call(address, asset, calls.balance_of(address))))
+    async def block_hash(self, number: int) -> str | None:
+        return self.blocks[number].hash if number <= self._look().number else None
 
-    async def transaction_count(self, address: str) -> int:
-        return self._look().state.nonces.get(address, 0)
+    async def token_balance(self, asset: str, address: str, block: int | None = None) -> int:
+        state = self._look().state if block is None else self.blocks[block].state
+        return state.money.get(address, 0) if asset == TOKEN else 0
+
+    async def allowance(self, asset: str, owner: str, spender: str) -> int:
+        return self._look().state.allowances.get((asset, owner, spender), 0)
+
+    async def transaction_count(self, address: str, block: int | None = None) -> int:
+        state = self._look().state if block is None else self.blocks[block].state
+        return state.nonces.get(address, 0)
 
     async def next_nonce(self, address: str) -> int:
         nonce = self._look().state.nonces.get(address, 0)
@@ -166,22 +174,23 @@ class FakeChain:
         self._look()
         return b"\x60\x80" if address in self._contracts else b""
 
-    async def authorization_used(self, asset: str, payer: str, nonce: bytes, block: int | None = None) -> bool:
+    async def nonce_used(self, spend: Spend, block: int | None = None) -> bool:
         state = self._look().state if block is None else self.blocks[block].state
-        return asset == TOKEN and (payer, nonce) in state.used
+        return spend.asset == TOKEN and (spend.payer, spend.nonce) in state.used
 
-    async def authorization_transfer(self, asset: str, payer: str, nonce: bytes, from_block: int) -> TransferLog | None:
-        found = (transfer_of(mined, asset, payer, nonce) for mined in self._mined(from_block))
-        return next((transfer for transfer in found if transfer), None)
+    async def spent_in(self, spend: Spend, from_block: int) -> list[TransferLog]:
+        return [found for mined in self._mined(from_block) for found in transfers_of(mined, spend)]
 
     async def mined(self, transaction: str) -> Mined | None:
         newest, mined = self._look().number, self._outcomes.get(transaction)
         return mined if mined and mined.block <= newest else None
 
-    async def transfers(self, asset: str, address: str, from_block: int = 0) -> list[TransferLog]:
+    async def transfers(
+        self, asset: str, address: str, from_block: int = 0, to_block: int | None = None
+    ) -> list[TransferLog]:
         return [
             _transfer(mined, log)
-            for mined in self._mined(from_block)
+            for mined in self._mined(from_block, to_block)
             for log in mined.logs
             if log.address == asset and log.topics[0] == TRANSFER and topic(address) in log.topics[1:]
         ]
@@ -226,8 +235,8 @@ class FakeChain:
         self._catch_up()
         return self.blocks[max(0, len(self.blocks) - 1 - self.lag)]
 
-    def _mined(self, from_block: int) -> Iterator[Mined]:
-        newest = self._look().number
+    def _mined(self, from_block: int, to_block: int | None = None) -> Iterator[Mined]:
+        newest = self._look().number if to_block is None else min(to_block, self._look().number)
         return (mined for block in self.blocks[from_block : newest + 1] for mined in block.mined)
 
     def _catch_up(self) -> None:
@@ -293,4 +302,6 @@ def decode_transaction(raw: bytes) -> Sent:
 def _transfer(mined: Mined, log: RawLog) -> TransferLog:
     sender, recipient = (calls.address_in(word) for word in log.topics[1:3])
     amount = int.from_bytes(log.data, "big")
-    return TransferLog(mined.transaction, log.index, mined.block, log.address, sender, recipient, amount)
+    return TransferLog(
+        mined.transaction, log.index, mined.block, mined.block_hash, log.address, sender, recipient, amount
+    )

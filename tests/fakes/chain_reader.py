@@ -23,23 +23,25 @@ class FakeChainReader:
     async def balance(self, address: str) -> int:
         return self._answer(_at(self.balances, address, 0))
 
-    async def token_balance(self, asset: str, address: str) -> int:
+    async def token_balance(self, asset: str, address: str, block: int | None = None) -> int:
         return self._answer(_at(self.tokens, address, 0))
 
-    async def transaction_count(self, address: str) -> int:
+    async def transaction_count(self, address: str, block: int | None = None) -> int:
         return self._answer(_at(self.sent, address, 0))
 
     async def code(self, address: str) -> bytes:
         return self._answer(_at(self.codes, address, b""))
 
-    async def transfers(self, asset: str, address: str, from_block: int = 0) -> list[TransferLog]:
+    async def transfers(
+        self, asset: str, address: str, from_block: int = 0, to_block: int | None = None
+    ) -> list[TransferLog]:
         wanted = address.lower()
         found = [
             log
             for log in self.logs
             if log.asset.lower() == asset.lower()
             and wanted in (log.sender.lower(), log.recipient.lower())
-            and log.block >= from_block
+            and from_block <= log.block <= (self.height if to_block is None else to_block)
         ]
         return self._answer(sorted(found, key=lambda log: (log.block, log.log_index)))
 

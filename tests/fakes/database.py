@@ -14,9 +14,9 @@ from tests.fakes.rows import (
     FakeProofs,
     FakeReceipts,
     FakeSettlements,
-    FakeTransactions,
 )
 from tests.fakes.tables import Tables
+from tests.fakes.transactions import FakeTransactions
 
 Hook = Callable[[str, str], None]
 

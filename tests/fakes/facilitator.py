@@ -2,16 +2,18 @@
 
 import secrets
 from collections import deque
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from protocol import exact
+from protocol import schemes
 from protocol.errors import ProtocolError
-from protocol.exact import ExactPayment
+from protocol.payment import Payment
 from protocol.wire import PaymentPayload, PaymentRequirements, SettleResponse, VerifyResponse
-from server.domain.calls import payment_call
+from server.application.paddock import Ground
 from server.domain.errors import FacilitatorUnavailable, Reverted
 from server.domain.market import Market
+from server.domain.payment_calls import payment_call
 from server.facilitator.verify import check, check_on_chain
 from server.ports import Call, Chain, Clock, TransactionSigner
 
@@ -64,10 +66,13 @@ class FakeFacilitator:
             return VerifyResponse(is_valid=True)
         try:
             payment = self._check(payload, requirements)
-            await check_on_chain(self.chain, payment)
+            await check_on_chain(Ground(self.market, self.chain), payment, self.signer.address)
         except ProtocolError as error:
             return VerifyResponse(is_valid=False, invalid_reason=error.reason, invalid_message=error.detail)
-        return VerifyResponse(is_valid=True, payer=payment.transfer.payer)
+        return VerifyResponse(is_valid=True, payer=payment.payer)
+
+    async def settlers(self) -> Mapping[str, str]:
+        return {self.market.network: self.signer.address}
 
     async def settle(self, payload: PaymentPayload, requirements: PaymentRequirements) -> SettleResponse:
         self.asked.append("settle")
@@ -89,10 +94,10 @@ class FakeFacilitator:
     async def _settle(self, payload: PaymentPayload, requirements: PaymentRequirements, how: How) -> SettleResponse:
         """All the ways in which the money moves, if it can."""
         try:
-            payment = exact.read(requirements, payload.payload)
+            payment = schemes.read(requirements, payload.payload)
             if payment.digest() not in self.settled:
                 self._check(payload, requirements)
-                await check_on_chain(self.chain, payment)
+                await check_on_chain(Ground(self.market, self.chain), payment, self.signer.address)
             transaction = await self._move(payment)
         except ProtocolError as error:
             return self._failure(error.reason)
@@ -104,18 +109,18 @@ class FakeFacilitator:
             return self._failure("settlement_pending", transaction)
         if how is How.REFUSES_AND_SETTLES:
             return self._failure("insufficient_funds")
-        response = self._success(transaction, payment.transfer.payer)
+        response = self._success(transaction, payment.payer)
         if how is How.WRONG_NETWORK:
             response.network = "eip155:1"
         if how is How.WRONG_PAYER:
             response.payer = self.market.delegate
         return response
 
-    async def _move(self, payment: ExactPayment) -> str:
+    async def _move(self, payment: Payment) -> str:
         """Send once for each payment; on a chain that mines at once it is mined afterwards."""
         digest = payment.digest()
         if digest not in self.settled:
-            call = Call(self.signer.address, payment.asset, payment_call(payment))
+            call = Call(self.signer.address, *payment_call(payment, payment.value))
             gas = await self.chain.estimate_gas(call)
             nonce = await self.chain.next_nonce(self.signer.address)
             signed = self.signer.sign(self.market.chain_id, nonce, call, 2 * gas, await self.chain.fees())
@@ -123,7 +128,9 @@ class FakeFacilitator:
             await self.chain.send(signed.raw)
         return self.settled[digest]
 
-    def _check(self, payload: PaymentPayload, requirements: PaymentRequirements) -> ExactPayment:
+    def _check(self, payload: PaymentPayload, requirements: PaymentRequirements) -> Payment:
+        if requirements.network != self.market.network:
+            raise ProtocolError("invalid_network", f"this facilitator settles on {self.market.network}")
         return check(self.market, payload, requirements, int(self.clock.now().timestamp()))
 
     def _made_up(self, how: How) -> str:

@@ -35,8 +35,8 @@ class FakeOrders:
         order = self.tables.orders.get(order_id)
         return replace(order, changes=[]) if order else None
 
-    async def claimed_by(self, network: str, asset: str, payer: str, nonce: bytes) -> Order | None:
-        wanted = (network, asset, payer, nonce)
+    async def claimed_by(self, network: str, authority: str, payer: str, nonce: bytes) -> Order | None:
+        wanted = (network, authority, payer, nonce)
         found = (order for order in self.tables.orders.values() if _payment(order) == wanted)
         return next((replace(order, changes=[]) for order in found), None)
 
@@ -87,7 +87,7 @@ def _in_utc(row: Row) -> Row:
 
 
 def _payment(order: Order) -> tuple[str, str, str, bytes]:
-    return order.terms.network, order.terms.asset, order.authorization.payer, order.authorization.nonce
+    return order.terms.network, order.authorization.authority, order.authorization.payer, order.authorization.nonce
 
 
 def _unfinished(order: Order, now: datetime) -> bool:

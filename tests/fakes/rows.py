@@ -9,7 +9,6 @@ from protocol.receipts import SignedReceipt
 from server.domain.deliveries import Delivery
 from server.domain.errors import DuplicateClaim, StaleWrite
 from server.domain.ledger import Entry
-from server.domain.sending import ChainTransaction, TransactionState
 from server.domain.settlements import Settlement, SettlementState
 from server.ports import Job
 from tests.fakes.tables import JobRow, Tables
@@ -37,18 +36,19 @@ class FakeLedger:
     async def add(self, entry: Entry) -> None:
         _known(self.tables, entry.order_id)
         for row in self.tables.entries:
-            same_kind = (row.order_id, row.kind) == (entry.order_id, entry.kind)
-            same_log = (row.network, row.transaction, row.log_index) == (
-                entry.network, entry.transaction, entry.log_index,
-            )  # fmt: skip
-            if same_kind or same_log:
-                raise DuplicateClaim(f"order {entry.order_id} has its {entry.kind} entry already")
+            if _kind(row) == _kind(entry) or _log(row) == _log(entry):
+                raise DuplicateClaim(f"order {entry.order_id} or its Transfer has a {entry.kind} entry already")
         if entry.amount <= 0 or entry.debit == entry.credit:
             raise DuplicateClaim("a row moves an amount above zero between two accounts")
         self.tables.entries.append(entry)
 
     async def of(self, order_id: str) -> Sequence[Entry]:
         return [row for row in self.tables.entries if row.order_id == order_id]
+
+    async def booked(self, network: str, block_hash: str, log_index: int) -> bool:
+        wanted = (network, block_hash, log_index)
+        rows = [row for row in self.tables.entries if (row.network, row.block_hash, row.log_index) == wanted]
+        return sum(-1 if row.reversal else 1 for row in rows) != 0
 
     async def touching(self, network: str, asset: str, account: str) -> list[Entry]:
         own = [row for row in self.tables.entries if (row.network, row.asset) == (network, asset)]
@@ -62,9 +62,14 @@ class FakeReceipts:
     tables: Tables
 
     async def put(self, order_id: str, receipt: SignedReceipt, standard: bytes) -> None:
-        if order_id in self.tables.receipts:
-            raise DuplicateClaim(f"order {order_id} has its receipt already")
         self.tables.receipts[_known(self.tables, order_id)] = (receipt, standard)
+        self.tables.revoked.pop(order_id, None)
+
+    async def revoke(self, order_id: str, reason: str) -> None:
+        self.tables.revoked[order_id] = reason
+
+    async def revoked(self, order_id: str) -> str | None:
+        return self.tables.revoked.get(order_id)
 
     async def get(self, order_id: str) -> tuple[SignedReceipt, bytes] | None:
         return self.tables.receipts.get(order_id)
@@ -155,50 +160,20 @@ class FakeSettlements:
 
     async def sent_in(self, transaction: str) -> Sequence[Settlement]:
         rows = self.tables.settlements.values()
-        return [replace(r) for r in rows if r.transaction == transaction and r.state is SettlementState.SENT]
+        return [replace(row) for row in rows if row.sent_in == transaction]
 
-    async def abandoned(self, lapsed_at: datetime, limit: int) -> Sequence[Settlement]:
+    async def abandoned(self, network: str, lapsed_at: datetime, limit: int) -> Sequence[Settlement]:
         queued = (row for row in self.tables.settlements.values() if row.state is SettlementState.QUEUED)
-        return [replace(row) for row in queued if row.lease_until <= lapsed_at][:limit]
+        own = [row for row in queued if row.payment.network == network and row.lease_until <= lapsed_at]
+        return [replace(row) for row in own[:limit]]
 
 
-@dataclass(frozen=True)
-class FakeTransactions:
-    """Implements ports.Transactions."""
-
-    tables: Tables
-
-    async def allot(self, network: str, sender: str, at_least: int) -> int:
-        nonce = max(self.tables.next_nonces.get((network, sender), 0), at_least)
-        self.tables.next_nonces[network, sender] = nonce + 1
-        return nonce
-
-    async def add(self, transaction: ChainTransaction) -> None:
-        taken = {(row.network, row.sender, row.nonce) for row in self.tables.transactions.values()}
-        if transaction.hash in self.tables.transactions or _nonce(transaction) in taken:
-            raise DuplicateClaim(f"nonce {transaction.nonce} of {transaction.sender} is taken")
-        self.tables.transactions[transaction.hash] = transaction
-
-    async def get(self, transaction: str) -> ChainTransaction | None:
-        return self.tables.transactions.get(transaction)
-
-    async def of(self, purpose: str, subject: str) -> ChainTransaction | None:
-        rows = self.tables.transactions.values()
-        found = [row for row in rows if (row.purpose, row.subject) == (purpose, subject)]
-        return max(found, key=attrgetter("nonce"), default=None)
-
-    async def unmined(self, network: str, sender: str) -> Sequence[ChainTransaction]:
-        rows = (row for row in self.tables.transactions.values() if row.state is TransactionState.SIGNED)
-        return sorted((row for row in rows if _nonce(row)[:2] == (network, sender)), key=attrgetter("nonce"))
-
-    async def record(self, transaction: str, state: TransactionState, block: int) -> None:
-        if transaction in self.tables.transactions:
-            row = self.tables.transactions[transaction]
-            self.tables.transactions[transaction] = replace(row, state=state, block=block)
+def _kind(row: Entry) -> tuple[object, ...]:
+    return row.order_id, row.kind, row.round, row.reversal
 
 
-def _nonce(transaction: ChainTransaction) -> tuple[str, str, int]:
-    return transaction.network, transaction.sender, transaction.nonce
+def _log(row: Entry) -> tuple[object, ...]:
+    return row.network, row.transaction, row.block_hash, row.log_index, row.round, row.reversal
 
 
 def _known(tables: Tables, order_id: str) -> str:

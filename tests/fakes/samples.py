@@ -7,12 +7,13 @@ from typing import Any
 
 import msgspec
 
-from protocol import exact
+from protocol import schemes
+from protocol.payment import Method
 from protocol.wire import FacilitatorRequest, PaymentPayload, PaymentRequirements
 from scripts.accounts import account
 from server.domain.ledger import Entry
 from server.domain.orders import Authorization, Mode, Order, Terms
-from server.domain.sending import ChainTransaction
+from server.domain.sending import Attempt, ChainTransaction, Fees
 from server.domain.settlements import Settlement, settlement_id
 
 NETWORK = "eip155:31337"
@@ -36,6 +37,9 @@ def order(order_id: str | None = None, **changes: Any) -> Order:
         expires_at=NOW + timedelta(minutes=2),
     )
     authorization = Authorization(
+        scheme="exact",
+        method=Method.EIP3009,
+        authority=changes.get("asset", TOKEN),
         payer=account("buyer").address,
         nonce=secrets.token_bytes(32),
         digest=secrets.token_bytes(32),
@@ -65,6 +69,8 @@ def entry(of: Order, kind: str = "settlement", **changes: Any) -> Entry:
         asset=of.terms.asset,
         amount=of.terms.amount,
         transaction="0x" + secrets.token_hex(32),
+        block=8,
+        block_hash="0x" + secrets.token_hex(32),
         log_index=0,
     )
     return replace(row, **changes)
@@ -91,11 +97,12 @@ def settlement(**changes: Any) -> Settlement:
     }
     scheme = {"signature": "0x" + "11" * 64 + "1b", "authorization": authorization}
     payload = PaymentPayload(x402_version=2, accepted=requirements, payload=scheme)
-    payment = exact.read(requirements, scheme)
+    payment = schemes.read(requirements, scheme)
     request = FacilitatorRequest(x402_version=2, payment_payload=payload, payment_requirements=requirements)
     values = {
-        "id": settlement_id(payment.network, payment.asset, payment.transfer.payer, payment.transfer.nonce),
+        "id": settlement_id(payment),
         "payment": payment,
+        "amount": payment.value,
         "request": msgspec.json.encode(request),
         "lease_until": NOW,
         "since_block": 7,
@@ -105,13 +112,20 @@ def settlement(**changes: Any) -> Settlement:
 
 def chain_transaction(nonce: int = 0, **changes: Any) -> ChainTransaction:
     """A signed transaction of the settler's."""
+    first = attempt()
     made = ChainTransaction(
-        hash="0x" + secrets.token_hex(32),
+        hash=first.hash,
         network=NETWORK,
         sender=account("settler").address,
         nonce=nonce,
         purpose="settle",
         subject="",
-        raw=secrets.token_bytes(100),
+        attempts=(first,),
     )
     return replace(made, **changes)
+
+
+def attempt(max_fee: int = 3_000_000_000, signed_at: datetime = NOW) -> Attempt:
+    """Signed bytes that nobody can decode."""
+    raw = secrets.token_bytes(100)
+    return Attempt("0x" + secrets.token_hex(32), raw, Fees(max_fee, 1_000_000_000), signed_at)

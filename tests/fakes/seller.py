@@ -18,7 +18,8 @@ from agent import Buyer, Settings
 from agent.chain import AUTHORIZATION_USED, TRANSFER
 from agent.clock import ManualClock
 from agent.wallet import LocalSigner, sign_digest
-from protocol import exact, headers
+from protocol import headers, schemes
+from protocol.payment import Payment
 from protocol.receipts import PADDOCK_EXTENSION, ZERO_HASH, Receipt
 from protocol.typed_data import TokenDomain, Transfer, order_nonce
 from protocol.wire import PaymentPayload, PaymentRequired, PaymentRequirements, Resource, SettleResponse
@@ -174,16 +175,16 @@ class FakeSeller:
         return self._settled(request, payment, raw, how)
 
     def _settled(self, request: httpx.Request, payment: PaymentPayload, raw: str, how: str) -> httpx.Response:
-        bought = exact.read(payment.accepted, payment.payload)
-        exact.check_terms(bought, payment.accepted, int(self.clock.now().timestamp()))
-        exact.check_signature(bought)
+        bought = schemes.read(payment.accepted, payment.payload)
+        schemes.check_terms(bought, payment.accepted, int(self.clock.now().timestamp()))
+        schemes.check_signature(bought)
         transaction = self.chain.move(bought.transfer)
         order = str(payment.accepted.extra["quoteId"])
         self.orders[order] = {"id": order, "status": "completed", "transactions": {"settlement": transaction}}
-        settle = SettleResponse(success=True, transaction=transaction, network=NETWORK, payer=bought.transfer.payer)
+        settle = SettleResponse(success=True, transaction=transaction, network=NETWORK, payer=bought.payer)
         if how == "undone":
             return self._undone(order, settle, bought.transfer)
-        payout = Transfer(self.pay_to, CALLBACK, bought.transfer.value, 0, 2**40, order_nonce(order))
+        payout = Transfer(self.pay_to, CALLBACK, bought.value, 0, 2**40, order_nonce(order))
         callback = self.chain.move(payout) if self.mode == "DELEGATE" else ZERO_HASH
         receipt = self._receipt(request, order, bought, transaction, callback)
         if self.gives_receipt:
@@ -203,7 +204,7 @@ class FakeSeller:
         return httpx.Response(502, headers=answer, json={"order_id": order, "refund": {"state": "due"}})
 
     def _receipt(
-        self, request: httpx.Request, order: str, bought: exact.ExactPayment, transaction: str, callback: str
+        self, request: httpx.Request, order: str, bought: Payment, transaction: str, callback: str
     ) -> dict[str, Any]:
         now = int(self.clock.now().timestamp())
         receipt = Receipt(
@@ -214,9 +215,9 @@ class FakeSeller:
             mode=self.mode,
             network=NETWORK,
             asset=bought.asset,
-            amount=str(bought.transfer.value),
-            payer=bought.transfer.payer,
-            pay_to=bought.transfer.to,
+            amount=str(bought.value),
+            payer=bought.payer,
+            pay_to=bought.to,
             payment_hash="0x" + bought.digest().hex(),
             transaction=transaction,
             callback_transaction=callback,

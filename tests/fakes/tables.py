@@ -32,6 +32,7 @@ class Tables:
     deliveries: dict[str, Delivery] = field(default_factory=dict)
     entries: list[Entry] = field(default_factory=list)
     receipts: dict[str, tuple[SignedReceipt, bytes]] = field(default_factory=dict)
+    revoked: dict[str, str] = field(default_factory=dict)
     proofs: dict[str, bytes] = field(default_factory=dict)
     jobs: dict[str, JobRow] = field(default_factory=dict)
     settlements: dict[str, Settlement] = field(default_factory=dict)

@@ -45,7 +45,7 @@ class RealChain(FakeChain):
     def __init__(self, seller: FakeSeller, rpc: str, deployed: dict[str, Any]) -> None:
         super().__init__(seller.clock)
         self.web3 = Web3(HTTPProvider(rpc))
-        self.asset = deployed["asset"]
+        self.asset = deployed["assets"][0]
         self.token = self.web3.eth.contract(self.asset["address"], abi=deployed["contracts"]["TestUSD"]["abi"])
 
     def move(self, transfer: Transfer, value: int | None = None) -> str:
@@ -61,7 +61,7 @@ class Shop:
     """A fake seller that is paid on a real chain, and a buyer that looks there."""
 
     def __init__(self, home: Path, anvil: Anvil, deployed: dict[str, Any]) -> None:
-        asset = deployed["asset"]
+        asset = deployed["assets"][0]
         self.seller = FakeSeller()
         block = anvil.rpc("eth_getBlockByNumber", "latest", False)
         self.seller.clock.moment = datetime.fromtimestamp(int(block["timestamp"], 16), UTC)

@@ -4,20 +4,15 @@ import asyncio
 from dataclasses import replace
 
 import msgspec
-import pytest
 
 from protocol.wire import SettleResponse
 from server.application.resolve import resolve
-from server.bootstrap import require_sellable
-from server.domain.errors import ConfigurationError
 from server.domain.states import FulfilmentState, PaymentState
 from server.facilitator.settler import Settler
-from server.services import CATALOGUE
 from server.services.access_pass import SERVICE as ACCESS_PASS
-from server.services.service import Fulfilment
 from server.web.credentials import digest, matches
 from tests.fakes import samples
-from tests.simulation.world import open_world, service
+from tests.simulation.world import open_world
 from tests.stack.buyer import payment, read_header, write_header
 
 ELSEWHERE = "0x14dC79964da2C08b23698B3D3cc7Ca32193d9955"
@@ -105,13 +100,13 @@ async def test_g7_a_payment_mined_between_two_looks_is_not_taken_for_a_cancelled
         await world.submit_as_stranger(header)
         world.foreign.clear()  # it is the order's own Transfer
         world.chain.mine(world.chain.finality + 1)
-        looks, search = [], world.chain.authorization_transfer
+        looks, search = [], world.chain.spent_in
 
         async def blind_at_first(*asked):
             looks.append(asked)
-            return None if len(looks) == 1 else await search(*asked)
+            return [] if len(looks) == 1 else await search(*asked)
 
-        monkeypatch.setattr(world.chain, "authorization_transfer", blind_at_first)
+        monkeypatch.setattr(world.chain, "spent_in", blind_at_first)
         await resolve(world.paddock, quoted.id)
         assert (await world.order(quoted.id)).payment is PaymentState.SETTLED
 
@@ -132,7 +127,7 @@ async def test_a_callback_that_ran_is_delivered_although_its_answer_cannot_be_wr
 
 async def test_a_full_queue_is_no_error_for_the_row_is_stored():
     async with open_world() as world:
-        settler = Settler(world.db, world.chain, world.clock, world.paddock.market, world.paddock.receipts)
+        settler = Settler(world.db, world.paddock.home, world.clock, world.paddock.receipts)
         settler._queue = asyncio.Queue(maxsize=1)
         settler.offer(samples.settlement())
         settler.offer(samples.settlement())
@@ -142,11 +137,3 @@ async def test_a_full_queue_is_no_error_for_the_row_is_stored():
 def test_s31_an_empty_token_never_matches_even_where_an_empty_one_was_configured():
     assert not matches("", digest(""))
     assert matches("token", digest("token"))
-
-
-@pytest.mark.parametrize(("mode", "fulfilment"), [("DIRECT", "after_settlement"), ("DELEGATE", "after_verification")])
-def test_a_service_whose_fulfilment_its_mode_does_not_have_is_not_sold(mode, fulfilment):
-    one = service("one", lambda *_: "x", mode=mode, fulfilment=Fulfilment(fulfilment))
-    with pytest.raises(ConfigurationError, match="one"):
-        require_sellable([one])
-    require_sellable(CATALOGUE)

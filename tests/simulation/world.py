@@ -12,15 +12,15 @@ import httpx
 import msgspec
 from litestar import Litestar
 
-from protocol import exact
+from protocol import schemes
 from protocol.wire import PaymentRequirements
 from scripts.accounts import account
 from server.adapters.signers import LocalSigner
-from server.application.paddock import Paddock, Settling
+from server.application.paddock import Ground, Paddock, Settling
 from server.application.send import prepare
-from server.domain import calls
 from server.domain.market import Merchant
 from server.domain.orders import Order
+from server.domain.payment_calls import payment_call
 from server.domain.quotes import QuoteKeys
 from server.facilitator.local import LocalFacilitator
 from server.facilitator.settler import Settler
@@ -136,9 +136,9 @@ class World:
         """Somebody who saw a payment hands its authorization to the token before the facilitator does."""
         paid = read_header(header)
         terms = msgspec.convert(paid["accepted"], PaymentRequirements)
-        call = calls.payment_call(exact.read(terms, paid["payload"]))
+        payment = schemes.read(terms, paid["payload"])
         stranger = LocalSigner(account("stranger").key.hex())
-        prepared = await prepare(self.chain, stranger, terms.asset, call)
+        prepared = await prepare(self.chain, stranger, *payment_call(payment, payment.value))
         signed = stranger.sign(31337, prepared.chain_nonce, prepared.call, prepared.gas, prepared.fees)
         await self.chain.send(signed.raw)
         self.foreign.add(signed.hash)
@@ -190,7 +190,8 @@ async def open_world(*services: Service) -> AsyncIterator[World]:
     """A world that sells these services beside echo, echo-post, dearer echo and the two passes."""
     clock = FakeClock()
     chain, db, market = FakeChain(clock), FakeDatabase(clock), fake_market()
-    settler = Settler(db, chain, clock, market, LocalSigner(account("settler").key.hex()))
+    grounds = {market.network: Ground(market, chain)}
+    settler = Settler(db, grounds[market.network], clock, LocalSigner(account("settler").key.hex()))
     runs: Counter[str] = Counter()
 
     def echo(arguments: Echo, _context: Context) -> Any:
@@ -203,24 +204,25 @@ async def open_world(*services: Service) -> AsyncIterator[World]:
         service("echo-dear", echo, amount=50_000),
     ]
     on_sale += [ACCESS_PASS, LAUNCH_PASS, *services]
-    facilitator = LocalFacilitator(db, chain, clock, market, settler)
+    facilitator = LocalFacilitator(db, clock, grounds, {market.network: [settler]})
     paddock = Paddock(
         db=db,
         clock=clock,
-        chain=chain,
         facilitator=facilitator,
-        market=market,
+        grounds=grounds,
         services={one.slug: one for one in on_sale},
         merchants={"paddock": Merchant("paddock", "Test", account("merchant").address, digest(MERCHANT_KEY))},
         quotes=QuoteKeys(1, {1: b"q" * 32}),
         receipts=LocalSigner(account("receipts").key.hex()),
         opened_at=clock.now(),
+        settlers=await facilitator.settlers(),
         delegate=LocalSigner(account("delegate").key.hex()),
+        floats={"paddock": LocalSigner(account("float").key.hex())},
         origins=(ORIGIN, ALIAS),
     )
     app = create_app(None, Credentials(digest(TOKEN)), facilitator=True)  # type: ignore[arg-type]  # no lifespan here
     app.state.paddock = paddock
-    app.state.settling = Settling(facilitator, market.network, account("settler").address)
+    app.state.settling = Settling(facilitator, {market.network: (account("settler").address,)})
     task = asyncio.create_task(settler.run())
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=ORIGIN) as client:
         buyer = WorldBuyer(client, clock=clock)

@@ -4,16 +4,27 @@ import base64
 import json
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
-from protocol.typed_data import order_nonce
-from server.domain.evidence import TransferLog
-from server.domain.ledger import Entry
-from server.domain.market import Market
+from server.application.execute import outgoing
+from server.application.paddock import Ground
+from server.domain.evidence import TransferLog, that_moved
+from server.domain.ledger import Entry, standing
 from server.domain.orders import Mode, Order
 from server.domain.states import FulfilmentState, MoneyBackState, PaymentState
-from server.ports import Chain, Database, Event
+from server.ports import Database, Event
 from server.settings import DEVNET_SECRETS
+
+Log = tuple[str, int]
+"""A Transfer log by its block's hash and its index there."""
+
+
+class Place(NamedTuple):
+    """One asset on one network."""
+
+    network: str
+    asset: str
+
 
 NOT_PAID = (PaymentState.FAILED, PaymentState.EXPIRED, PaymentState.CANCELLED)
 SETTLED_WELL = (MoneyBackState.REFUNDED, MoneyBackState.BLOCKED)
@@ -25,24 +36,26 @@ class Stage(Protocol):
     @property
     def db(self) -> Database: ...
     @property
-    def chain(self) -> Chain: ...
-    @property
-    def market(self) -> Market: ...
+    def grounds(self) -> Mapping[str, Ground]: ...
 
 
 @dataclass(frozen=True)
 class Opening:
     """Where books and chain began, for a chain that others used before: later blocks and these balances count."""
 
-    block: int = 0
-    balances: Mapping[str, int] = field(default_factory=dict)
+    blocks: Mapping[str, int] = field(default_factory=dict)
+    balances: Mapping[tuple[Place, str], int] = field(default_factory=dict)
 
 
 async def opening(stage: Stage) -> Opening:
     """Now. Call it before the first purchase of a test on a shared devnet."""
-    asset, wallets = stage.market.asset.address, {*_wallets(stage).values(), *_contracts(stage).values()}
-    balances = {wallet: await stage.chain.token_balance(asset, wallet) for wallet in wallets}
-    return Opening(await stage.chain.block_number() + 1, balances)
+    balances: dict[tuple[Place, str], int] = {}
+    for place in _places(stage):
+        chain = stage.grounds[place.network].chain
+        for wallet in {*_wallets(stage).values(), *_contracts(stage, place.network).values()}:
+            balances[place, wallet] = await chain.token_balance(place.asset, wallet)
+    blocks = {network: await ground.chain.block_number() + 1 for network, ground in stage.grounds.items()}
+    return Opening(blocks, balances)
 
 
 async def assert_invariants(
@@ -101,13 +114,18 @@ def _wallets(stage: Stage) -> dict[str, str]:
         found = {settings.merchant_id: settings.merchant_pay_to}
     else:
         found = {name: merchant.pay_to for name, merchant in merchants.items()}
-    delegate = stage.market.delegate
+    delegate = next(iter(stage.grounds.values())).market.delegate
     return {f"delegate:{delegate}": delegate} | {f"merchant:{name}": pay_to for name, pay_to in found.items()}
 
 
-def _contracts(stage: Stage) -> dict[str, str]:
+def _contracts(stage: Stage, network: str) -> dict[str, str]:
     """Account → address of everything deployed."""
-    return {f"callback:{contract.address}": contract.address for contract in stage.market.contracts.values()}
+    contracts = stage.grounds[network].market.contracts.values()
+    return {f"callback:{contract.address}": contract.address for contract in contracts}
+
+
+def _places(stage: Stage) -> list[Place]:
+    return [Place(name, asset.address) for name, ground in stage.grounds.items() for asset in ground.market.assets]
 
 
 @dataclass
@@ -121,12 +139,9 @@ class _Look:
     entries: dict[str, list[Entry]] = field(default_factory=dict)
     events: dict[str, list[Event]] = field(default_factory=dict)
     proven: dict[str, tuple[bool, bool]] = field(default_factory=dict)
-    payments: dict[tuple[str, int], str] = field(default_factory=dict)
+    revoked: dict[str, bool] = field(default_factory=dict)
+    payments: dict[Log, str] = field(default_factory=dict)
     wrong: list[str] = field(default_factory=list)
-
-    @property
-    def asset(self) -> str:
-        return self.stage.market.asset.address
 
     async def read(self) -> None:
         async with self.stage.db.read() as view:
@@ -137,6 +152,7 @@ class _Look:
                 delivery = await view.deliveries.get(order.id)
                 receipt = await view.receipts.get(order.id)
                 self.proven[order.id] = (delivery is not None, receipt is not None)
+                self.revoked[order.id] = await view.receipts.revoked(order.id) is not None
 
     async def check_order(self, order: Order, *, ended: bool) -> None:
         transfer = await self._payment_of(order)
@@ -150,50 +166,55 @@ class _Look:
 
     async def check_books(self) -> None:
         """G3, G4: the Transfer logs of every wallet of ours are the ledger's rows, and its balance their sum."""
-        rows = [row for entries in self.entries.values() for row in entries]
-        for account, address in _wallets(self.stage).items():
-            logs = await self.stage.chain.transfers(self.asset, address, self.since.block)
-            own = [log for log in logs if log.transaction not in self.foreign]
-            self._compare(account, address, own, [row for row in rows if account in (row.debit, row.credit)])
-            for log in own:
-                if log.recipient == address and (log.transaction, log.log_index) not in self.payments:
-                    self._say("G3", f"{log.amount} came to {account} for no order, in {log.transaction}")
-            await self._check_balance(account, address, logs)
-        for account, address in _contracts(self.stage).items():
-            booked = _sum(account, rows)
-            held = await self.stage.chain.token_balance(self.asset, address) - self.since.balances.get(address, 0)
-            if booked != held:
-                self._say("G4", f"{account} holds {held} and the ledger says {booked}")
+        everything = [row for entries in self.entries.values() for row in standing(entries)]
+        for place in _places(self.stage):
+            chain = self.stage.grounds[place.network].chain
+            rows = [row for row in everything if (row.network, row.asset) == place]
+            for account, address in _wallets(self.stage).items():
+                logs = await chain.transfers(place.asset, address, self.since.blocks.get(place.network, 0))
+                own = [log for log in logs if log.transaction not in self.foreign]
+                self._compare(account, address, own, [row for row in rows if account in (row.debit, row.credit)])
+                for log in own:
+                    if log.recipient == address and _key(log) not in self.payments:
+                        self._say("G3", f"{log.amount} came to {account} for no order, in {log.transaction}")
+                await self._check_balance(place, account, address, logs)
+            for account, address in _contracts(self.stage, place.network).items():
+                booked, held = _sum(account, rows), await self._held(place, address)
+                if booked != held:
+                    self._say("G4", f"{account} holds {held} and the ledger says {booked}")
 
     async def _payment_of(self, order: Order) -> TransferLog | None:
         """The Transfer that the order's authorization caused, if it pays the order."""
-        terms, authorization = order.terms, order.authorization
-        found = await self.stage.chain.authorization_transfer(
-            terms.asset, authorization.payer, authorization.nonce, self.since.block
-        )
-        wanted = (authorization.payer, terms.pay_to, terms.amount)
-        if found is None or (found.sender, found.recipient, found.amount) != wanted:
+        chain, since = self.stage.grounds[order.terms.network].chain, self.since.blocks.get(order.terms.network, 0)
+        shown = await chain.spent_in(order.spend, since) if await chain.nonce_used(order.spend) else []
+        found = that_moved(shown, order.spend, order.price)
+        booked = {
+            (row.block_hash, row.log_index) for row in standing(self.entries[order.id]) if row.kind == "settlement"
+        }
+        transfer = next((one for one in found if _key(one) in booked), found[0] if found else None)
+        if transfer is None:
             return None
-        key = found.transaction, found.log_index
-        if key in self.payments:
-            self._say("G1", f"orders {order.id} and {self.payments[key]} were granted for one Transfer")
-        self.payments[key] = order.id
-        return found
+        if _key(transfer) in self.payments:
+            self._say("G1", f"orders {order.id} and {self.payments[_key(transfer)]} were granted for one Transfer")
+        self.payments[_key(transfer)] = order.id
+        return transfer
 
     def _check_grant(self, order: Order, transfer: TransferLog | None) -> None:
         """G1: released only for a Transfer that the chain shows, after it was written down, with answer and receipt."""
         released = order.fulfilment is FulfilmentState.RELEASED
         has_delivery, has_receipt = self.proven[order.id]
+        if self._is_debt(order):
+            return
         if released and (transfer is None or transfer.transaction != order.settlement_tx):
             self._say("G1", f"order {order.id} is released and the chain shows no payment of it")
         if released and not (has_delivery and has_receipt):
             self._say("G1", f"order {order.id} is released without a stored answer or receipt")
-        if has_receipt and not released:
+        if has_receipt and not released and not order.round:
             self._say("G1", f"order {order.id} has a receipt and is not released")
         moves = [event.new for event in self.events[order.id] if event.what in ("payment", "fulfilment")]
         if released and [move for move in moves if move in ("settled", "released")][:2] != ["settled", "released"]:
             self._say("G1", f"order {order.id} was released before it was settled")
-        if moves.count("released") > 1 or moves.count("settled") > 1:
+        if moves.count("released") > 1 + order.round or moves.count("settled") > 1 + order.round:
             self._say("G6", f"order {order.id} was settled or released more than once")
 
     def _check_ending(self, order: Order, transfer: TransferLog | None, ended: bool) -> None:
@@ -209,7 +230,7 @@ class _Look:
 
     def _check_entries(self, order: Order, transfer: TransferLog | None) -> None:
         """G4: each row stands for what the order says, and for its whole amount."""
-        rows = {row.kind: row for row in self.entries[order.id]}
+        rows = {row.kind: row for row in standing(self.entries[order.id])}
         expected = {
             "settlement": order.payment is PaymentState.SETTLED,
             "refund": order.money_back is MoneyBackState.REFUNDED,
@@ -219,25 +240,25 @@ class _Look:
             if (kind in rows) != wanted:
                 self._say("G4", f"order {order.id}: a {kind} row is {'missing' if wanted else 'there for no reason'}")
         for row in rows.values():
-            if (row.network, row.asset, row.amount) != (order.terms.network, order.terms.asset, order.terms.amount):
+            if (row.network, row.asset, row.amount) != (order.terms.network, order.terms.asset, order.price):
                 self._say("G4", f"order {order.id}: its {row.kind} row is not over its terms")
         booked = rows.get("settlement")
-        found = (transfer.transaction, transfer.log_index) if transfer else None
-        if booked and (booked.transaction, booked.log_index) != found:
+        found = _key(transfer) if transfer else None
+        if booked and (booked.block_hash, booked.log_index) != found:
             self._say("G4", f"order {order.id} is booked with {booked.transaction}, which is not its Transfer")
 
     async def _check_payout(self, order: Order) -> None:
         """G6: the delegate wallet gave an order's money away at most once, and where the order says."""
-        out = await self.stage.chain.authorization_transfer(
-            order.terms.asset, self.stage.market.delegate, order_nonce(order.id), self.since.block
-        )
+        ground = self.stage.grounds[order.terms.network]
+        since = self.since.blocks.get(order.terms.network, 0)
+        out = next(iter(await ground.chain.spent_in(outgoing(order, ground.market.delegate), since)), None)
         refunded = order.money_back is MoneyBackState.REFUNDED
         released = order.fulfilment is FulfilmentState.RELEASED
         if (refunded or released) and out is None:
             self._say("G4", f"order {order.id} is {order.fulfilment}/{order.money_back}, and no money left for it")
         if out and refunded and out.recipient != order.authorization.payer:
             self._say("G4", f"order {order.id} is refunded, and the money went to {out.recipient}")
-        if out and released and f"callback:{out.recipient}" not in _contracts(self.stage):
+        if out and released and f"callback:{out.recipient}" not in _contracts(self.stage, order.terms.network):
             self._say("G4", f"order {order.id} is released, and the money went to {out.recipient}")
 
     async def _check_failure(self, order: Order, transfer: TransferLog | None) -> None:
@@ -247,28 +268,44 @@ class _Look:
         moves = [(event.old, event.new) for event in self.events[order.id] if event.what == "payment"]
         if ("in_doubt", "failed") not in moves:
             return
-        chain, authorization = self.stage.chain, order.authorization
+        chain = self.stage.grounds[order.terms.network].chain
         final = await chain.final_block()
-        used = await chain.authorization_used(order.terms.asset, authorization.payer, authorization.nonce, block=final)
-        over = await chain.block_time(final) >= authorization.valid_before.timestamp()
+        used = await chain.nonce_used(order.spend, block=final)
+        over = await chain.block_time(final) >= order.authorization.valid_before.timestamp()
         if not used and not over:
             self._say("G7", f"order {order.id} went from doubt to failed while its authorization can still be used")
 
     def _compare(self, account: str, address: str, logs: list[TransferLog], rows: list[Entry]) -> None:
-        seen = {(log.transaction, log.log_index): _signed(log.amount, log.recipient == address) for log in logs}
-        booked = {(row.transaction, row.log_index): _signed(row.amount, row.debit == account) for row in rows}
+        seen = {_key(log): _signed(log.amount, log.recipient == address) for log in logs}
+        booked = {(row.block_hash, row.log_index): _signed(row.amount, row.debit == account) for row in rows}
         for key in seen.keys() | booked.keys():
             if seen.get(key) != booked.get(key):
                 self._say("G4", f"{account}: {key} moved {seen.get(key)} on chain and {booked.get(key)} in the books")
 
-    async def _check_balance(self, account: str, address: str, logs: list[TransferLog]) -> None:
+    async def _check_balance(self, place: Place, account: str, address: str, logs: list[TransferLog]) -> None:
         moved = sum(_signed(log.amount, log.recipient == address) for log in logs if log.sender != log.recipient)
-        held = await self.stage.chain.token_balance(self.asset, address) - self.since.balances.get(address, 0)
+        held = await self._held(place, address)
         if moved != held:
             self._say("G4", f"{account}: its Transfers add up to {moved}, and its balance changed by {held}")
 
+    async def _held(self, place: Place, address: str) -> int:
+        """What an address holds beyond what it held before."""
+        held = await self.stage.grounds[place.network].chain.token_balance(place.asset, address)
+        return held - self.since.balances.get((place, address), 0)
+
+    def _is_debt(self, order: Order) -> bool:
+        """Delivered, then a reorganisation took the payment back for good: the receipt has to be revoked."""
+        debt = order.round > 0 and order.payment is PaymentState.FAILED
+        if debt and not self.revoked[order.id]:
+            self._say("G1", f"order {order.id} is delivered and unpaid, and its receipt stands")
+        return debt
+
     def _say(self, invariant: str, what: str) -> None:
         self.wrong.append(f"{invariant}: {what}")
+
+
+def _key(log: TransferLog) -> Log:
+    return log.block_hash, log.log_index
 
 
 def _signed(amount: int, incoming: bool) -> int:

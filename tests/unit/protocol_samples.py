@@ -3,8 +3,8 @@
 import msgspec
 from eth_account import Account
 
-from protocol import exact
-from protocol.exact import ExactPayment
+from protocol import schemes
+from protocol.payment import Payment
 from protocol.wire import PaymentRequirements
 from tests.stack import buyer
 
@@ -33,6 +33,6 @@ def paid(**changes) -> dict:
     return buyer.payment(PAYER, ENTRY, **{"validBefore": str(NOW + 60)} | changes)
 
 
-def read(payment: dict, **changes) -> ExactPayment:
+def read(payment: dict, **changes) -> Payment:
     """A payment as it is read under ENTRY with changes."""
-    return exact.read(requirements(**changes), payment["payload"])
+    return schemes.read(requirements(**changes), payment["payload"])

@@ -261,7 +261,7 @@ def test_the_example_environment_gives_the_defaults():
             assert value == "", name
         elif field in settings.Settings.__dataclass_fields__:
             found = [getattr(one, field) for one in (devnet, elsewhere)]
-            texts = {",".join(one) if isinstance(one, tuple) else str(one or "") for one in found}
+            texts = {",".join(map(str, one)) if isinstance(one, tuple) else str(one or "") for one in found}
             texts = {text.replace(f"{TOP}/", "") for text in texts} | {str(int(one)) for one in found if one is False}
             assert value in texts, name
 

@@ -6,18 +6,10 @@ from eth_utils.crypto import keccak
 from hypothesis import given
 from hypothesis import strategies as st
 
-from protocol.exact import ExactPayment
-from protocol.typed_data import TokenDomain, Transfer
-from server.domain.calls import (
-    balance_of,
-    batchable,
-    encode_call,
-    one_word,
-    payment_call,
-    settle_batch,
-    spent_eip3009,
-    split_signature,
-)
+from protocol.payment import Method, Payment
+from protocol.typed_data import Transfer
+from server.domain.calls import balance_of, encode_call, one_word, spent_eip3009, split_signature
+from server.domain.payment_calls import batchable, payment_call, settle_batch
 from tests.unit.protocol_samples import ASSET, NOW, PAYER, SHOP, paid, read
 
 MOVE = ["address", "address", "uint256", "uint256", "uint256", "bytes32", "uint8", "bytes32", "bytes32"]
@@ -31,11 +23,12 @@ def test_a_call_begins_with_its_selector():
 
 
 def test_a_payment_is_the_tokens_own_call():
-    data = payment_call(PAID)
+    to, data = payment_call(PAID, PAID.value)
+    assert to == ASSET
     assert data[:4] == bytes.fromhex("e3ee160e")  # EIP-3009, with v, r, s
     values = decode(MOVE, data[4:])
     assert (values[0], values[1]) == (PAYER.address.lower(), SHOP.lower())
-    assert values[2:6] == (50_000, 0, NOW + 60, PAID.transfer.nonce)
+    assert values[2:6] == (50_000, 0, NOW + 60, PAID.nonce)
     assert values[6:] == split_signature(PAID.signature)
 
 
@@ -50,10 +43,18 @@ def test_a_callback_gets_the_payer_and_the_delegate_wallets_authorization():
 
 uint128, uint48 = st.integers(0, 2**128 - 1), st.integers(0, 2**48 - 1)
 payments = st.builds(
-    lambda value, after, before, nonce, signature: ExactPayment(
+    lambda value, after, before, nonce, signature: Payment(
+        "exact",
+        Method.EIP3009,
         "eip155:31337",
-        TokenDomain("USDC", "2", 31337, ASSET),
-        Transfer(PAYER.address, SHOP, value, after, before, nonce),
+        ASSET,
+        PAYER.address,
+        SHOP,
+        value,
+        after,
+        before,
+        nonce,
+        b"",
         signature,
     ),
     uint128,

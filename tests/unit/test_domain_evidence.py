@@ -5,8 +5,9 @@ from dataclasses import replace
 import pytest
 from eth_utils.crypto import keccak
 
+from protocol.payment import Method
 from server.domain.calls import decode_event, describe_revert, encode_call
-from server.domain.evidence import AUTHORIZATION_USED, TRANSFER, Mined, RawLog, TransferLog, topic, transfer_of
+from server.domain.evidence import AUTHORIZATION_USED, TRANSFER, Mined, RawLog, Spend, TransferLog, topic, transfers_of
 from tests.fakes.samples import TOKEN
 from tests.unit.protocol_samples import PAYER, SHOP
 
@@ -14,15 +15,22 @@ NONCE = b"\7" * 32
 LOOK_ALIKE = "0x" + "ee" * 20
 USED = RawLog(TOKEN, (AUTHORIZATION_USED, topic(PAYER.address), NONCE), b"", 3)
 MOVED = RawLog(TOKEN, (TRANSFER, topic(PAYER.address), topic(SHOP)), (50_000).to_bytes(32, "big"), 4)
+SPEND = Spend(Method.EIP3009, TOKEN, PAYER.address, NONCE, SHOP, 50_000)
 MINED = Mined("0xaa", True, 12, "0xbb", 60_000, (USED, MOVED))
 
 
 def found(*logs, succeeded=True):
-    return transfer_of(replace(MINED, logs=logs, succeeded=succeeded), TOKEN, PAYER.address, NONCE)
+    return only(transfers_of(replace(MINED, logs=logs, succeeded=succeeded), SPEND))
+
+
+def only(transfers):
+    """The one there is, or None."""
+    assert len(transfers) <= 1
+    return transfers[0] if transfers else None
 
 
 def test_the_transfer_after_the_used_authorization_is_the_payment():
-    assert found(USED, MOVED) == TransferLog("0xaa", 4, 12, TOKEN, PAYER.address, SHOP, 50_000)
+    assert found(USED, MOVED) == TransferLog("0xaa", 4, 12, "0xbb", TOKEN, PAYER.address, SHOP, 50_000)
 
 
 def test_a_transfer_of_another_amount_or_recipient_is_reported_as_it_is():
@@ -75,7 +83,7 @@ def test_each_payment_of_a_batch_finds_its_own_transfer():
         logs.append(replace(USED, topics=(*USED.topics[:2], nonce), index=2 * number))
         logs.append(replace(MOVED, data=(number + 1).to_bytes(32, "big"), index=2 * number + 1))
     mined = replace(MINED, logs=tuple(logs))
-    transfers = [transfer_of(mined, TOKEN, PAYER.address, nonce) for nonce in nonces]
+    transfers = [only(transfers_of(mined, SPEND._replace(nonce=nonce))) for nonce in nonces]
     assert [(one.amount, one.log_index) for one in transfers] == [(1, 1), (2, 3), (3, 5)]
 
 

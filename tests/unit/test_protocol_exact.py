@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from protocol.errors import ProtocolError
-from protocol.exact import LEAST_VALIDITY, check_signature, check_terms
+from protocol.schemes import LEAST_VALIDITY, check_signature, check_terms
 from tests.stack import buyer
 from tests.unit.protocol_samples import ASSET, NOW, PAYER, SHOP, paid, read, requirements
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from protocol.errors import ProtocolError
-from protocol.exact import check_signature
+from protocol.schemes import check_signature
 from protocol.signatures import address_of, parse_address, parse_hex, recover
 from tests.stack import buyer
 from tests.unit.protocol_samples import ENTRY, PAYER, SHOP, paid, read

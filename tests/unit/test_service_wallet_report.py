@@ -35,7 +35,7 @@ MOVES = [
 
 def chain(moves=MOVES, **given):
     logs = [
-        TransferLog(f"0x{number:064x}", number, block, ASSET, sender, recipient, amount)
+        TransferLog(f"0x{number:064x}", number, block, "0xblock", ASSET, sender, recipient, amount)
         for number, (block, sender, recipient, amount) in enumerate(moves)
     ]
     return FakeChainReader(logs=logs, **given)
@@ -153,7 +153,7 @@ async def test_transfers_after_the_block_of_the_report_are_left_out():
 
 async def test_only_the_asset_paid_in_is_counted():
     reader = chain([(1, BOB, ALICE, 5)])
-    reader.logs.append(TransferLog("0x" + "9" * 64, 9, 2, OTHER_ASSET, BOB, ALICE, 1_000))
+    reader.logs.append(TransferLog("0x" + "9" * 64, 9, 2, "0xblock", OTHER_ASSET, BOB, ALICE, 1_000))
     assert (await ask(f"address={ALICE}", reader)).inbound.total.atomic == "5"
 
 
