@@ -14,7 +14,7 @@ from server.domain import calls
 from server.domain.errors import Reverted
 from server.domain.evidence import spend_of
 from server.domain.market import Market
-from server.domain.payment_calls import VRS, payment_call
+from server.domain.payment_calls import payment_call
 from server.ports import Call
 
 MOST_WALLET_GAS = 500_000

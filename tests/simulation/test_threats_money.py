@@ -161,7 +161,7 @@ class TestF24:
         answer = asyncio.create_task(world.buyer.present(quoted, world.buyer.pay(quoted)))
         while not await self.executing(world, quoted.id):
             await world.clock.sleep(0.05)
-        world.chain.automine = False
+        world.chain.automine, world.chain.block_seconds = False, 10**6
         await execute(world.paddock, quoted.id)
         assert len(world.chain.pending) == 1
         return quoted, answer
@@ -185,7 +185,7 @@ class TestF24:
         await refund(world.paddock, quoted.id)
         assert len(world.chain.pending) == 2
         world.chain.mine(3)
-        world.chain.automine = True
+        world.chain.automine, world.chain.block_seconds = True, 1
         await world.work(60)
         await answer
         order = await world.order(quoted.id)
@@ -197,7 +197,7 @@ class TestF24:
         quoted, answer = await self.stuck_callback(world)
         world.chain.pending.clear()
         await self.declare_failed(world, quoted.id)
-        world.chain.automine = True
+        world.chain.automine, world.chain.block_seconds = True, 1
         await world.work(60)
         await answer
         order = await world.order(quoted.id)
