@@ -19,7 +19,9 @@ use_own_folder()
 import solcx  # noqa: E402 - it looks at its folder when imported
 from solcx.exceptions import SolcError  # noqa: E402
 
-SOURCES = ("contracts/*.sol", "contracts/callbacks/*.sol", "contracts/mocks/*.sol")
+SOURCES = ("contracts/*.sol", "contracts/callbacks/*.sol", "contracts/x402/*.sol", "contracts/mocks/*.sol")
+HOSTILE = ("contracts/mocks/hostile/*.sol",)
+"""What only tests deploy: compiled when a test asks for it."""
 CACHE = ROOT / "var" / "cache" / "contracts"
 OUTPUT = ["abi", "evm.bytecode.object", "evm.deployedBytecode.object"]
 
@@ -46,14 +48,16 @@ class Artifact:
     source_hash: str
 
 
-def compile_contracts(report: Callable[[str], None] = lambda line: None, root: Path = ROOT) -> dict[str, Artifact]:
-    """Every deployable contract of the repository by name; `report` is told what was compiled or cached.
+def compile_contracts(
+    report: Callable[[str], None] = lambda line: None, root: Path = ROOT, sources: Iterable[str] = SOURCES
+) -> dict[str, Artifact]:
+    """Every deployable contract in `sources`, glob patterns below `root`, by name.
 
-    Raises CompileError, and CompilerMissing where there is no compiler.
+    `report` is told what was compiled or cached. Raises CompileError, and CompilerMissing where there is no compiler.
     """
     artifacts: list[Artifact] = []
     stale: dict[str, str] = {}
-    for unit, source_hash in source_hashes(root).items():
+    for unit, source_hash in source_hashes(root, sources).items():
         cached = _load(source_hash)
         if cached is None:
             stale[unit] = source_hash
@@ -65,10 +69,10 @@ def compile_contracts(report: Callable[[str], None] = lambda line: None, root: P
     return {artifact.name: artifact for artifact in artifacts}
 
 
-def source_hashes(root: Path = ROOT) -> dict[str, str]:
+def source_hashes(root: Path = ROOT, sources: Iterable[str] = SOURCES) -> dict[str, str]:
     """The hash of every source that is compiled: over itself, all it imports, the compiler's version and settings."""
     settings = _settings(root)
-    paths = sorted(path for pattern in SOURCES for path in root.glob(pattern))
+    paths = sorted(path for pattern in sources for path in root.glob(pattern))
     units = [path.relative_to(root).as_posix() for path in paths]
     return {unit: _hash(_closure(root, unit), settings) for unit in units}
 
@@ -177,7 +181,7 @@ def main() -> int:
         return 1
     for artifact in artifacts.values():
         size = (len(artifact.runtime) - 2) // 2
-        print(f"{artifact.name:<14} {size:>6,} bytes  {artifact.source_hash[:12]}  {artifact.source}")
+        print(f"{artifact.name:<18} {size:>6,} bytes  {artifact.source_hash[:12]}  {artifact.source}")
     print(f"{len(artifacts)} contracts ready in {time.monotonic() - started:.1f} s")
     return 0
 

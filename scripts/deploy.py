@@ -5,7 +5,6 @@ import json
 import os
 import sys
 import time
-import urllib.request
 from collections.abc import Callable
 from contextlib import chdir
 from dataclasses import dataclass, field
@@ -13,7 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from scripts.accounts import ROLES, account
+from scripts.assets import ASSETS, Asset
 from scripts.compile import Artifact, CompileError, compile_contracts
+from scripts.etch import PERMIT2, etch
+from scripts.rpc import RpcError, call
+from scripts.shipped import link, shipped_contracts
 from scripts.solc import ROOT, CompilerMissing
 
 os.environ.setdefault("APE_DATA_FOLDER", str(ROOT / "var" / "ape"))
@@ -26,11 +29,7 @@ from ethpm_types import ContractType
 
 RPC = "http://127.0.0.1:8545"
 FOLDER = ROOT / "deployments"
-PERMIT2 = "0x000000000022D473030F116dDEE9F6B43aC78BA3"
-PERMIT2_CODE = ROOT / "contracts" / "mocks" / "permit2.hex"
-FUNDED_ROLES = ("buyer", "foreign_buyer")
 USDC = 1_000_000
-FUNDS = 1_000_000 * USDC
 DAY = 86_400
 
 
@@ -63,12 +62,21 @@ def access_pass(title: str, symbol: str, price: int, supply: int) -> Callable[[S
     return arguments
 
 
-# What is deployed, in this order. A new callback contract is one more line.
+def nothing(site: Site) -> list[Any]:
+    """No arguments."""
+    return []
+
+
+# What is deployed, in this order; a library stands before what calls it. A new callback contract is one more line.
 DEPLOYMENTS = (
     Deployment("TestUSD", "TestUSD", lambda site: [site.deployer]),
-    Deployment("BatchSettler", "BatchSettler", lambda site: []),
+    Deployment("BatchSettler", "BatchSettler", nothing),
     Deployment("AccessPass", "AccessPass", access_pass("Paddock Access Pass", "PASS", 1 * USDC, 1_000_000)),
     Deployment("LaunchPass", "AccessPass", access_pass("Paddock Launch Pass", "LAUNCH", 5 * USDC // 2, 1)),
+    Deployment("SmartWalletFactory", "SmartWalletFactory", nothing),
+    Deployment("TestDAI", "TestDAI", nothing),
+    Deployment("SignatureChecker", "SignatureChecker", nothing),
+    Deployment("FiatTokenV2_2", "FiatTokenV2_2", nothing),
 )
 
 
@@ -86,60 +94,67 @@ def deploy(
 
     Idempotent: a contract is deployed again only if the chain does not have it, or its source, compiler or arguments
     changed. `delegate` is the callbacks' allowlisted caller, by default the devnet's `delegate`.
-    Raises DeployError, CompileError and CompilerMissing.
+    Raises DeployError, RpcError, CompileError and CompilerMissing.
     """
     caller = delegate or account("delegate").address
     if not is_address(caller):
         raise DeployError(f"--delegate wants an address, not {caller}")
     logger.set_level(LogLevel.WARNING)
-    chain_id = int(_call(rpc, "eth_chainId"), 16)
-    artifacts = compile_contracts()
+    chain_id = int(call(rpc, "eth_chainId"), 16)
+    artifacts = compile_contracts() | shipped_contracts()
     path = folder / f"{chain_id}.json"
-    known = _known(path)
+    earlier = _earlier(path)
+    known = earlier["contracts"]
     site = Site(account("deployer").address, account("merchant").address, to_checksum_address(caller))
     contracts: dict[str, Any] = {}
     deployed: list[str] = []
     try:
         with chdir(ROOT), ape.networks.parse_network_choice(rpc):
             for entry in DEPLOYMENTS:
-                name, artifact, arguments = entry.name, artifacts[entry.contract], entry.arguments(site)
+                artifact = link(artifacts[entry.contract], artifacts, site.addresses)
+                name, arguments = entry.name, entry.arguments(site)
                 if _is_in_place(known.get(name), artifact, arguments, rpc):
                     contracts[name] = known[name]
                 else:
                     contracts[name] = _deploy(artifact, arguments)
                     deployed.append(name)
                 site.addresses[name] = contracts[name]["address"]
-                report(f"{'deployed' if name in deployed else 'in place':<9} {name:<13} {site.addresses[name]}")
-            if "TestUSD" in deployed:
-                _fund(contracts["TestUSD"])
+                report(f"{'deployed' if name in deployed else 'in place':<9} {name:<19} {site.addresses[name]}")
+            for asset in ASSETS:
+                if asset.contract in deployed:
+                    _make_ready(asset, contracts[asset.contract])
     except ApeException as error:
         raise DeployError(f"Ape could not deploy to {rpc}: {error}") from error
-    _etch_permit2(rpc)
-    assets = [_asset(site) | {"method": "eip3009"}]
-    document = {"chain_id": chain_id, "assets": assets, "contracts": contracts}
-    if deployed or contracts != known:
+    etch(rpc, artifacts)
+    document = {"chain_id": chain_id, "assets": _assets(site), "contracts": contracts}
+    if document != earlier:
         _write(path, document)
-    else:
+    if not deployed:
         report(f"chain {chain_id} has everything: nothing to deploy")
     return document
 
 
-def _known(path: Path) -> dict[str, Any]:
+def _earlier(path: Path) -> dict[str, Any]:
     """What an earlier deployment wrote; a file that is not of our making counts as none."""
     try:
-        contracts: dict[str, Any] = json.loads(path.read_text())["contracts"]
+        document: dict[str, Any] = json.loads(path.read_text())
+        return document | {"contracts": dict(document["contracts"])}
     except (FileNotFoundError, ValueError, KeyError, TypeError):
-        return {}
-    return contracts
+        return {"contracts": {}}
+
+
+def _assets(site: Site) -> list[dict[str, Any]]:
+    """The assets as x402 terms name them, and how each is moved."""
+    return [asset.terms(site.addresses) | {"method": asset.method} for asset in ASSETS]
 
 
 def _is_in_place(row: dict[str, Any] | None, artifact: Artifact, arguments: list[Any], rpc: str) -> bool:
     """Whether the chain has this contract from this source with these arguments."""
     if not row or (row.get("source_hash"), row.get("arguments")) != (artifact.source_hash, arguments):
         return False
-    receipt = _call(rpc, "eth_getTransactionReceipt", row["transaction"])
+    receipt = call(rpc, "eth_getTransactionReceipt", row["transaction"])
     made = receipt and receipt["contractAddress"]
-    return bool(made) and made.lower() == row["address"].lower() and _call(rpc, "eth_getCode", made, "latest") != "0x"
+    return bool(made) and made.lower() == row["address"].lower() and call(rpc, "eth_getCode", made, "latest") != "0x"
 
 
 def _deploy(artifact: Artifact, arguments: list[Any]) -> dict[str, Any]:
@@ -167,30 +182,11 @@ def _container(name: str, abi: list[dict[str, Any]], bytecode: str) -> ContractC
     return ContractContainer(ContractType.model_validate(fields))
 
 
-def _fund(row: dict[str, Any]) -> None:
-    """Give the paying roles their test money."""
-    token = _container("TestUSD", row["abi"], "0x").at(row["address"])
-    for role in FUNDED_ROLES:
-        token.mint(account(role).address, FUNDS, sender=_account("deployer"))
-
-
-def _asset(site: Site) -> dict[str, Any]:
-    """The asset as x402 terms name it."""
-    return {
-        "address": site.addresses["TestUSD"],
-        "name": "USDC",
-        "version": "2",
-        "decimals": 6,
-        "symbol": "USDC",
-    }
-
-
-def _etch_permit2(rpc: str) -> None:
-    """Put Permit2 where it is on every public chain, if the node is an anvil that lacks it."""
-    is_anvil = "anvil" in str(_call(rpc, "web3_clientVersion")).lower()
-    if is_anvil and _call(rpc, "eth_getCode", PERMIT2, "latest") == "0x":
-        code = PERMIT2_CODE.read_text().splitlines()[-1]
-        _call(rpc, "anvil_setCode", PERMIT2, code)
+def _make_ready(asset: Asset, row: dict[str, Any]) -> None:
+    """Send what makes an asset's token ready to be paid with."""
+    token = _container(asset.contract, row["abi"], "0x").at(row["address"])
+    for step in asset.calls():
+        getattr(token, step.method)(*step.arguments, sender=_account(step.role))
 
 
 def _write(path: Path, document: dict[str, Any]) -> None:
@@ -199,20 +195,6 @@ def _write(path: Path, document: dict[str, Any]) -> None:
     partial = path.with_suffix(f".{os.getpid()}")
     partial.write_text(json.dumps(document, indent=1) + "\n")
     partial.replace(path)
-
-
-def _call(rpc: str, method: str, *parameters: Any) -> Any:
-    """One JSON-RPC call; raises DeployError if nothing answers there."""
-    body = json.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": parameters}).encode()
-    request = urllib.request.Request(rpc, body, {"Content-Type": "application/json"})
-    try:
-        with urllib.request.urlopen(request, timeout=10) as response:
-            answer = json.load(response)
-    except (OSError, ValueError) as error:
-        raise DeployError(f"no JSON-RPC answers at {rpc} ({error}): start the devnet, or name it with --rpc") from error
-    if "error" in answer:
-        raise DeployError(f"{method} at {rpc} failed: {answer['error']['message']}")
-    return answer["result"]
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -225,7 +207,7 @@ def main(arguments: list[str] | None = None) -> int:
     started = time.monotonic()
     try:
         document = deploy(options.rpc, options.delegate, options.folder, report=print)
-    except (DeployError, CompileError, CompilerMissing) as error:
+    except (DeployError, RpcError, CompileError, CompilerMissing) as error:
         print(f"deploy: {error}", file=sys.stderr)
         return 1
     print(f"{options.folder / str(document['chain_id'])}.json in {time.monotonic() - started:.1f} s")

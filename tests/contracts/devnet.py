@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from scripts.accounts import account
+from scripts.compile import compile_contracts
 from scripts.solc import ROOT
 from tests.stack.anvil import Anvil
 
@@ -68,6 +69,22 @@ class Devnet:
 
     def now(self) -> int:
         return int(self.web3.eth.get_block("latest")["timestamp"])
+
+
+def make(anvil: Anvil, name: str, *arguments: Any) -> Contract:
+    """A new contract of this repository's, by its name, deployed by the role `deployer`.
+
+    For what no deployments file has: `make(anvil, "FeeTakingToken")` and the other hostile ones, each named for its
+    crime. The hostile tokens are TestUSD but for that, so `mint` funds them; a wallet's signature is any bytes.
+    """
+    artifact = compile_contracts(sources=(f"contracts/**/{name}.sol",))[name]
+    web3 = Web3(Web3.HTTPProvider(anvil.url))
+    creation = web3.eth.contract(abi=artifact.abi, bytecode=artifact.bytecode).constructor(*arguments)
+    transaction = creation.transact({"from": account("deployer").address, "gas": 10_000_000})
+    receipt = web3.eth.wait_for_transaction_receipt(transaction, poll_latency=0.02)
+    assert receipt["status"] == 1, f"{name} was not deployed"
+    contract: Contract = web3.eth.contract(address=receipt["contractAddress"], abi=artifact.abi)
+    return contract
 
 
 def typed_data(name: str, version: str, chain_id: int, contract: str) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from scripts.compile import CompileError, compile_contracts, source_hashes
+from scripts.compile import HOSTILE, SOURCES, CompileError, compile_contracts, source_hashes
 from scripts.solc import ROOT, find_compiler, pinned_version
 from scripts.solc.foundry import find_tool, forge
 
@@ -30,15 +30,22 @@ def changed(copy: Path) -> set[str]:
 
 
 def test_every_contract_has_code_and_the_goat_entries_have_their_published_selectors() -> None:
-    artifacts = compile_contracts()
-    assert {"AccessPass", "BatchSettler", "TestUSD"} <= set(artifacts)
-    assert "X402Callback" not in artifacts, "abstract"
+    artifacts = compile_contracts(sources=(*SOURCES, *HOSTILE))
+    assert {"AccessPass", "BatchSettler", "TestUSD", "TwoFacedWallet"} <= set(artifacts)
+    assert not {"X402Callback", "Permit2Proxy"} & set(artifacts), "abstract"
+    hashes = source_hashes(sources=(*SOURCES, *HOSTILE))
     for artifact in artifacts.values():
         assert len(artifact.runtime) > 100
         assert (len(artifact.runtime) - 2) // 2 <= 24_576, f"{artifact.name} exceeds EIP-170"
-        assert artifact.source_hash == source_hashes()[artifact.source]
+        assert artifact.source_hash == hashes[artifact.source]
     names = {entry.get("name") for entry in artifacts["AccessPass"].abi}
     assert {"x402SpentEip3009", "x402SpentPermit2", "PassMinted", "SoldOut", "CallerNotListed"} <= names
+
+
+def test_hostile_contracts_are_compiled_for_whoever_asks_for_them() -> None:
+    hostile = compile_contracts(sources=HOSTILE)
+    assert set(hostile) == {path.stem for path in (ROOT / "contracts/mocks/hostile").glob("*.sol")}
+    assert not set(hostile) & set(compile_contracts()), "a deployment need not wait for them"
 
 
 def test_a_second_compilation_takes_everything_from_the_cache() -> None:

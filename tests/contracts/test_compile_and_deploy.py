@@ -9,7 +9,9 @@ from eth_utils.crypto import keccak
 
 from scripts.accounts import account
 from scripts.compile import compile_contracts
-from scripts.deploy import DEPLOYMENTS, PERMIT2
+from scripts.deploy import DEPLOYMENTS
+from scripts.etch import PERMIT2
+from scripts.shipped import link, shipped_contracts
 from tests.contracts.devnet import Devnet, read, run_deploy
 from tests.stack.anvil import Anvil, run_anvil
 
@@ -31,12 +33,14 @@ def test_the_file_names_chain_asset_and_every_contract(devnet: Devnet) -> None:
     document = devnet.document
     assert document["chain_id"] == devnet.web3.eth.chain_id == 31337
     token = document["contracts"]["TestUSD"]["address"]
-    assert document["assets"][0] == {"address": token, "name": "USDC", "version": "2", "decimals": 6, "symbol": "USDC"}
+    first = {"address": token, "name": "USDC", "version": "2", "decimals": 6, "symbol": "USDC", "method": "eip3009"}
+    assert document["assets"][0] == first
     assert list(document["contracts"]) == [entry.name for entry in DEPLOYMENTS]
-    artifacts = compile_contracts()
+    artifacts = compile_contracts() | shipped_contracts()
+    addresses = {name: row["address"] for name, row in document["contracts"].items()}
     for entry in DEPLOYMENTS:
         row = document["contracts"][entry.name]
-        assert row["source_hash"] == artifacts[entry.contract].source_hash
+        assert row["source_hash"] == link(artifacts[entry.contract], artifacts, addresses).source_hash
         receipt = devnet.web3.eth.get_transaction_receipt(row["transaction"])
         assert receipt["contractAddress"] == row["address"]
         assert receipt["blockNumber"] == row["block"]
@@ -122,6 +126,27 @@ def test_a_new_token_takes_along_what_depends_on_it(tmp_path: Path) -> None:
         assert changed(anvil, tmp_path, before) == {"TestUSD", "AccessPass", "LaunchPass"}
         balance = Devnet(anvil, read(tmp_path, 31337)).contract("TestUSD").functions.balanceOf
         assert balance(account("buyer").address).call() == 1_000_000 * USDC
+
+
+def test_a_new_library_takes_along_what_calls_it(tmp_path: Path) -> None:
+    with run_anvil(tmp_path, options=()) as anvil:
+        assert run_deploy(anvil.url, tmp_path).returncode == 0
+        before = read(tmp_path, 31337)
+        pretend_an_older_source(tmp_path, "SignatureChecker")
+        assert changed(anvil, tmp_path, before) == {"SignatureChecker", "FiatTokenV2_2"}
+        balance = Devnet(anvil, read(tmp_path, 31337)).contract("FiatTokenV2_2").functions.balanceOf
+        assert balance(account("buyer").address).call() == 1_000_000 * USDC
+
+
+def test_a_file_from_before_there_were_several_assets_gets_them_without_a_deployment(tmp_path: Path) -> None:
+    with run_anvil(tmp_path, options=()) as anvil:
+        assert run_deploy(anvil.url, tmp_path).returncode == 0
+        before, height = read(tmp_path, 31337), anvil.block_number()
+        (tmp_path / "31337.json").write_text(json.dumps({**before, "assets": []}))
+        again = run_deploy(anvil.url, tmp_path)
+        assert "nothing to deploy" in again.stdout, again.stderr
+        assert anvil.block_number() == height
+        assert read(tmp_path, 31337) == before
 
 
 def test_it_says_what_to_do_when_nothing_answers(tmp_path: Path) -> None:

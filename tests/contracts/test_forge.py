@@ -58,7 +58,7 @@ def test_every_suite_that_forge_ran_is_known_here(results: dict[str, Any]) -> No
     assert sorted(results) == sorted(parameter.values[0] for parameter in suites())
 
 
-@pytest.mark.parametrize("threat", ["C1", "C2", "C3", "C4", "C5", "C6", "C7", "C8", "C9", "C11", "C12", "C13"])
+@pytest.mark.parametrize("threat", ["C1", "C2", "C3", "C4", "C5", "C6", "C7", "C8", "C9", "C10", "C11", "C12", "C13"])
 def test_every_threat_has_a_suite(threat: str) -> None:
     named = [path.name for path in FOLDER.rglob("*.t.sol") if path.name.startswith(f"{threat}_")]
     assert len(named) == 1, f"{threat}: {named}"

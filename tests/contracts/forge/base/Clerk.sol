@@ -62,7 +62,7 @@ contract Clerk {
 
     function _signChoice(Request memory r, uint256 key, bytes32 structHash) private view returns (bytes memory) {
         bytes32 domain = Signatures.domain("GoatX402 Pay Callback", "1", r.callback);
-        return Signatures.sign(key, Signatures.digest(domain, structHash));
+        return Signatures.signFor(r.payer, key, Signatures.digest(domain, structHash));
     }
 
     function _fields(Request memory r) private pure returns (bytes memory) {

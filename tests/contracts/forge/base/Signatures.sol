@@ -23,6 +23,10 @@ library Signatures {
         "TokenPermissions(address token,uint256 amount)"
     );
 
+    bytes32 internal constant PERMIT =
+        keccak256("Permit(address owner,address spender,uint256 value,uint256 nonce,uint256 deadline)");
+    bytes32 internal constant WALLET_MESSAGE = keccak256("WalletMessage(bytes32 hash)");
+
     /// @notice An EIP-3009 authorization, or a Permit2 one, without its signature.
     struct Authorization {
         address from;
@@ -45,6 +49,16 @@ library Signatures {
     function sign(uint256 key, bytes32 hash) internal pure returns (bytes memory) {
         (uint8 v, bytes32 r, bytes32 s) = vm.sign(key, hash);
         return abi.encodePacked(r, s, v);
+    }
+
+    /// @notice The key's signature for an account: the EOA itself, or a SmartWallet, whose own domain it signs in.
+    function signFor(address account, uint256 key, bytes32 hash) internal view returns (bytes memory) {
+        return sign(key, account.code.length == 0 ? hash : walletDigest(account, hash));
+    }
+
+    /// @notice What a SmartWallet's key signs so that the wallet signs `hash`.
+    function walletDigest(address wallet, bytes32 hash) internal view returns (bytes32) {
+        return digest(domain("Paddock Smart Wallet", "1", wallet), keccak256(abi.encode(WALLET_MESSAGE, hash)));
     }
 
     /// @notice The three parts of a 65-byte signature.
@@ -70,7 +84,7 @@ library Signatures {
         returns (bytes memory)
     {
         bytes32 structHash = keccak256(abi.encode(kind, a.from, a.to, a.value, a.validAfter, a.validBefore, a.nonce));
-        return sign(key, digest(domain("USDC", "2", token), structHash));
+        return signFor(a.from, key, digest(domain("USDC", "2", token), structHash));
     }
 
     /// @notice Permit2's single transfer, `spender` being who will call it.
@@ -85,7 +99,24 @@ library Signatures {
     ) internal view returns (bytes memory) {
         bytes32 permitted = keccak256(abi.encode(TOKEN_PERMISSIONS, token, amount));
         bytes32 structHash = keccak256(abi.encode(PERMIT2_TRANSFER, permitted, spender, nonce, deadline));
-        bytes32 separator = keccak256(abi.encode(PERMIT2_DOMAIN, keccak256("Permit2"), block.chainid, verifier));
-        return sign(key, digest(separator, structHash));
+        return sign(key, permit2Digest(verifier, structHash));
+    }
+
+    /// @notice A struct's digest in Permit2's domain, which has no version.
+    function permit2Digest(address verifier, bytes32 structHash) internal view returns (bytes32) {
+        return digest(keccak256(abi.encode(PERMIT2_DOMAIN, keccak256("Permit2"), block.chainid, verifier)), structHash);
+    }
+
+    /// @notice An EIP-2612 permit by the key's EOA, in a token's domain.
+    function permit2612(
+        uint256 key,
+        bytes32 tokenDomain,
+        address spender,
+        uint256 value,
+        uint256 nonce,
+        uint256 deadline
+    ) internal pure returns (bytes memory) {
+        bytes32 structHash = keccak256(abi.encode(PERMIT, vm.addr(key), spender, value, nonce, deadline));
+        return sign(key, digest(tokenDomain, structHash));
     }
 }

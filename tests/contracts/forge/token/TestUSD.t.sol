@@ -14,8 +14,6 @@ contract TestUSDTest {
 
     uint256 private constant KEY = 0xa11ce;
     address private constant PAYEE = address(0xbeef);
-    bytes32 private constant PERMIT =
-        keccak256("Permit(address owner,address spender,uint256 value,uint256 nonce,uint256 deadline)");
     bytes32 private constant CANCEL = keccak256("CancelAuthorization(address authorizer,bytes32 nonce)");
 
     TestUSD private usd;
@@ -103,7 +101,7 @@ contract TestUSDTest {
 
     function test_cancelAuthorization_uses_the_nonce_up() public {
         bytes32 nonce = bytes32(uint256(1));
-        bytes memory cancel = _sign(keccak256(abi.encode(CANCEL, wallet, nonce)));
+        bytes memory cancel = _sign(wallet, keccak256(abi.encode(CANCEL, wallet, nonce)));
         usd.cancelAuthorization(wallet, nonce, cancel);
         vm.assertTrue(usd.authorizationState(wallet, nonce));
         bytes memory signature = _signed(wallet, 1, Signatures.TRANSFER);
@@ -188,10 +186,10 @@ contract TestUSDTest {
     }
 
     function _permit(address owner, uint256 nonce, uint256 deadline) private view returns (bytes memory) {
-        return _sign(keccak256(abi.encode(PERMIT, owner, PAYEE, uint256(7), nonce, deadline)));
+        return _sign(owner, keccak256(abi.encode(Signatures.PERMIT, owner, PAYEE, uint256(7), nonce, deadline)));
     }
 
-    function _sign(bytes32 structHash) private view returns (bytes memory) {
-        return Signatures.sign(KEY, Signatures.digest(usd.DOMAIN_SEPARATOR(), structHash));
+    function _sign(address account, bytes32 structHash) private view returns (bytes memory) {
+        return Signatures.signFor(account, KEY, Signatures.digest(usd.DOMAIN_SEPARATOR(), structHash));
     }
 }
