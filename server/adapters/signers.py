@@ -18,7 +18,7 @@ class LocalSigner:
     def address(self) -> str:
         return str(self._account.address)
 
-    def sign(self, chain_id: int, nonce: int, call: Call, gas: int, fees: Fees) -> SignedTransaction:
+    async def sign(self, chain_id: int, nonce: int, call: Call, gas: int, fees: Fees) -> SignedTransaction:
         signed = self._account.sign_transaction(
             {
                 "type": 2,
@@ -34,5 +34,5 @@ class LocalSigner:
         )
         return SignedTransaction("0x" + bytes(signed.hash).hex(), bytes(signed.raw_transaction))
 
-    def sign_digest(self, digest: bytes) -> bytes:
+    async def sign_digest(self, digest: bytes) -> bytes:
         return bytes(self._account.unsafe_sign_hash(Hash32(digest)).signature)

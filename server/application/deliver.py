@@ -54,12 +54,12 @@ async def release(paddock: Paddock, work: UnitOfWork, order: Order, delivery: De
     order.released_at = paddock.clock.now()
     issued_at = int(order.released_at.timestamp())
     receipt = receipt_for(order, delivery, issued_at)
-    signature = paddock.receipts.sign_digest(receipt.digest())
-    standard = _standard_receipt(paddock, order, issued_at)
+    signature = await paddock.receipts.sign_digest(receipt.digest())
+    standard = await _standard_receipt(paddock, order, issued_at)
     await work.receipts.put(order.id, SignedReceipt(receipt, "0x" + signature.hex()), standard)
 
 
-def _standard_receipt(paddock: Paddock, order: Order, issued_at: int) -> bytes:
+async def _standard_receipt(paddock: Paddock, order: Order, issued_at: int) -> bytes:
     """The x402 offer-receipt extension's receipt (format eip712), as JSON."""
     payload = {
         "version": 1,
@@ -69,5 +69,5 @@ def _standard_receipt(paddock: Paddock, order: Order, issued_at: int) -> bytes:
         "issuedAt": issued_at,
         "transaction": order.settlement_tx,
     }
-    signature = paddock.receipts.sign_digest(x402_receipt_digest(payload))
+    signature = await paddock.receipts.sign_digest(x402_receipt_digest(payload))
     return msgspec.json.encode({"format": "eip712", "payload": payload, "signature": "0x" + signature.hex()})

@@ -47,7 +47,8 @@ async def _start(paddock: Paddock, order: Order, contract: Contract) -> float | 
     signer = delegate_of(paddock)
     payout = authorization_for(paddock, order, contract.address)
     digest = authorization_digest(paddock.market.domain, payout, RECEIVE_TYPE)
-    data = calls.spent_eip3009(order.terms.asset, order.authorization.payer, payout, signer.sign_digest(digest))
+    signature = await signer.sign_digest(digest)
+    data = calls.spent_eip3009(order.terms.asset, order.authorization.payer, payout, signature)
     try:
         prepared = await prepare(paddock.chain, signer, contract.address, data)
     except Reverted as error:

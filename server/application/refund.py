@@ -38,7 +38,7 @@ async def refund(paddock: Paddock, order_id: str) -> float | None:
 async def _start(paddock: Paddock, order: Order) -> float | None:
     signer = delegate_of(paddock)
     back = authorization_for(paddock, order, order.authorization.payer)
-    signature = signer.sign_digest(authorization_digest(paddock.market.domain, back))
+    signature = await signer.sign_digest(authorization_digest(paddock.market.domain, back))
     try:
         prepared = await prepare(
             paddock.chain, signer, order.terms.asset, calls.transfer_with_authorization(back, signature)

@@ -33,7 +33,7 @@ async def sign(
     """Allot the nonce, sign and store, all in the caller's unit of work: a crash loses either everything or nothing."""
     network = f"eip155:{chain_id}"
     nonce = await work.transactions.allot(network, signer.address, prepared.chain_nonce)
-    signed = signer.sign(chain_id, nonce, prepared.call, prepared.gas, prepared.fees)
+    signed = await signer.sign(chain_id, nonce, prepared.call, prepared.gas, prepared.fees)
     transaction = ChainTransaction(signed.hash, network, signer.address, nonce, purpose, subject, signed.raw)
     await work.transactions.add(transaction)
     return transaction

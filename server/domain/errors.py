@@ -12,7 +12,7 @@ PaddockError
 ├── HandlerFailed           the service could not answer; the buyer is not charged
 ├── CallbackFailed          money moved, the contract call failed; a refund is on its way
 ├── Unavailable             try again with the same payment
-│   └── SettlementInDoubt, ChainUnavailable, FacilitatorUnavailable
+│   └── SettlementInDoubt, ChainUnavailable, FacilitatorUnavailable, SignerUnavailable
 └── InternalError
     └── IllegalTransition, StaleWrite, DuplicateClaim, Reverted, ConfigurationError
 """
@@ -144,6 +144,10 @@ class ChainUnavailable(Unavailable):
 
 class FacilitatorUnavailable(Unavailable):
     slug, title = "facilitator-unavailable", "The facilitator cannot be reached or does not answer sensibly"
+
+
+class SignerUnavailable(Unavailable):
+    slug, title = "signer-unavailable", "The signer cannot be reached or does not answer sensibly"
 
 
 class InternalError(PaddockError):

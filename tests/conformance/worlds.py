@@ -71,7 +71,7 @@ class World:
         """A transaction of the stranger's: (hash, raw bytes). The gas is fixed, so that it may revert when mined."""
         nonce = await self.chain.next_nonce(self.signer.address)
         call = Call(self.signer.address, to, data)
-        signed = self.signer.sign(self.market.chain_id, nonce, call, gas, await self.chain.fees())
+        signed = await self.signer.sign(self.market.chain_id, nonce, call, gas, await self.chain.fees())
         return signed.hash, signed.raw
 
     async def transact(self, to: str, data: bytes, gas: int = 2_000_000) -> Mined:

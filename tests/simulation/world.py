@@ -139,7 +139,7 @@ class World:
         call = calls.payment_call(exact.read(terms, paid["payload"]))
         stranger = LocalSigner(account("stranger").key.hex())
         prepared = await prepare(self.chain, stranger, terms.asset, call)
-        signed = stranger.sign(31337, prepared.chain_nonce, prepared.call, prepared.gas, prepared.fees)
+        signed = await stranger.sign(31337, prepared.chain_nonce, prepared.call, prepared.gas, prepared.fees)
         await self.chain.send(signed.raw)
         self.foreign.add(signed.hash)
 
