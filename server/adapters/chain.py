@@ -41,7 +41,7 @@ class EvmChain:
 
     async def chain_id(self) -> int:
         async with _reading("eth_chainId"):
-            return await self._web3.eth.chain_id
+            return _number(await self._web3.eth.chain_id)
 
     async def client_version(self) -> str:
         async with _reading("web3_clientVersion"):
@@ -49,7 +49,7 @@ class EvmChain:
 
     async def block_number(self) -> int:
         async with _reading("eth_blockNumber"):
-            number = await self._web3.eth.block_number
+            number = _number(await self._web3.eth.block_number)
             self._head = (time.monotonic(), number)
             return number
 
@@ -63,26 +63,26 @@ class EvmChain:
 
     async def block_time(self, number: int) -> int:
         async with _reading("eth_getBlockByNumber"):
-            return (await self._web3.eth.get_block(number))["timestamp"]
+            return _number((await self._web3.eth.get_block(number))["timestamp"])
 
     async def balance(self, address: str) -> int:
         async with _reading("eth_getBalance"):
-            return await self._web3.eth.get_balance(_address(address))
+            return _number(await self._web3.eth.get_balance(_address(address)))
 
     async def token_balance(self, asset: str, address: str) -> int:
         return calls.one_word(await self.call(Call(address, asset, calls.balance_of(address))))
 
     async def transaction_count(self, address: str) -> int:
         async with _reading("eth_getTransactionCount"):
-            return await self._web3.eth.get_transaction_count(_address(address))
+            return _number(await self._web3.eth.get_transaction_count(_address(address)))
 
     async def next_nonce(self, address: str) -> int:
         async with _reading("eth_getTransactionCount"):
-            return await self._web3.eth.get_transaction_count(_address(address), "pending")
+            return _number(await self._web3.eth.get_transaction_count(_address(address), "pending"))
 
     async def code(self, address: str) -> bytes:
         async with _reading("eth_getCode"):
-            return bytes(await self._web3.eth.get_code(_address(address)))
+            return _bytes(await self._web3.eth.get_code(_address(address)))
 
     async def authorization_used(self, asset: str, payer: str, nonce: bytes, block: int | None = None) -> bool:
         call = Call(payer, asset, calls.authorization_state(payer, nonce))
@@ -90,16 +90,17 @@ class EvmChain:
 
     async def call(self, call: Call, block: int | None = None) -> bytes:
         async with _reading("eth_call"):
-            return bytes(await self._web3.eth.call(_transaction(call), "latest" if block is None else block))
+            return _bytes(await self._web3.eth.call(_transaction(call), "latest" if block is None else block))
 
     async def estimate_gas(self, call: Call) -> int:
         async with _reading("eth_estimateGas"):
-            return await self._web3.eth.estimate_gas(_transaction(call))
+            return _number(await self._web3.eth.estimate_gas(_transaction(call)))
 
     async def fees(self) -> Fees:
         async with _reading("eth_getBlockByNumber"):
-            block, priority = await asyncio.gather(self._web3.eth.get_block("latest"), self._web3.eth.max_priority_fee)
-        return Fees(2 * block.get("baseFeePerGas", 0) + priority, priority)
+            block, offer = await asyncio.gather(self._web3.eth.get_block("latest"), self._web3.eth.max_priority_fee)
+            base, priority = _number(block.get("baseFeePerGas", 0)), _number(offer)
+        return Fees(2 * base + priority, priority)
 
     async def send(self, raw: bytes) -> None:
         try:
@@ -115,35 +116,38 @@ class EvmChain:
                 receipt = await self._web3.eth.get_transaction_receipt(cast(Any, transaction))
             except TransactionNotFound:
                 return None
-        return _mined(receipt)
+            return _mined(receipt)
 
     async def authorization_transfer(self, asset: str, payer: str, nonce: bytes, from_block: int) -> TransferLog | None:
-        used = await self._logs(asset, [AUTHORIZATION_USED, topic(payer), nonce], from_block)
-        for log in used:
-            mined = await self.mined("0x" + bytes(log["transactionHash"]).hex())
+        async with _reading("eth_getLogs"):
+            used = await self._logs(asset, [AUTHORIZATION_USED, topic(payer), nonce], from_block)
+            transactions = ["0x" + bytes(log["transactionHash"]).hex() for log in used]
+        for transaction in transactions:
+            mined = await self.mined(transaction)
             transfer = mined and transfer_of(mined, asset, payer, nonce)
             if transfer:
                 return transfer
         return None
 
     async def transfers(self, asset: str, address: str, from_block: int = 0) -> list[TransferLog]:
-        sent, received = await asyncio.gather(
-            self._logs(asset, [TRANSFER, topic(address)], from_block),
-            self._logs(asset, [TRANSFER, None, topic(address)], from_block),
-        )
-        found = {(log["blockNumber"], log["logIndex"]): log for log in (*sent, *received)}
-        return [
-            TransferLog(
-                transaction="0x" + bytes(log["transactionHash"]).hex(),
-                log_index=log["logIndex"],
-                block=log["blockNumber"],
-                asset=asset,
-                sender=calls.address_in(bytes(log["topics"][1])),
-                recipient=calls.address_in(bytes(log["topics"][2])),
-                amount=int.from_bytes(log["data"], "big"),
+        async with _reading("eth_getLogs"):
+            sent, received = await asyncio.gather(
+                self._logs(asset, [TRANSFER, topic(address)], from_block),
+                self._logs(asset, [TRANSFER, None, topic(address)], from_block),
             )
-            for _, log in sorted(found.items())
-        ]
+            found = {(log["blockNumber"], log["logIndex"]): log for log in (*sent, *received)}
+            return [
+                TransferLog(
+                    transaction="0x" + bytes(log["transactionHash"]).hex(),
+                    log_index=log["logIndex"],
+                    block=log["blockNumber"],
+                    asset=asset,
+                    sender=calls.address_in(bytes(log["topics"][1])),
+                    recipient=calls.address_in(bytes(log["topics"][2])),
+                    amount=int.from_bytes(log["data"], "big"),
+                )
+                for _, log in sorted(found.items())
+            ]
 
     async def _logs(self, asset: str, topics: list[bytes | None], from_block: int) -> Sequence[LogReceipt]:
         query: FilterParams = {
@@ -152,8 +156,10 @@ class EvmChain:
             "toBlock": "latest",
             "topics": cast(Any, ["0x" + topic.hex() if topic else None for topic in topics]),
         }
-        async with _reading("eth_getLogs"):
-            return await self._web3.eth.get_logs(query)
+        logs = await self._web3.eth.get_logs(query)
+        if not isinstance(logs, list):
+            raise TypeError("no list of logs")
+        return logs
 
 
 @asynccontextmanager
@@ -163,10 +169,25 @@ async def _reading(method: str) -> AsyncIterator[None]:
         yield
     except ContractLogicError as error:
         raise Reverted(str(error.message or "reverted"), _revert_data(error)) from error
-    except (aiohttp.ClientError, TimeoutError, TimeExhausted, OSError) as error:
-        raise ChainUnavailable(f"{method} did not get through: {type(error).__name__}") from error
+    except (aiohttp.ClientError, TimeoutError, TimeExhausted, OSError) as error:  # their texts hold the node's URL
+        raise ChainUnavailable(f"{method} did not get through: {type(error).__name__}") from None
     except (Web3RPCError, Web3Exception, ValueError) as error:
         raise ChainUnavailable(f"{method} was refused by the node: {error}") from error
+    except (LookupError, TypeError, AttributeError) as error:
+        raise ChainUnavailable(f"{method} was answered with nonsense: {type(error).__name__}") from error
+
+
+def _number(value: object) -> int:
+    """web3 lets pass whatever a node answers in the place of a number."""
+    if not isinstance(value, int):
+        raise TypeError("no number")
+    return value
+
+
+def _bytes(value: object) -> bytes:
+    if not isinstance(value, bytes):
+        raise TypeError("no bytes")
+    return bytes(value)
 
 
 def _revert_data(error: ContractLogicError) -> bytes:

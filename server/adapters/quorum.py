@@ -1,0 +1,204 @@
+"""One EVM chain by several nodes: what a quorum of them says counts, and no single one of them is believed."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from operator import methodcaller
+from typing import Any, cast
+
+from server.adapters import ballots
+from server.adapters.ballots import Answer, Decide, Decision
+from server.adapters.nodes import Node, NodeChain
+from server.domain.errors import ChainUnavailable
+from server.domain.evidence import Mined, TransferLog
+from server.ports import Call, Clock, Fees
+
+GRACE = 0.25
+"""Seconds that the other nodes get when a quorum has answered and more answers make a better decision."""
+AGAIN = 0.5
+"""Seconds after which nodes that disagreed are asked once more: a new block reaches them at different moments."""
+
+Question = Callable[[NodeChain], Awaitable[Any]]
+_Asking = asyncio.Task[Answer | None]
+_SEND = "send"
+
+
+class QuorumChain:
+    """Implements ports.Chain over several nodes; with more than half of them as quorum, two answers cannot both count.
+
+    Facts (`_agree`) need a quorum of equal answers, and the first such quorum is enough: a node that hangs delays
+    nothing. Whoever says otherwise is outvoted, counted, and left out for a while if it goes on. Without a quorum it is
+    ChainUnavailable, after a second try: in doubt, never a grant and never a refusal. Heights and nonces (`_reached`)
+    are those that a quorum has reached, so no node far ahead or behind moves them.
+    """
+
+    def __init__(self, nodes: Sequence[NodeChain], quorum: int, clock: Clock) -> None:
+        if not len(nodes) < 2 * quorum <= 2 * len(nodes):
+            raise ValueError(f"a quorum of {quorum} among {len(nodes)} nodes")
+        self._nodes = [Node(chain, str(place), clock) for place, chain in enumerate(nodes, 1)]
+        self._quorum, self._clock = quorum, clock
+        self._stragglers: set[_Asking] = set()
+
+    async def close(self) -> None:
+        """End what is still being asked, and every node's connections."""
+        for task in self._stragglers:
+            task.cancel()
+        await asyncio.gather(*self._stragglers, return_exceptions=True)
+        for node in self._nodes:
+            await node.chain.close()
+
+    # ---------------------------------------------------------------------------------------------------- facts
+
+    async def chain_id(self) -> int:
+        return cast(int, await self._agree("chain_id"))
+
+    async def client_version(self) -> str:
+        return cast(str, await self._agree("client_version"))
+
+    async def block_time(self, number: int) -> int:
+        return cast(int, await self._agree("block_time", number))
+
+    async def balance(self, address: str) -> int:
+        return cast(int, await self._agree("balance", address))
+
+    async def token_balance(self, asset: str, address: str) -> int:
+        return cast(int, await self._agree("token_balance", asset, address))
+
+    async def transaction_count(self, address: str) -> int:
+        return cast(int, await self._agree("transaction_count", address))
+
+    async def code(self, address: str) -> bytes:
+        return cast(bytes, await self._agree("code", address))
+
+    async def authorization_used(self, asset: str, payer: str, nonce: bytes, block: int | None = None) -> bool:
+        return cast(bool, await self._agree("authorization_used", asset, payer, nonce, block))
+
+    async def authorization_transfer(self, asset: str, payer: str, nonce: bytes, from_block: int) -> TransferLog | None:
+        return cast(TransferLog | None, await self._agree("authorization_transfer", asset, payer, nonce, from_block))
+
+    async def mined(self, transaction: str) -> Mined | None:
+        return cast(Mined | None, await self._agree("mined", transaction))
+
+    async def call(self, call: Call) -> bytes:
+        return cast(bytes, await self._agree("call", call))
+
+    async def transfers(self, asset: str, address: str, from_block: int = 0) -> list[TransferLog]:
+        """All transfers up to the highest block for which a quorum shows the same ones (`ballots.common_logs`)."""
+
+        async def question(node: NodeChain) -> tuple[int, list[TransferLog]]:
+            height = await node.block_number()  # first: the logs are complete up to it, whatever is mined meanwhile
+            return height, await node.transfers(asset, address, from_block)
+
+        found = await self._decide("transfers", question, ballots.common_logs, enough=self._quorum)
+        return cast(list[TransferLog], found)
+
+    # --------------------------------------------------------------------------------------- heights and amounts
+
+    async def block_number(self) -> int:
+        return await self._reached("block_number")
+
+    async def recent_block(self) -> int:
+        return await self._reached("recent_block")
+
+    async def final_block(self) -> int:
+        return await self._reached("final_block")
+
+    async def next_nonce(self, address: str) -> int:
+        """The nonce that a quorum has reached: the highest would let one node leave a gap that holds up the key."""
+        return await self._reached("next_nonce", address)
+
+    async def estimate_gas(self, call: Call) -> int:
+        asked = methodcaller("estimate_gas", call)
+        return cast(int, await self._decide("estimate_gas", asked, ballots.enough_gas, enough=self._quorum))
+
+    async def fees(self) -> Fees:
+        return cast(Fees, await self._decide("fees", methodcaller("fees"), ballots.fair_fees, enough=self._quorum))
+
+    # -------------------------------------------------------------------------------------------------- sending
+
+    async def send(self, raw: bytes) -> None:
+        """To every node; one that takes the bytes is enough, and a refusal is no fault of a node's."""
+        taken = await self._round(self._nodes, _SEND, methodcaller(_SEND, raw), ballots.anyone, {}, enough=1)
+        if taken is None:
+            raise ChainUnavailable(f"no node took the transaction: {self._nodes[0].last_failure}")
+
+    # ---------------------------------------------------------------------------------------------- the machinery
+
+    async def _agree(self, method: str, *arguments: Any) -> Any:
+        """What a quorum answers to a method of the port; a new reading method is one call of this."""
+        return await self._decide(method, methodcaller(method, *arguments), ballots.vote)
+
+    async def _reached(self, method: str, *arguments: Any) -> int:
+        asked = methodcaller(method, *arguments)
+        return cast(int, await self._decide(method, asked, ballots.reached, enough=self._quorum))
+
+    async def _decide(self, what: str, question: Question, decide: Decide, enough: int | None = None) -> Any:
+        """Ask those that are trusted, and when that comes to nothing all of them once more."""
+        trusted = [node for node in self._nodes if node.trusted]
+        asked = trusted if len(trusted) >= self._quorum else self._nodes
+        decision = await self._round(asked, what, question, decide, {}, enough)
+        if decision is None:
+            await self._clock.sleep(AGAIN)
+            ballot: dict[str, Answer] = {}
+            decision = await self._round(self._nodes, what, question, decide, ballot, enough)
+            if decision is None:
+                raise ChainUnavailable(self._disagreement(what, ballot))
+        if decision.answer.reverted:
+            raise decision.answer.reverted
+        return decision.answer.value
+
+    async def _round(
+        self,
+        nodes: Sequence[Node],
+        what: str,
+        question: Question,
+        decide: Decide,
+        ballot: dict[str, Answer],
+        enough: int | None,
+    ) -> Decision | None:
+        """Ask these nodes at once; decides as answers come in, or GRACE after `enough` of them where that is given.
+
+        Who has not answered by then goes on in the background, to the end of its own timeout.
+        """
+        asked = {asyncio.create_task(node.ask(question)): node for node in nodes}
+        pending, decision = set(asked), None
+        try:
+            while pending and decision is None:
+                done, pending = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
+                ballot |= self._counted(asked, done, what)
+                if enough and pending and len(ballot) >= enough:
+                    done, pending = await asyncio.wait(pending, timeout=GRACE)
+                    ballot |= self._counted(asked, done, what)
+                decision = decide(ballot, self._quorum)
+        finally:
+            for task in pending:
+                self._leave(task, asked[task], what) if decision else task.cancel()
+        for node in nodes:
+            if decision and node.name in decision.supporters:
+                node.agreed()
+            elif decision and node.name in decision.dissenters:
+                node.strayed("outvoted", what)
+        return decision
+
+    def _counted(self, asked: Mapping[_Asking, Node], done: Iterable[_Asking], what: str) -> dict[str, Answer]:
+        """The answers among those that are done; who gave none has failed."""
+        answers = {asked[task]: task.result() for task in done}
+        for node, answer in answers.items():
+            if answer is None and what != _SEND:
+                node.strayed("failed", what)
+        return {node.name: answer for node, answer in answers.items() if answer}
+
+    def _leave(self, task: _Asking, node: Node, what: str) -> None:
+        """Let a question go on that nobody waits for: a kept connection stays, and a node that hangs is found out."""
+
+        def ended(task: _Asking) -> None:
+            self._stragglers.discard(task)
+            if not task.cancelled():
+                self._counted({task: node}, [task], what)
+
+        self._stragglers.add(task)
+        task.add_done_callback(ended)
+
+    def _disagreement(self, what: str, ballot: ballots.Ballot) -> str:
+        silent = len(self._nodes) - len(ballot)
+        told = f"{ballots.describe(ballot.values())}, {silent} silent"
+        return f"the nodes disagree about {what}: {told}; {self._quorum} of {len(self._nodes)} must agree"
