@@ -15,6 +15,8 @@ from server.adapters.database import SqlDatabase
 from server.adapters.deployments import read_market
 from server.adapters.facilitator_client import RemoteFacilitator
 from server.adapters.merchant_rows import all_merchants
+from server.adapters.nodes import NodeChain
+from server.adapters.quorum import QuorumChain
 from server.adapters.signers import LocalSigner
 from server.application.paddock import Paddock, Settling
 from server.domain.calls import encode_call
@@ -23,10 +25,10 @@ from server.domain.market import Market
 from server.domain.quotes import QuoteKeys
 from server.facilitator.local import LocalFacilitator
 from server.facilitator.settler import Settler
-from server.ports import Call, Facilitator
+from server.ports import Call, Clock, Facilitator
 from server.services import CATALOGUE
 from server.services.service import Fulfilment, Service
-from server.settings import Settings, read_quote_keys
+from server.settings import Settings, node_urls, read_quote_keys
 
 
 @dataclass(frozen=True)
@@ -35,7 +37,7 @@ class Parts:
 
     settings: Settings
     db: SqlDatabase
-    chain: EvmChain
+    chain: NodeChain
     market: Market
     clock: SystemClock
 
@@ -47,14 +49,20 @@ async def open_parts(settings: Settings) -> AsyncIterator[Parts]:
         clock = SystemClock()
         db = SqlDatabase(settings.database_url, clock)
         stack.push_async_callback(db.close)
-        chain = EvmChain(settings.rpc_url, settings.finality)
+        chain = connect(settings, clock)
         stack.push_async_callback(chain.close)
         market = read_market(settings.deployments, settings.delegate_address)
         await check_market(settings, chain, market)
         yield Parts(settings, db, chain, market, clock)
 
 
-async def check_market(settings: Settings, chain: EvmChain, market: Market) -> None:
+def connect(settings: Settings, clock: Clock) -> NodeChain:
+    """The chain: by its one node, or by a quorum of several."""
+    nodes = [EvmChain(url, settings.finality) for url in node_urls(settings.rpc_url)]
+    return nodes[0] if len(nodes) == 1 else QuorumChain(nodes, settings.rpc_quorum, clock)
+
+
+async def check_market(settings: Settings, chain: NodeChain, market: Market) -> None:
     """The chain is the one that was deployed to, the token's EIP-712 domain is what we say, a devnet is an anvil."""
     chain_id = await chain.chain_id()
     if chain_id != market.chain_id:

@@ -40,7 +40,8 @@ class Settings:
     devnet: bool
     database_url: str
     broker_url: str
-    rpc_url: str
+    rpc_url: str = field(repr=False)
+    rpc_quorum: int
     deployments: Path
     facilitator_url: str
     origins: tuple[str, ...]
@@ -73,11 +74,13 @@ def load(environ: Mapping[str, str] = os.environ, role: str = "server") -> Setti
     if not devnet:
         _refuse_defaults(secrets)
         _require(environ, role)
+    rpc_url = environ.get("PADDOCK_RPC_URL", "http://127.0.0.1:8545")
     settings = Settings(
         devnet=devnet,
         database_url=environ.get("PADDOCK_DATABASE_URL", f"sqlite:///{TOP}/var/paddock.db"),
         broker_url=environ.get("PADDOCK_BROKER_URL", ""),
-        rpc_url=environ.get("PADDOCK_RPC_URL", "http://127.0.0.1:8545"),
+        rpc_url=rpc_url,
+        rpc_quorum=_quorum(environ, node_urls(rpc_url)),
         deployments=Path(environ.get("PADDOCK_DEPLOYMENTS", TOP / "deployments" / "31337.json")),
         facilitator_url=environ.get("PADDOCK_FACILITATOR_URL", EMBEDDED),
         origins=_origins(environ.get("PADDOCK_ORIGINS", f"http://127.0.0.1:{port}")),
@@ -130,11 +133,33 @@ def _require(environ: Mapping[str, str], role: str) -> None:
 def _check_places(settings: Settings, role: str) -> None:
     """A devnet is near; off it the facilitator stands alone."""
     if settings.devnet:
-        host = urlsplit(settings.rpc_url).hostname or ""
-        if host not in _LOOPBACK and "." in host:
+        hosts = [urlsplit(url).hostname or "" for url in node_urls(settings.rpc_url)]
+        if any(host not in _LOOPBACK and "." in host for host in hosts):
             raise ConfigurationError("PADDOCK_DEVNET=1 needs an anvil on loopback or on the Compose network")
     elif settings.embedded_facilitator and role == "server":
         raise ConfigurationError("PADDOCK_FACILITATOR_URL: the embedded facilitator is for the devnet; give its URL")
+
+
+def node_urls(text: str) -> tuple[str, ...]:
+    """The nodes of PADDOCK_RPC_URL, separated by spaces or commas."""
+    urls = tuple(text.replace(",", " ").split())
+    for place, url in enumerate(urls, 1):
+        if urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).hostname:
+            raise ConfigurationError(f"PADDOCK_RPC_URL: number {place} is no http or https URL")
+    if not urls or len(set(urls)) < len(urls):
+        raise ConfigurationError("PADDOCK_RPC_URL names at least one node, and none of them twice")
+    return urls
+
+
+def _quorum(environ: Mapping[str, str], nodes: tuple[str, ...]) -> int:
+    """How many nodes must agree: more than half, or two answers could both count."""
+    quorum = _integer(environ, "PADDOCK_RPC_QUORUM", len(nodes) // 2 + 1)
+    if not len(nodes) < 2 * quorum <= 2 * len(nodes):
+        raise ConfigurationError(
+            f"PADDOCK_RPC_QUORUM is {quorum}; with {len(nodes)} in PADDOCK_RPC_URL set it to "
+            f"{len(nodes) // 2 + 1} to {len(nodes)}"
+        )
+    return quorum
 
 
 def _flag(environ: Mapping[str, str], name: str) -> bool:

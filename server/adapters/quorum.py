@@ -166,7 +166,7 @@ class QuorumChain:
                 done, pending = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
                 ballot |= self._counted(asked, done, what)
                 if enough and pending and len(ballot) >= enough:
-                    done, pending = await asyncio.wait(pending, timeout=GRACE)
+                    done, pending = await self._grace(pending)
                     ballot |= self._counted(asked, done, what)
                 decision = decide(ballot, self._quorum)
         finally:
@@ -178,6 +178,17 @@ class QuorumChain:
             elif decision and node.name in decision.dissenters:
                 node.strayed("outvoted", what)
         return decision
+
+    async def _grace(self, pending: set[_Asking]) -> tuple[set[_Asking], set[_Asking]]:
+        """Those that are done within GRACE, and the others."""
+        over, all_done = asyncio.create_task(self._clock.sleep(GRACE)), asyncio.create_task(asyncio.wait(pending))
+        try:
+            await asyncio.wait({over, all_done}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            over.cancel()
+            all_done.cancel()
+        done = {task for task in pending if task.done()}
+        return done, pending - done
 
     def _counted(self, asked: Mapping[_Asking, Node], done: Iterable[_Asking], what: str) -> dict[str, Answer]:
         """The answers among those that are done; who gave none has failed."""

@@ -24,6 +24,7 @@ from server.domain.orders import Order
 from server.domain.quotes import QuoteKeys
 from server.facilitator.local import LocalFacilitator
 from server.facilitator.settler import Settler
+from server.ports import Chain
 from server.relay import sweep
 from server.services.access_pass import SERVICE as ACCESS_PASS
 from server.services.launch_pass import SERVICE as LAUNCH_PASS
@@ -186,11 +187,15 @@ def refuse(status: int) -> Callable[[Echo, Context], Any]:
 
 
 @asynccontextmanager
-async def open_world(*services: Service) -> AsyncIterator[World]:
-    """A world that sells these services beside echo, echo-post, dearer echo and the two passes."""
+async def open_world(*services: Service, over: Callable[[FakeChain], Chain] | None = None) -> AsyncIterator[World]:
+    """A world that sells these services beside echo, echo-post, dearer echo and the two passes.
+
+    `over` makes the chain that the marketplace uses of the chain that there is.
+    """
     clock = FakeClock()
     chain, db, market = FakeChain(clock), FakeDatabase(clock), fake_market()
-    settler = Settler(db, chain, clock, market, LocalSigner(account("settler").key.hex()))
+    seen = over(chain) if over else chain
+    settler = Settler(db, seen, clock, market, LocalSigner(account("settler").key.hex()))
     runs: Counter[str] = Counter()
 
     def echo(arguments: Echo, _context: Context) -> Any:
@@ -203,11 +208,11 @@ async def open_world(*services: Service) -> AsyncIterator[World]:
         service("echo-dear", echo, amount=50_000),
     ]
     on_sale += [ACCESS_PASS, LAUNCH_PASS, *services]
-    facilitator = LocalFacilitator(db, chain, clock, market, settler)
+    facilitator = LocalFacilitator(db, seen, clock, market, settler)
     paddock = Paddock(
         db=db,
         clock=clock,
-        chain=chain,
+        chain=seen,
         facilitator=facilitator,
         market=market,
         services={one.slug: one for one in on_sale},
