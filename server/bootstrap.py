@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
 from eth_utils.address import is_same_address
@@ -14,10 +14,10 @@ from server.adapters.clock import SystemClock
 from server.adapters.database import SqlDatabase
 from server.adapters.deployments import read_market
 from server.adapters.facilitator_client import RemoteFacilitator
+from server.adapters.keys import address_of_key, open_signer
 from server.adapters.merchant_rows import all_merchants
 from server.adapters.nodes import NodeChain
 from server.adapters.quorum import QuorumChain
-from server.adapters.signers import LocalSigner
 from server.application.paddock import Paddock, Settling
 from server.domain.calls import encode_call
 from server.domain.errors import ConfigurationError
@@ -25,10 +25,11 @@ from server.domain.market import Market
 from server.domain.quotes import QuoteKeys
 from server.facilitator.local import LocalFacilitator
 from server.facilitator.settler import Settler
-from server.ports import Call, Clock, Facilitator
+from server.key_sources import KeySource
+from server.ports import Call, Clock, Facilitator, TransactionSigner
 from server.services import CATALOGUE
 from server.services.service import Fulfilment, Service
-from server.settings import Settings, node_urls, read_quote_keys
+from server.settings import DEVNET_SECRETS, SIGNING_KEYS, Settings, node_urls, read_quote_keys
 
 
 @dataclass(frozen=True)
@@ -85,36 +86,41 @@ async def open_paddock(parts: Parts, facilitator: Facilitator, *, holds_delegate
     """The use cases' ports for a server or a worker; only a worker holds the delegate wallet's key."""
     settings = parts.settings
     require_sellable(CATALOGUE)
-    delegate = signer("PADDOCK_DELEGATE_KEY", settings.delegate_key) if holds_delegate else None
-    if delegate and not is_same_address(delegate.address, parts.market.delegate):
-        raise ConfigurationError("PADDOCK_DELEGATE_KEY is not the key of PADDOCK_DELEGATE_ADDRESS")
     async with parts.db.view() as connection:
         merchants = await all_merchants(connection)
     if not merchants:
         raise ConfigurationError("the database knows no merchant; run `paddock migrate` first")
     current, keys = read_quote_keys(settings.quote_keys) if settings.quote_keys else (0, {})
-    yield Paddock(
-        db=parts.db,
-        clock=parts.clock,
-        chain=parts.chain,
-        facilitator=facilitator,
-        market=parts.market,
-        services={service.slug: service for service in CATALOGUE},
-        merchants=merchants,
-        quotes=QuoteKeys(current, keys),
-        receipts=signer("PADDOCK_RECEIPT_KEY", settings.receipt_key),
-        opened_at=parts.clock.now(),
-        delegate=delegate,
-        origins=settings.origins,
-    )
+    async with AsyncExitStack() as stack:
+        receipts = await stack.enter_async_context(signer(settings, settings.receipt_key))
+        delegate: TransactionSigner | None = None
+        if holds_delegate:
+            delegate = await stack.enter_async_context(signer(settings, settings.delegate_key))
+            if not is_same_address(delegate.address, parts.market.delegate):
+                raise ConfigurationError(
+                    f"PADDOCK_DELEGATE_KEY, or what stands for it, is the key of {delegate.address}, and "
+                    f"PADDOCK_DELEGATE_ADDRESS is {parts.market.delegate}"
+                )
+        yield Paddock(
+            db=parts.db,
+            clock=parts.clock,
+            chain=parts.chain,
+            facilitator=facilitator,
+            market=parts.market,
+            services={service.slug: service for service in CATALOGUE},
+            merchants=merchants,
+            quotes=QuoteKeys(current, keys),
+            receipts=receipts,
+            opened_at=parts.clock.now(),
+            delegate=delegate,
+            origins=settings.origins,
+        )
 
 
-def signer(name: str, key: str) -> LocalSigner:
-    """The key of a variable. Raises ConfigurationError that names it and does not quote it."""
-    try:
-        return LocalSigner(key)
-    except (ValueError, TypeError) as error:
-        raise ConfigurationError(f"{name} is not a private key: 32 bytes in 0x-hex") from error
+def signer(settings: Settings, source: KeySource) -> AbstractAsyncContextManager[TransactionSigner]:
+    """The key of a source; off the devnet none that everybody knows, in whatever form it comes."""
+    public = () if settings.devnet else (address_of_key(DEVNET_SECRETS[name]) for name in SIGNING_KEYS)
+    return open_signer(source, frozenset(public))
 
 
 def require_sellable(services: Sequence[Service]) -> None:
@@ -162,12 +168,12 @@ async def open_facilitator(settings: Settings) -> AsyncIterator[Settling]:
 @asynccontextmanager
 async def _settling(parts: Parts) -> AsyncIterator[Settling]:
     """This process's facilitator, with its settler running."""
-    key = signer("PADDOCK_SETTLEMENT_KEY", parts.settings.settlement_key)
-    settler = Settler(parts.db, parts.chain, parts.clock, parts.market, key)
-    facilitator = LocalFacilitator(parts.db, parts.chain, parts.clock, parts.market, settler)
-    task = asyncio.create_task(settler.run(), name="settler")
-    try:
-        yield Settling(facilitator, parts.market.network, key.address)
-    finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+    async with signer(parts.settings, parts.settings.settlement_key) as key:
+        settler = Settler(parts.db, parts.chain, parts.clock, parts.market, key)
+        facilitator = LocalFacilitator(parts.db, parts.chain, parts.clock, parts.market, settler)
+        task = asyncio.create_task(settler.run(), name="settler")
+        try:
+            yield Settling(facilitator, parts.market.network, key.address)
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)

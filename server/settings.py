@@ -7,10 +7,10 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from server.domain.errors import ConfigurationError
+from server.key_sources import LOOPBACK, KeySource, forms, read_key_source
 
 TOP = Path(__file__).resolve().parents[1]
 EMBEDDED = "embedded"
-_LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 
 # Keys of anvil's public mnemonic: worth nothing, known to everyone, and refused on every other network.
 DEVNET_SECRETS = {
@@ -31,6 +31,8 @@ NEEDS = {
     "reconcile": ("PADDOCK_DELEGATE_ADDRESS",),
 }
 """What each role must be given off the devnet; no process is asked for a secret that it does not use."""
+SIGNING_KEYS = {f"{name}_KEY": name for name in ("PADDOCK_SETTLEMENT", "PADDOCK_DELEGATE", "PADDOCK_RECEIPT")}
+"""Those that may be given in another of `key_sources.FORMS` as well, by the variable of the first form."""
 
 
 @dataclass(frozen=True)
@@ -53,10 +55,10 @@ class Settings:
     merchant_id: str
     merchant_name: str
     merchant_pay_to: str
+    settlement_key: KeySource
+    delegate_key: KeySource
+    receipt_key: KeySource
     quote_keys: str = field(repr=False)
-    settlement_key: str = field(repr=False)
-    delegate_key: str = field(repr=False)
-    receipt_key: str = field(repr=False)
     operator_token: str = field(repr=False)
     merchant_key: str = field(repr=False)
 
@@ -93,9 +95,9 @@ def load(environ: Mapping[str, str] = os.environ, role: str = "server") -> Setti
         merchant_name=environ.get("PADDOCK_MERCHANT_NAME", "Paddock Devnet Services"),
         merchant_pay_to=environ.get("PADDOCK_MERCHANT_PAY_TO", "0x90F79bf6EB2c4f870365E785982E1f101E93b906"),
         quote_keys=secrets["PADDOCK_QUOTE_KEYS"],
-        settlement_key=secrets["PADDOCK_SETTLEMENT_KEY"],
-        delegate_key=secrets["PADDOCK_DELEGATE_KEY"],
-        receipt_key=secrets["PADDOCK_RECEIPT_KEY"],
+        settlement_key=read_key_source(environ, "PADDOCK_SETTLEMENT", secrets["PADDOCK_SETTLEMENT_KEY"]),
+        delegate_key=read_key_source(environ, "PADDOCK_DELEGATE", secrets["PADDOCK_DELEGATE_KEY"]),
+        receipt_key=read_key_source(environ, "PADDOCK_RECEIPT", secrets["PADDOCK_RECEIPT_KEY"]),
         operator_token=secrets["PADDOCK_OPERATOR_TOKEN"],
         merchant_key=secrets["PADDOCK_MERCHANT_KEY"],
     )
@@ -126,7 +128,9 @@ def _refuse_defaults(secrets: Mapping[str, str]) -> None:
 
 def _require(environ: Mapping[str, str], role: str) -> None:
     for name in NEEDS[role]:
-        if not environ.get(name):
+        places = forms(SIGNING_KEYS[name]) if name in SIGNING_KEYS else (name,)
+        if not any(environ.get(place) for place in places):
+            name = " or ".join(places)
             raise ConfigurationError(f"{name} is not set; see .env.example (PADDOCK_DEVNET=1 fills it in on a devnet)")
 
 
@@ -134,7 +138,7 @@ def _check_places(settings: Settings, role: str) -> None:
     """A devnet is near; off it the facilitator stands alone."""
     if settings.devnet:
         hosts = [urlsplit(url).hostname or "" for url in node_urls(settings.rpc_url)]
-        if any(host not in _LOOPBACK and "." in host for host in hosts):
+        if any(host not in LOOPBACK and "." in host for host in hosts):
             raise ConfigurationError("PADDOCK_DEVNET=1 needs an anvil on loopback or on the Compose network")
     elif settings.embedded_facilitator and role == "server":
         raise ConfigurationError("PADDOCK_FACILITATOR_URL: the embedded facilitator is for the devnet; give its URL")
