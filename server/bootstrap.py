@@ -19,6 +19,8 @@ from server.adapters.merchant_rows import all_merchants
 from server.adapters.nodes import NodeChain
 from server.adapters.quorum import QuorumChain
 from server.application.paddock import Paddock, Settling
+from server.application.wallets import HotWallet
+from server.application.watch import keep_watch
 from server.domain.calls import encode_call
 from server.domain.errors import ConfigurationError
 from server.domain.market import Market
@@ -113,8 +115,24 @@ async def open_paddock(parts: Parts, facilitator: Facilitator, *, holds_delegate
             receipts=receipts,
             opened_at=parts.clock.now(),
             delegate=delegate,
+            wallet=delegate_wallet(parts),
             origins=settings.origins,
         )
+
+
+def delegate_wallet(parts: Parts) -> HotWallet:
+    """The delegate wallet as it is watched; its key is not needed for that."""
+    settings, market = parts.settings, parts.market
+    return HotWallet(
+        chain=parts.chain,
+        clock=parts.clock,
+        name="delegate",
+        network=market.network,
+        address=market.delegate,
+        asset=market.asset.address,
+        cap=settings.delegate_cap,
+        gas_floor=settings.delegate_gas_floor,
+    )
 
 
 def signer(settings: Settings, source: KeySource) -> AbstractAsyncContextManager[TransactionSigner]:
@@ -171,9 +189,12 @@ async def _settling(parts: Parts) -> AsyncIterator[Settling]:
     async with signer(parts.settings, parts.settings.settlement_key) as key:
         settler = Settler(parts.db, parts.chain, parts.clock, parts.market, key)
         facilitator = LocalFacilitator(parts.db, parts.chain, parts.clock, parts.market, settler)
-        task = asyncio.create_task(settler.run(), name="settler")
+        floor = parts.settings.settlement_gas_floor
+        wallet = HotWallet(parts.chain, parts.clock, "settlement", parts.market.network, key.address, gas_floor=floor)
+        tasks = [asyncio.create_task(settler.run(), name="settler"), asyncio.create_task(keep_watch(wallet))]
         try:
             yield Settling(facilitator, parts.market.network, key.address)
         finally:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)

@@ -51,6 +51,10 @@ class Settings:
     port: int
     finality: int
     ready_file: Path | None
+    metrics_port: int
+    delegate_cap: int
+    delegate_gas_floor: int
+    settlement_gas_floor: int
     delegate_address: str
     merchant_id: str
     merchant_name: str
@@ -90,6 +94,10 @@ def load(environ: Mapping[str, str] = os.environ, role: str = "server") -> Setti
         port=port,
         finality=_integer(environ, "PADDOCK_FINALITY", 2 if devnet else 12),
         ready_file=Path(environ["PADDOCK_READY_FILE"]) if environ.get("PADDOCK_READY_FILE") else None,
+        metrics_port=_integer(environ, "PADDOCK_METRICS_PORT", 0),
+        delegate_cap=_integer(environ, "PADDOCK_DELEGATE_CAP", 0),
+        delegate_gas_floor=_integer(environ, "PADDOCK_DELEGATE_GAS_FLOOR", 0),
+        settlement_gas_floor=_integer(environ, "PADDOCK_SETTLEMENT_GAS_FLOOR", 0),
         delegate_address=environ.get("PADDOCK_DELEGATE_ADDRESS", "0x3C44CdDdB6a900fa2b585dd299e03d12FA4293BC"),
         merchant_id=environ.get("PADDOCK_MERCHANT_ID", "paddock"),
         merchant_name=environ.get("PADDOCK_MERCHANT_NAME", "Paddock Devnet Services"),

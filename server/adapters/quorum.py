@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from operator import methodcaller
 from typing import Any, cast
 
@@ -19,7 +20,18 @@ AGAIN = 0.5
 
 Question = Callable[[NodeChain], Awaitable[Any]]
 _Asking = asyncio.Task[Answer | None]
-_SEND = "send"
+
+
+@dataclass(frozen=True, slots=True)
+class _Matter:
+    """What nodes are asked, and how their answers are decided on: at once, or with those that are in time once there
+    are `enough`. With `blame` a failure is a fault of the node's."""
+
+    what: str
+    question: Question
+    decide: Decide
+    enough: int | None = None
+    blame: bool = True
 
 
 class QuorumChain:
@@ -88,8 +100,8 @@ class QuorumChain:
             height = await node.block_number()  # first: the logs are complete up to it, whatever is mined meanwhile
             return height, await node.transfers(asset, address, from_block)
 
-        found = await self._decide("transfers", question, ballots.common_logs, enough=self._quorum)
-        return cast(list[TransferLog], found)
+        matter = _Matter("transfers", question, ballots.common_logs, enough=self._quorum)
+        return cast(list[TransferLog], await self._decide(matter))
 
     # --------------------------------------------------------------------------------------- heights and amounts
 
@@ -107,76 +119,66 @@ class QuorumChain:
         return await self._reached("next_nonce", address)
 
     async def estimate_gas(self, call: Call) -> int:
-        asked = methodcaller("estimate_gas", call)
-        return cast(int, await self._decide("estimate_gas", asked, ballots.enough_gas, enough=self._quorum))
+        return cast(int, await self._weigh(ballots.enough_gas, "estimate_gas", call))
 
     async def fees(self) -> Fees:
-        return cast(Fees, await self._decide("fees", methodcaller("fees"), ballots.fair_fees, enough=self._quorum))
+        return cast(Fees, await self._weigh(ballots.fair_fees, "fees"))
 
     # -------------------------------------------------------------------------------------------------- sending
 
     async def send(self, raw: bytes) -> None:
         """To every node; one that takes the bytes is enough, and a refusal is no fault of a node's."""
-        taken = await self._round(self._nodes, _SEND, methodcaller(_SEND, raw), ballots.anyone, {}, enough=1)
-        if taken is None:
+        sending = _Matter("send", methodcaller("send", raw), ballots.anyone, enough=1, blame=False)
+        if await self._round(self._nodes, sending, {}) is None:
             raise ChainUnavailable(f"no node took the transaction: {self._nodes[0].last_failure}")
 
     # ---------------------------------------------------------------------------------------------- the machinery
 
     async def _agree(self, method: str, *arguments: Any) -> Any:
         """What a quorum answers to a method of the port; a new reading method is one call of this."""
-        return await self._decide(method, methodcaller(method, *arguments), ballots.vote)
+        return await self._decide(_Matter(method, methodcaller(method, *arguments), ballots.vote))
 
     async def _reached(self, method: str, *arguments: Any) -> int:
-        asked = methodcaller(method, *arguments)
-        return cast(int, await self._decide(method, asked, ballots.reached, enough=self._quorum))
+        return cast(int, await self._weigh(ballots.reached, method, *arguments))
 
-    async def _decide(self, what: str, question: Question, decide: Decide, enough: int | None = None) -> Any:
+    async def _weigh(self, decide: Decide, method: str, *arguments: Any) -> Any:
+        """What comes of the answers of as many nodes as are in time."""
+        return await self._decide(_Matter(method, methodcaller(method, *arguments), decide, enough=self._quorum))
+
+    async def _decide(self, matter: _Matter) -> Any:
         """Ask those that are trusted, and when that comes to nothing all of them once more."""
         trusted = [node for node in self._nodes if node.trusted]
-        asked = trusted if len(trusted) >= self._quorum else self._nodes
-        decision = await self._round(asked, what, question, decide, {}, enough)
+        decision = await self._round(trusted if len(trusted) >= self._quorum else self._nodes, matter, {})
         if decision is None:
             await self._clock.sleep(AGAIN)
             ballot: dict[str, Answer] = {}
-            decision = await self._round(self._nodes, what, question, decide, ballot, enough)
+            decision = await self._round(self._nodes, matter, ballot)
             if decision is None:
-                raise ChainUnavailable(self._disagreement(what, ballot))
+                raise ChainUnavailable(self._disagreement(matter.what, ballot))
         if decision.answer.reverted:
             raise decision.answer.reverted
         return decision.answer.value
 
-    async def _round(
-        self,
-        nodes: Sequence[Node],
-        what: str,
-        question: Question,
-        decide: Decide,
-        ballot: dict[str, Answer],
-        enough: int | None,
-    ) -> Decision | None:
-        """Ask these nodes at once; decides as answers come in, or GRACE after `enough` of them where that is given.
+    async def _round(self, nodes: Sequence[Node], matter: _Matter, ballot: dict[str, Answer]) -> Decision | None:
+        """Ask these nodes at once and enter their answers; decides as they come in, or GRACE after enough of them.
 
-        Who has not answered by then goes on in the background, to the end of its own timeout.
+        Who has not answered by then goes on in the background, to the end of its own timeout: a kept connection stays,
+        and whoever hangs or lies slowly is found out.
         """
-        asked = {asyncio.create_task(node.ask(question)): node for node in nodes}
+        asked = {asyncio.create_task(node.ask(matter.question)): node for node in nodes}
         pending, decision = set(asked), None
         try:
             while pending and decision is None:
                 done, pending = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
-                ballot |= self._counted(asked, done, what)
-                if enough and pending and len(ballot) >= enough:
+                _enter(ballot, asked, done, matter)
+                if matter.enough and pending and len(ballot) >= matter.enough:
                     done, pending = await self._grace(pending)
-                    ballot |= self._counted(asked, done, what)
-                decision = decide(ballot, self._quorum)
+                    _enter(ballot, asked, done, matter)
+                decision = matter.decide(ballot, self._quorum)
         finally:
             for task in pending:
-                self._leave(task, asked[task], what) if decision else task.cancel()
-        for node in nodes:
-            if decision and node.name in decision.supporters:
-                node.agreed()
-            elif decision and node.name in decision.dissenters:
-                node.strayed("outvoted", what)
+                self._leave(task, asked[task], matter, ballot) if decision else task.cancel()
+        _judge(nodes, decision, matter)
         return decision
 
     async def _grace(self, pending: set[_Asking]) -> tuple[set[_Asking], set[_Asking]]:
@@ -190,21 +192,14 @@ class QuorumChain:
         done = {task for task in pending if task.done()}
         return done, pending - done
 
-    def _counted(self, asked: Mapping[_Asking, Node], done: Iterable[_Asking], what: str) -> dict[str, Answer]:
-        """The answers among those that are done; who gave none has failed."""
-        answers = {asked[task]: task.result() for task in done}
-        for node, answer in answers.items():
-            if answer is None and what != _SEND:
-                node.strayed("failed", what)
-        return {node.name: answer for node, answer in answers.items() if answer}
-
-    def _leave(self, task: _Asking, node: Node, what: str) -> None:
-        """Let a question go on that nobody waits for: a kept connection stays, and a node that hangs is found out."""
+    def _leave(self, task: _Asking, node: Node, matter: _Matter, ballot: dict[str, Answer]) -> None:
+        """Let a question go on whose answer can change nothing any more, and judge its node by it."""
 
         def ended(task: _Asking) -> None:
             self._stragglers.discard(task)
             if not task.cancelled():
-                self._counted({task: node}, [task], what)
+                _enter(ballot, {task: node}, [task], matter)
+                _judge([node], matter.decide(ballot, self._quorum), matter)
 
         self._stragglers.add(task)
         task.add_done_callback(ended)
@@ -213,3 +208,22 @@ class QuorumChain:
         silent = len(self._nodes) - len(ballot)
         told = f"{ballots.describe(ballot.values())}, {silent} silent"
         return f"the nodes disagree about {what}: {told}; {self._quorum} of {len(self._nodes)} must agree"
+
+
+def _enter(ballot: dict[str, Answer], asked: Mapping[_Asking, Node], done: Iterable[_Asking], matter: _Matter) -> None:
+    """Put the answers of those that are done into the ballot; who gave none has failed."""
+    for task in done:
+        node, answer = asked[task], task.result()
+        if answer:
+            ballot[node.name] = answer
+        elif matter.blame:
+            node.strayed("failed", matter.what)
+
+
+def _judge(nodes: Iterable[Node], decision: Decision | None, matter: _Matter) -> None:
+    """Tell these nodes what a vote showed of them."""
+    for node in nodes:
+        if decision and node.name in decision.supporters:
+            node.agreed()
+        elif decision and node.name in decision.dissenters:
+            node.strayed("outvoted", matter.what)

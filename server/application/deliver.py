@@ -14,7 +14,7 @@ from server.domain.states import FulfilmentState, PaymentState
 from server.ports import UnitOfWork
 
 EXECUTE, REFUND, FOLLOW, PROVE = "execute", "refund", "follow", "prove"
-RESOLVE, RESEND, RECONCILE = "resolve", "resend", "reconcile"
+RESOLVE, RESEND, RECONCILE, WATCH = "resolve", "resend", "reconcile", "watch"
 """The outbox's topics; `tasks` has an actor for each."""
 
 

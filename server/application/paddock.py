@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from server.application.wallets import HotWallet
 from server.domain.market import Market, Merchant
 from server.domain.quotes import QuoteKeys
 from server.ports import Chain, Clock, Database, Facilitator, TransactionSigner
@@ -49,6 +50,7 @@ class Paddock:
     receipts: TransactionSigner
     opened_at: datetime
     delegate: TransactionSigner | None = None
+    wallet: HotWallet | None = None
     origins: tuple[str, ...] = ("http://127.0.0.1:8402",)
     limits: Limits = field(default_factory=Limits)
 

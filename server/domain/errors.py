@@ -12,7 +12,7 @@ PaddockError
 ├── HandlerFailed           the service could not answer; the buyer is not charged
 ├── CallbackFailed          money moved, the contract call failed; a refund is on its way
 ├── Unavailable             try again with the same payment
-│   └── SettlementInDoubt, ChainUnavailable, FacilitatorUnavailable, SignerUnavailable
+│   └── SettlementInDoubt, ChainUnavailable, FacilitatorUnavailable, SignerUnavailable, WalletFull
 └── InternalError
     └── IllegalTransition, StaleWrite, DuplicateClaim, Reverted, ConfigurationError
 """
@@ -148,6 +148,10 @@ class FacilitatorUnavailable(Unavailable):
 
 class SignerUnavailable(Unavailable):
     slug, title = "signer-unavailable", "The signer cannot be reached or does not answer sensibly"
+
+
+class WalletFull(Unavailable):
+    slug, title = "wallet-full", "The delegate wallet holds as much as it may"
 
 
 class InternalError(PaddockError):

@@ -268,6 +268,22 @@ async def test_f19_a_node_that_goes_on_erring_is_named_and_left_out_for_a_while(
     assert await ask(5) == 16, "it is good again"
 
 
+async def test_f19_a_liar_that_is_slower_than_the_quorum_is_named_as_well(scene):
+    async def late(*_):
+        await scene.clock.sleep(1)
+        return True
+
+    chain, counted = (
+        scene.over(scene.truth, scene.truth, Liar(scene.truth, authorization_used=late)),
+        faults("3", "outvoted"),
+    )
+    asked = scene.clock.now()
+    assert not await chain.authorization_used(scene.token, SHOP, bytes(32))
+    assert scene.clock.now() == asked, "nobody waits for it"
+    await scene.clock.sleep(2)
+    assert faults("3", "outvoted") == counted + 1
+
+
 async def test_f18_nodes_that_are_left_out_are_asked_when_the_others_are_too_few(scene):
     flaky = [Liar(scene.truth, everything=ChainUnavailable("down")) for _ in range(2)]
     chain = scene.over(scene.truth, *flaky)

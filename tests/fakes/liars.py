@@ -21,7 +21,8 @@ class Liar:
     def __getattr__(self, method: str) -> Any:
         async def answer(*arguments: Any) -> Any:
             self.asked[method] += 1
-            lie = self.lies.get(method, self.lies.get("everything", getattr(self.node, method)))
+            told = [self.lies[name] for name in (method, "everything") if name in self.lies]
+            lie = told[0] if told else getattr(self.node, method)
             if isinstance(lie, BaseException):
                 raise lie
             told = lie(*arguments) if callable(lie) else lie
