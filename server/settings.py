@@ -182,7 +182,7 @@ def _flag(environ: Mapping[str, str], name: str) -> bool:
 
 
 def _integer(environ: Mapping[str, str], name: str, default: int) -> int:
-    value = environ.get(name, str(default))
+    value = environ.get(name) or str(default)
     if not value.isdecimal():
         raise ConfigurationError(f"{name} is {value!r}; set it to a whole number")
     return int(value)
