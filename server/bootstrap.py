@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
 from eth_utils.address import is_same_address
@@ -15,19 +15,24 @@ from server.adapters.chain import EvmChain
 from server.adapters.clock import SystemClock
 from server.adapters.database import SqlDatabase
 from server.adapters.facilitator_client import RemoteFacilitator
+from server.adapters.keys import address_of_key, open_signer
 from server.adapters.merchant_rows import all_merchants
 from server.adapters.networks import Depths, market_of, read_deployments, read_networks
-from server.adapters.signers import LocalSigner
+from server.adapters.nodes import NodeChain
+from server.adapters.quorum import QuorumChain
 from server.application.paddock import Ground, Paddock, Settling
+from server.application.wallets import HotWallet
+from server.application.watch import keep_watch
 from server.domain.calls import encode_call
 from server.domain.errors import ConfigurationError, FacilitatorUnavailable, Reverted
 from server.domain.market import Asset, Market
 from server.domain.quotes import QuoteKeys
 from server.facilitator.local import LocalFacilitator
 from server.facilitator.settler import Settler
-from server.ports import Call, Facilitator
+from server.key_sources import KeySource
+from server.ports import Call, Clock, Facilitator, TransactionSigner
 from server.services import CATALOGUE
-from server.settings import Settings, read_quote_keys
+from server.settings import DEVNET_SECRETS, SIGNING_KEYS, Nodes, Settings, read_quote_keys
 
 log = logging.getLogger(__name__)
 
@@ -61,7 +66,7 @@ async def open_parts(settings: Settings) -> AsyncIterator[Parts]:
             network = nodes.network or next(iter(deployed), "")
             assets, depths = known.get(network, ((), Depths()))
             market = market_of(network, chain_id(network), deployed, assets, settings.delegate_address)
-            chain = EvmChain(nodes.urls[0], _depth(settings.finality, depths.finality, 12))
+            chain = connect(settings, nodes, depths, clock)
             stack.push_async_callback(chain.close)
             await check_market(settings, chain, market)
             confirmations = _depth(settings.confirmations, depths.confirmations, 1)
@@ -69,12 +74,19 @@ async def open_parts(settings: Settings) -> AsyncIterator[Parts]:
         yield Parts(settings, db, grounds, clock)
 
 
+def connect(settings: Settings, nodes: Nodes, depths: Depths, clock: Clock) -> NodeChain:
+    """A chain: by its one node, or by a quorum of several."""
+    finality = _depth(settings.finality, depths.finality, 12)
+    chains = [EvmChain(url, finality) for url in nodes.urls]
+    return chains[0] if len(chains) == 1 else QuorumChain(chains, nodes.quorum(settings.rpc_quorum), clock)
+
+
 def _depth(wanted: int | None, known: int | None, otherwise: int) -> int:
     """Blocks: what the settings say, else `networks.toml`, else a cautious number."""
     return next((blocks for blocks in (wanted, known) if blocks is not None), otherwise)
 
 
-async def check_market(settings: Settings, chain: EvmChain, market: Market) -> None:
+async def check_market(settings: Settings, chain: NodeChain, market: Market) -> None:
     """The chain is the one that is named, each token has the EIP-712 domain that we say, a devnet is an anvil."""
     found = await chain.chain_id()
     if found != market.chain_id:
@@ -85,7 +97,7 @@ async def check_market(settings: Settings, chain: EvmChain, market: Market) -> N
         await (check_domain if asset.method is Method.EIP3009 else check_permit2)(chain, market, asset)
 
 
-async def check_domain(chain: EvmChain, market: Market, asset: Asset) -> None:
+async def check_domain(chain: NodeChain, market: Market, asset: Asset) -> None:
     """What payers sign for a token is what the token takes. Raises ConfigurationError."""
     try:
         separator = await chain.call(Call(asset.address, asset.address, encode_call("DOMAIN_SEPARATOR()")))
@@ -98,7 +110,7 @@ async def check_domain(chain: EvmChain, market: Market, asset: Asset) -> None:
         )
 
 
-async def check_permit2(chain: EvmChain, market: Market, asset: Asset) -> None:
+async def check_permit2(chain: NodeChain, market: Market, asset: Asset) -> None:
     """Permit2 and the x402 proxies are there, and the token is. Raises ConfigurationError."""
     for address in (asset.address, PERMIT2, EXACT_PROXY, UPTO_PROXY):
         if not await chain.code(address):
@@ -110,31 +122,43 @@ async def check_permit2(chain: EvmChain, market: Market, asset: Asset) -> None:
 
 @asynccontextmanager
 async def open_paddock(parts: Parts, facilitator: Facilitator, *, holds_delegate: bool) -> AsyncIterator[Paddock]:
-    """The use cases' ports for a server or a worker; only a worker holds the delegate wallet's key."""
+    """The use cases' ports for a server or a worker; only a worker holds the keys of delegate wallet and floats."""
     settings = parts.settings
-    delegate = signer("PADDOCK_DELEGATE_KEY", settings.delegate_key) if holds_delegate else None
-    if delegate and not is_same_address(delegate.address, settings.delegate_address):
-        raise ConfigurationError("PADDOCK_DELEGATE_KEY is not the key of PADDOCK_DELEGATE_ADDRESS")
     async with parts.db.view() as connection:
         merchants = await all_merchants(connection)
     if not merchants:
         raise ConfigurationError("the database knows no merchant; run `paddock migrate` first")
     current, keys = read_quote_keys(settings.quote_keys) if settings.quote_keys else (0, {})
-    yield Paddock(
-        db=parts.db,
-        clock=parts.clock,
-        facilitator=facilitator,
-        grounds=parts.grounds,
-        services={service.slug: service for service in CATALOGUE},
-        merchants=merchants,
-        quotes=QuoteKeys(current, keys),
-        receipts=signer("PADDOCK_RECEIPT_KEY", settings.receipt_key),
-        opened_at=parts.clock.now(),
-        settlers=await _settlers_of(facilitator),
-        delegate=delegate,
-        floats=floats(settings) if holds_delegate else {},
-        origins=settings.origins,
-    )
+    async with AsyncExitStack() as stack:
+        receipts = await stack.enter_async_context(signer(settings, settings.receipt_key))
+        delegate: TransactionSigner | None = None
+        floats: dict[str, TransactionSigner] = {}
+        if holds_delegate:
+            delegate = await stack.enter_async_context(signer(settings, settings.delegate_key))
+            if not is_same_address(delegate.address, settings.delegate_address):
+                raise ConfigurationError(
+                    f"PADDOCK_DELEGATE_KEY, or what stands for it, is the key of {delegate.address}, and "
+                    f"PADDOCK_DELEGATE_ADDRESS is {settings.delegate_address}"
+                )
+            if settings.float_key.given:
+                own = await stack.enter_async_context(signer(settings, settings.float_key))
+                floats = {settings.merchant_id: own}
+        yield Paddock(
+            db=parts.db,
+            clock=parts.clock,
+            facilitator=facilitator,
+            grounds=parts.grounds,
+            services={service.slug: service for service in CATALOGUE},
+            merchants=merchants,
+            quotes=QuoteKeys(current, keys),
+            receipts=receipts,
+            opened_at=parts.clock.now(),
+            settlers=await _settlers_of(facilitator),
+            delegate=delegate,
+            floats=floats,
+            wallet=delegate_wallet(parts),
+            origins=settings.origins,
+        )
 
 
 async def _settlers_of(facilitator: Facilitator) -> Mapping[str, str]:
@@ -146,18 +170,25 @@ async def _settlers_of(facilitator: Facilitator) -> Mapping[str, str]:
         return {}
 
 
-def floats(settings: Settings) -> dict[str, LocalSigner]:
-    """The wallets that refund DIRECT payments, by merchant."""
-    key = settings.float_key
-    return {settings.merchant_id: signer("PADDOCK_FLOAT_KEY", key)} if key else {}
+def delegate_wallet(parts: Parts) -> HotWallet:
+    """The delegate wallet as it is watched, on the home network; its key is not needed for that."""
+    settings, ground = parts.settings, parts.home
+    return HotWallet(
+        chain=ground.chain,
+        clock=parts.clock,
+        name="delegate",
+        network=ground.market.network,
+        address=ground.market.delegate,
+        asset=ground.market.asset.address,
+        cap=settings.delegate_cap,
+        gas_floor=settings.delegate_gas_floor,
+    )
 
 
-def signer(name: str, key: str) -> LocalSigner:
-    """The key of a variable. Raises ConfigurationError that names it and does not quote it."""
-    try:
-        return LocalSigner(key)
-    except (ValueError, TypeError) as error:
-        raise ConfigurationError(f"{name} is not a private key: 32 bytes in 0x-hex") from error
+def signer(settings: Settings, source: KeySource) -> AbstractAsyncContextManager[TransactionSigner]:
+    """The key of a source; off the devnet none that everybody knows, in whatever form it comes."""
+    public = () if settings.devnet else (address_of_key(DEVNET_SECRETS[name]) for name in SIGNING_KEYS)
+    return open_signer(source, frozenset(public))
 
 
 @asynccontextmanager
@@ -197,16 +228,30 @@ async def open_facilitator(settings: Settings) -> AsyncIterator[Settling]:
 @asynccontextmanager
 async def _settling(parts: Parts) -> AsyncIterator[Settling]:
     """This process's facilitator, with its settlers running: one for each network and key."""
-    keys = [signer("PADDOCK_SETTLEMENT_KEY", key) for key in parts.settings.settlement_key.split(",")]
-    settlers = {
-        network: [Settler(parts.db, ground, parts.clock, key) for key in keys]
+    settings = parts.settings
+    async with AsyncExitStack() as stack:
+        keys = [await stack.enter_async_context(signer(settings, source)) for source in settings.settlement_keys]
+        settlers = {
+            network: [Settler(parts.db, ground, parts.clock, key) for key in keys]
+            for network, ground in parts.grounds.items()
+        }
+        facilitator = LocalFacilitator(parts.db, parts.clock, parts.grounds, settlers)
+        running = [one.run() for own in settlers.values() for one in own]
+        running += [keep_watch(wallet) for wallet in _gas_wallets(parts, keys)]
+        tasks = [asyncio.create_task(one) for one in running]
+        try:
+            yield Settling(facilitator, {network: tuple(key.address for key in keys) for network in settlers})
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _gas_wallets(parts: Parts, keys: list[TransactionSigner]) -> list[HotWallet]:
+    """The settlement keys as they are watched: they hold gas alone."""
+    floor = parts.settings.settlement_gas_floor
+    return [
+        HotWallet(ground.chain, parts.clock, "settlement", network, key.address, gas_floor=floor)
         for network, ground in parts.grounds.items()
-    }
-    facilitator = LocalFacilitator(parts.db, parts.clock, parts.grounds, settlers)
-    tasks = [asyncio.create_task(one.run(), name="settler") for own in settlers.values() for one in own]
-    try:
-        yield Settling(facilitator, {network: tuple(key.address for key in keys) for network in settlers})
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        for key in keys
+    ]

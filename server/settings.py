@@ -7,11 +7,11 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from server.domain.errors import ConfigurationError
+from server.key_sources import LOOPBACK, KeySource, forms, read_key_source, read_key_sources
 
 TOP = Path(__file__).resolve().parents[1]
 DEPLOYMENTS = TOP / "deployments" / "31337.json"
 EMBEDDED = "embedded"
-_LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 
 # Keys of anvil's public mnemonic: worth nothing, known to everyone, and refused on every other network.
 DEVNET_SECRETS = {
@@ -33,14 +33,30 @@ NEEDS = {
     "reconcile": ("PADDOCK_DELEGATE_ADDRESS",),
 }
 """What each role must be given off the devnet; no process is asked for a secret that it does not use."""
+_SIGNING = ("PADDOCK_SETTLEMENT", "PADDOCK_DELEGATE", "PADDOCK_FLOAT", "PADDOCK_RECEIPT")
+SIGNING_KEYS = {f"{name}_KEY": name for name in _SIGNING}
+"""Those that may be given in another of `key_sources.FORMS` as well, by the variable of the first form."""
 
 
 @dataclass(frozen=True, slots=True)
 class Nodes:
-    """The nodes of one network; without a name it is the network of the first deployments file."""
+    """The nodes of one network; without a name it is the network of the first deployments file.
+
+    A URL may hold a secret, so none is shown.
+    """
 
     network: str | None
-    urls: tuple[str, ...]
+    urls: tuple[str, ...] = field(repr=False)
+
+    def quorum(self, wanted: int) -> int:
+        """How many must agree: more than half, or two answers could both count. Raises ConfigurationError."""
+        quorum = wanted or len(self.urls) // 2 + 1
+        if not len(self.urls) < 2 * quorum <= 2 * len(self.urls):
+            raise ConfigurationError(
+                f"PADDOCK_RPC_QUORUM is {quorum}; with {len(self.urls)} nodes of one network set it to "
+                f"{len(self.urls) // 2 + 1} to {len(self.urls)}"
+            )
+        return quorum
 
 
 @dataclass(frozen=True)
@@ -53,6 +69,7 @@ class Settings:
     nodes: tuple[Nodes, ...]
     deployments: tuple[Path, ...]
     networks: Path
+    rpc_quorum: int
     facilitator_url: str
     origins: tuple[str, ...]
     host: str
@@ -60,15 +77,19 @@ class Settings:
     finality: int | None
     confirmations: int | None
     ready_file: Path | None
+    metrics_port: int
+    delegate_cap: int
+    delegate_gas_floor: int
+    settlement_gas_floor: int
     delegate_address: str
     merchant_id: str
     merchant_name: str
     merchant_pay_to: str
+    settlement_keys: tuple[KeySource, ...]
+    delegate_key: KeySource
+    float_key: KeySource
+    receipt_key: KeySource
     quote_keys: str = field(repr=False)
-    settlement_key: str = field(repr=False)
-    delegate_key: str = field(repr=False)
-    float_key: str = field(repr=False)
-    receipt_key: str = field(repr=False)
     operator_token: str = field(repr=False)
     merchant_key: str = field(repr=False)
 
@@ -93,6 +114,7 @@ def load(environ: Mapping[str, str] = os.environ, role: str = "server") -> Setti
         nodes=read_nodes(environ.get("PADDOCK_RPC_URL", "http://127.0.0.1:8545")),
         deployments=tuple(map(Path, environ.get("PADDOCK_DEPLOYMENTS", str(DEPLOYMENTS)).split())),
         networks=Path(environ.get("PADDOCK_NETWORKS", TOP / "networks.toml")),
+        rpc_quorum=_integer(environ, "PADDOCK_RPC_QUORUM", 0),
         facilitator_url=environ.get("PADDOCK_FACILITATOR_URL", EMBEDDED),
         origins=_origins(environ.get("PADDOCK_ORIGINS", f"http://127.0.0.1:{port}")),
         host=environ.get("PADDOCK_HOST", "127.0.0.1"),
@@ -100,15 +122,19 @@ def load(environ: Mapping[str, str] = os.environ, role: str = "server") -> Setti
         finality=_depth(environ, "PADDOCK_FINALITY", 2 if devnet else None),
         confirmations=_depth(environ, "PADDOCK_CONFIRMATIONS", 1 if devnet else None),
         ready_file=Path(environ["PADDOCK_READY_FILE"]) if environ.get("PADDOCK_READY_FILE") else None,
+        metrics_port=_integer(environ, "PADDOCK_METRICS_PORT", 0),
+        delegate_cap=_integer(environ, "PADDOCK_DELEGATE_CAP", 0),
+        delegate_gas_floor=_integer(environ, "PADDOCK_DELEGATE_GAS_FLOOR", 0),
+        settlement_gas_floor=_integer(environ, "PADDOCK_SETTLEMENT_GAS_FLOOR", 0),
         delegate_address=environ.get("PADDOCK_DELEGATE_ADDRESS", "0x3C44CdDdB6a900fa2b585dd299e03d12FA4293BC"),
         merchant_id=environ.get("PADDOCK_MERCHANT_ID", "paddock"),
         merchant_name=environ.get("PADDOCK_MERCHANT_NAME", "Paddock Devnet Services"),
         merchant_pay_to=environ.get("PADDOCK_MERCHANT_PAY_TO", "0x90F79bf6EB2c4f870365E785982E1f101E93b906"),
         quote_keys=secrets["PADDOCK_QUOTE_KEYS"],
-        settlement_key=secrets["PADDOCK_SETTLEMENT_KEY"],
-        delegate_key=secrets["PADDOCK_DELEGATE_KEY"],
-        float_key=secrets["PADDOCK_FLOAT_KEY"],
-        receipt_key=secrets["PADDOCK_RECEIPT_KEY"],
+        settlement_keys=read_key_sources(environ, "PADDOCK_SETTLEMENT", secrets["PADDOCK_SETTLEMENT_KEY"]),
+        delegate_key=read_key_source(environ, "PADDOCK_DELEGATE", secrets["PADDOCK_DELEGATE_KEY"]),
+        float_key=read_key_source(environ, "PADDOCK_FLOAT", secrets["PADDOCK_FLOAT_KEY"]),
+        receipt_key=read_key_source(environ, "PADDOCK_RECEIPT", secrets["PADDOCK_RECEIPT_KEY"]),
         operator_token=secrets["PADDOCK_OPERATOR_TOKEN"],
         merchant_key=secrets["PADDOCK_MERCHANT_KEY"],
     )
@@ -121,14 +147,15 @@ def read_nodes(text: str) -> tuple[Nodes, ...]:
 
     Several URLs are several nodes of one network. Without a name it is the network of the first deployments file.
     """
-    found = []
+    found: list[Nodes] = []
     for part in text.split():
         network, equals, urls = part.partition("=") if part.startswith("eip155:") else ("", "=", part)
         nodes = tuple(url for url in urls.split(",") if url)
-        if not equals or not nodes or any(urlsplit(url).scheme not in ("http", "https") for url in nodes):
+        bad = any(urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).hostname for url in nodes)
+        if not equals or not nodes or bad or len(set(nodes)) < len(nodes):
             raise ConfigurationError(
-                f"PADDOCK_RPC_URL: {part.partition('=')[0]!r} must read like https://node.example, or "
-                "eip155:8453=https://node.example[,https://another.example], with white space between networks"
+                f"PADDOCK_RPC_URL: network number {len(found) + 1} must read like https://node.example or "
+                "eip155:8453=https://node.example,https://another.example, no node twice, white space between networks"
             )
         found.append(Nodes(network or None, nodes))
     if not found:
@@ -159,15 +186,19 @@ def _refuse_defaults(secrets: Mapping[str, str]) -> None:
 
 def _require(environ: Mapping[str, str], role: str) -> None:
     for name in NEEDS[role]:
-        if not environ.get(name):
+        places = forms(SIGNING_KEYS[name]) if name in SIGNING_KEYS else (name,)
+        if not any(environ.get(place) for place in places):
+            name = " or ".join(places)
             raise ConfigurationError(f"{name} is not set; see .env.example (PADDOCK_DEVNET=1 fills it in on a devnet)")
 
 
 def _check_places(settings: Settings, role: str) -> None:
-    """A devnet is near; off it the facilitator stands alone."""
+    """A devnet is near; off it the facilitator stands alone. Nodes are enough for their quorum."""
+    for nodes in settings.nodes:
+        nodes.quorum(settings.rpc_quorum)
     if settings.devnet:
         hosts = [urlsplit(url).hostname or "" for nodes in settings.nodes for url in nodes.urls]
-        if any(host not in _LOOPBACK and "." in host for host in hosts):
+        if any(host not in LOOPBACK and "." in host for host in hosts):
             raise ConfigurationError("PADDOCK_DEVNET=1 needs an anvil on loopback or on the Compose network")
     elif settings.embedded_facilitator and role == "server":
         raise ConfigurationError("PADDOCK_FACILITATOR_URL: the embedded facilitator is for the devnet; give its URL")
@@ -186,7 +217,7 @@ def _depth(environ: Mapping[str, str], name: str, default: int | None) -> int | 
 
 
 def _integer(environ: Mapping[str, str], name: str, default: int) -> int:
-    value = environ.get(name, str(default))
+    value = environ.get(name) or str(default)
     if not value.isdecimal():
         raise ConfigurationError(f"{name} is {value!r}; set it to a whole number")
     return int(value)

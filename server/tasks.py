@@ -19,6 +19,7 @@ from server.application.reconcile import reconcile
 from server.application.refund import refund
 from server.application.resend import resend
 from server.application.resolve import resolve
+from server.application.watch import watch
 from server.domain.errors import PaddockError, StaleWrite
 from server.ports import Job
 
@@ -47,6 +48,7 @@ USE_CASES: dict[str, UseCase] = {
     deliver.RESOLVE: resolve,
     deliver.RESEND: resend,
     deliver.RECONCILE: check_books,
+    deliver.WATCH: watch,
 }
 
 

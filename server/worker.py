@@ -11,6 +11,7 @@ from dramatiq.asyncio import get_event_loop_thread
 from dramatiq.brokers.redis import RedisBroker
 from dramatiq.brokers.stub import StubBroker
 from dramatiq.middleware import AsyncIO, Middleware
+from prometheus_client import start_http_server
 
 from server.bootstrap import open_paddock, open_parts, remote_facilitator
 from server.relay import relay
@@ -50,6 +51,8 @@ def run(settings: Settings) -> None:
     """Work until SIGTERM or SIGINT. Raises PaddockError when the process cannot be put together."""
     stop = asyncio.Event()
     broker = make_broker(settings.broker_url)
+    if settings.metrics_port:
+        start_http_server(settings.metrics_port, settings.host)  # in a thread that ends with the process
     worker = Worker(broker, queues={"paddock"}, worker_threads=THREADS)
     worker.start()
     loop_thread = get_event_loop_thread()

@@ -43,7 +43,7 @@ class EvmChain:
 
     async def chain_id(self) -> int:
         async with _reading("eth_chainId"):
-            return await self._web3.eth.chain_id
+            return _number(await self._web3.eth.chain_id)
 
     async def client_version(self) -> str:
         async with _reading("web3_clientVersion"):
@@ -51,7 +51,7 @@ class EvmChain:
 
     async def block_number(self) -> int:
         async with _reading("eth_blockNumber"):
-            number = await self._web3.eth.block_number
+            number = _number(await self._web3.eth.block_number)
             self._head = (time.monotonic(), number)
             return number
 
@@ -65,19 +65,18 @@ class EvmChain:
 
     async def block_time(self, number: int) -> int:
         async with _reading("eth_getBlockByNumber"):
-            return (await self._web3.eth.get_block(number))["timestamp"]
+            return _number((await self._web3.eth.get_block(number))["timestamp"])
 
     async def balance(self, address: str) -> int:
         async with _reading("eth_getBalance"):
-            return await self._web3.eth.get_balance(_address(address))
+            return _number(await self._web3.eth.get_balance(_address(address)))
 
     async def block_hash(self, number: int) -> str | None:
         async with _reading("eth_getBlockByNumber"):
             try:
-                block = await self._web3.eth.get_block(number)
+                return "0x" + bytes((await self._web3.eth.get_block(number))["hash"]).hex()
             except BlockNotFound:
                 return None
-        return "0x" + bytes(block["hash"]).hex()
 
     async def token_balance(self, asset: str, address: str, block: int | None = None) -> int:
         return calls.one_word(await self.call(Call(address, asset, calls.balance_of(address)), block))
@@ -87,15 +86,16 @@ class EvmChain:
 
     async def transaction_count(self, address: str, block: int | None = None) -> int:
         async with _reading("eth_getTransactionCount"):
-            return await self._web3.eth.get_transaction_count(_address(address), "latest" if block is None else block)
+            at = "latest" if block is None else block
+            return _number(await self._web3.eth.get_transaction_count(_address(address), cast(Any, at)))
 
     async def next_nonce(self, address: str) -> int:
         async with _reading("eth_getTransactionCount"):
-            return await self._web3.eth.get_transaction_count(_address(address), "pending")
+            return _number(await self._web3.eth.get_transaction_count(_address(address), "pending"))
 
     async def code(self, address: str) -> bytes:
         async with _reading("eth_getCode"):
-            return bytes(await self._web3.eth.get_code(_address(address)))
+            return _bytes(await self._web3.eth.get_code(_address(address)))
 
     async def nonce_used(self, spend: Spend, block: int | None = None) -> bool:
         if spend.method is Method.PERMIT2:
@@ -106,16 +106,17 @@ class EvmChain:
 
     async def call(self, call: Call, block: int | None = None) -> bytes:
         async with _reading("eth_call"):
-            return bytes(await self._web3.eth.call(_transaction(call), "latest" if block is None else block))
+            return _bytes(await self._web3.eth.call(_transaction(call), "latest" if block is None else block))
 
     async def estimate_gas(self, call: Call) -> int:
         async with _reading("eth_estimateGas"):
-            return await self._web3.eth.estimate_gas(_transaction(call))
+            return _number(await self._web3.eth.estimate_gas(_transaction(call)))
 
     async def fees(self) -> Fees:
         async with _reading("eth_getBlockByNumber"):
-            block, priority = await asyncio.gather(self._web3.eth.get_block("latest"), self._web3.eth.max_priority_fee)
-        return Fees(2 * block.get("baseFeePerGas", 0) + priority, priority)
+            block, offer = await asyncio.gather(self._web3.eth.get_block("latest"), self._web3.eth.max_priority_fee)
+            base, priority = _number(block.get("baseFeePerGas", 0)), _number(offer)
+        return Fees(2 * base + priority, priority)
 
     async def send(self, raw: bytes) -> None:
         try:
@@ -131,15 +132,17 @@ class EvmChain:
                 receipt = await self._web3.eth.get_transaction_receipt(cast(Any, transaction))
             except TransactionNotFound:
                 return None
-        return _mined(receipt)
+            return _mined(receipt)
 
     async def spent_in(self, spend: Spend, from_block: int) -> list[TransferLog]:
         by_permit2 = spend.method is Method.PERMIT2
         used = [AUTHORIZATION_USED, topic(spend.payer), spend.nonce]
         moved = [TRANSFER, topic(spend.payer), topic(spend.to)] if by_permit2 else used
-        logs = await self._logs(spend.asset, moved, from_block)
+        async with _reading("eth_getLogs"):
+            logs = await self._logs(spend.asset, moved, from_block)
+            transactions = dict.fromkeys("0x" + bytes(log["transactionHash"]).hex() for log in logs)
         found: list[TransferLog] = []
-        for transaction in dict.fromkeys("0x" + bytes(log["transactionHash"]).hex() for log in logs):
+        for transaction in transactions:
             if by_permit2 and spend.nonce not in await self._input(transaction):
                 continue
             mined = await self.mined(transaction)
@@ -157,24 +160,13 @@ class EvmChain:
     async def transfers(
         self, asset: str, address: str, from_block: int = 0, to_block: int | None = None
     ) -> list[TransferLog]:
-        sent, received = await asyncio.gather(
-            self._logs(asset, [TRANSFER, topic(address)], from_block, to_block),
-            self._logs(asset, [TRANSFER, None, topic(address)], from_block, to_block),
-        )
-        found = {(log["blockNumber"], log["logIndex"]): log for log in (*sent, *received)}
-        return [
-            TransferLog(
-                transaction="0x" + bytes(log["transactionHash"]).hex(),
-                log_index=log["logIndex"],
-                block=log["blockNumber"],
-                block_hash="0x" + bytes(log["blockHash"]).hex(),
-                asset=asset,
-                sender=calls.address_in(bytes(log["topics"][1])),
-                recipient=calls.address_in(bytes(log["topics"][2])),
-                amount=int.from_bytes(log["data"], "big"),
+        async with _reading("eth_getLogs"):
+            sent, received = await asyncio.gather(
+                self._logs(asset, [TRANSFER, topic(address)], from_block, to_block),
+                self._logs(asset, [TRANSFER, None, topic(address)], from_block, to_block),
             )
-            for _, log in sorted(found.items())
-        ]
+            found = {(log["blockNumber"], log["logIndex"]): log for log in (*sent, *received)}
+            return [_transfer(asset, log) for _, log in sorted(found.items())]
 
     async def _logs(
         self, asset: str, topics: Sequence[bytes | None], from_block: int, to_block: int | None = None
@@ -185,8 +177,10 @@ class EvmChain:
             "toBlock": "latest" if to_block is None else cast(Any, to_block),
             "topics": cast(Any, ["0x" + topic.hex() if topic else None for topic in topics]),
         }
-        async with _reading("eth_getLogs"):
-            return await self._web3.eth.get_logs(query)
+        logs = await self._web3.eth.get_logs(query)
+        if not isinstance(logs, list):
+            raise TypeError("no list of logs")
+        return logs
 
 
 @asynccontextmanager
@@ -196,10 +190,25 @@ async def _reading(method: str) -> AsyncIterator[None]:
         yield
     except ContractLogicError as error:
         raise Reverted(str(error.message or "reverted"), _revert_data(error)) from error
-    except (aiohttp.ClientError, TimeoutError, TimeExhausted, OSError) as error:
-        raise ChainUnavailable(f"{method} did not get through: {type(error).__name__}") from error
+    except (aiohttp.ClientError, TimeoutError, TimeExhausted, OSError) as error:  # their texts hold the node's URL
+        raise ChainUnavailable(f"{method} did not get through: {type(error).__name__}") from None
     except (Web3RPCError, Web3Exception, ValueError) as error:
         raise ChainUnavailable(f"{method} was refused by the node: {error}") from error
+    except (LookupError, TypeError, AttributeError) as error:
+        raise ChainUnavailable(f"{method} was answered with nonsense: {type(error).__name__}") from error
+
+
+def _number(value: object) -> int:
+    """web3 lets pass whatever a node answers in the place of a number."""
+    if not isinstance(value, int):
+        raise TypeError("no number")
+    return value
+
+
+def _bytes(value: object) -> bytes:
+    if not isinstance(value, bytes):
+        raise TypeError("no bytes")
+    return bytes(value)
 
 
 def _revert_data(error: ContractLogicError) -> bytes:
@@ -213,6 +222,19 @@ def _transaction(call: Call) -> TxParams:
 
 def _address(text: str) -> Any:
     return text
+
+
+def _transfer(asset: str, log: LogReceipt) -> TransferLog:
+    return TransferLog(
+        transaction="0x" + bytes(log["transactionHash"]).hex(),
+        log_index=log["logIndex"],
+        block=log["blockNumber"],
+        block_hash="0x" + bytes(log["blockHash"]).hex(),
+        asset=asset,
+        sender=calls.address_in(bytes(log["topics"][1])),
+        recipient=calls.address_in(bytes(log["topics"][2])),
+        amount=int.from_bytes(log["data"], "big"),
+    )
 
 
 def _mined(receipt: TxReceipt) -> Mined:

@@ -5,18 +5,27 @@ the timeout by five retries.
 """
 
 import asyncio
+import re
+from urllib.parse import urlsplit
 
 from aiohttp import ClientOSError, ClientSession, ServerDisconnectedError
 from web3 import AsyncHTTPProvider
 from web3.types import RPCEndpoint
 
+_KEY_LENGTH = 16
+"""Words of a URL from this length on are taken for keys; shorter ones are names and versions."""
+
 
 class HttpProvider(AsyncHTTPProvider):
-    """Every call ends within `timeout` seconds; only a kept connection that had died is tried once more."""
+    """Every call ends within `timeout` seconds; only a kept connection that had died is tried once more.
+
+    A node may repeat the keys of its URL in an error, and errors are shown: they are cut out of whatever it answers.
+    """
 
     def __init__(self, url: str, timeout: float) -> None:
         super().__init__(url)
         self._url, self._timeout = url, timeout
+        self._keys = keys_in(url)
         self._session: ClientSession | None = None
 
     async def disconnect(self) -> None:
@@ -34,4 +43,15 @@ class HttpProvider(AsyncHTTPProvider):
         if self._session is None:
             self._session = ClientSession(raise_for_status=True, headers={"Content-Type": "application/json"})
         async with self._session.post(self._url, data=data) as response:
-            return await response.read()
+            answer = await response.read()
+        for key in self._keys:
+            answer = answer.replace(key, b"...")
+        return answer
+
+
+def keys_in(url: str) -> list[bytes]:
+    """What a node's URL holds beside its host that must not be shown."""
+    parts = urlsplit(url)
+    words = re.split(r"[/&=;:]", f"{parts.path}/{parts.query}")
+    long = [word for word in words if len(word) >= _KEY_LENGTH]
+    return [word.encode() for word in (*long, parts.username, parts.password) if word]

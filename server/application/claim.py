@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from protocol.payment import Payment
 from server.application.paddock import Paddock
 from server.application.present import PaidCall, Presented, stored_form
+from server.application.watch import require_room
 from server.domain.errors import DuplicateClaim, PaymentConflict, PaymentRefused, StaleWrite
 from server.domain.orders import Authorization, Mode, Order, Terms
 from server.domain.states import FulfilmentState, PaymentState
@@ -19,12 +20,14 @@ async def claim(
     """The order of this payment, and whether the caller owns it now (a fresh claim, or a lapsed lease taken over).
 
     Raises PaymentRefused if the facilitator does not accept the payment, PaymentConflict if it or its quote belongs to
-    another purchase. No claim is made without a valid signature.
+    another purchase, WalletFull if the wallet that is paid may hold no more. No claim is made without a valid
+    signature.
     """
     known = await _known(paddock, presented)
     if known is None:
         if presented.refusal:
             raise presented.refusal
+        await require_room(paddock, presented.requirements)
         verdict = await paddock.facilitator.verify(presented.payload, presented.requirements)
         if verdict.is_valid:
             order = _order(paddock, service, call, presented, arguments, await _height(paddock, presented))

@@ -16,7 +16,7 @@ from server.domain.states import FulfilmentState, MoneyBackState, PaymentState
 from server.ports import UnitOfWork
 
 EXECUTE, PERFORM, REFUND, FOLLOW, PROVE = "execute", "perform", "refund", "follow", "prove"
-ADVANCE, RESOLVE, RESEND, RECONCILE = "advance", "resolve", "resend", "reconcile"
+ADVANCE, RESOLVE, RESEND, RECONCILE, WATCH = "advance", "resolve", "resend", "reconcile", "watch"
 """The outbox's topics; `tasks` has an actor for each."""
 UNPAID = (PaymentState.FAILED, PaymentState.EXPIRED, PaymentState.CANCELLED)
 
@@ -109,12 +109,12 @@ async def _sign_again(paddock: Paddock, work: UnitOfWork, order: Order) -> None:
 async def _sign(paddock: Paddock, work: UnitOfWork, order: Order, delivery: Delivery) -> None:
     issued_at = int(paddock.clock.now().timestamp())
     receipt = receipt_for(order, delivery, issued_at)
-    signature = paddock.receipts.sign_digest(receipt.digest())
-    standard = _standard_receipt(paddock, order, issued_at)
+    signature = await paddock.receipts.sign_digest(receipt.digest())
+    standard = await _standard_receipt(paddock, order, issued_at)
     await work.receipts.put(order.id, SignedReceipt(receipt, "0x" + signature.hex()), standard)
 
 
-def _standard_receipt(paddock: Paddock, order: Order, issued_at: int) -> bytes:
+async def _standard_receipt(paddock: Paddock, order: Order, issued_at: int) -> bytes:
     """The x402 offer-receipt extension's receipt (format eip712), as JSON."""
     payload = {
         "version": 1,
@@ -124,5 +124,5 @@ def _standard_receipt(paddock: Paddock, order: Order, issued_at: int) -> bytes:
         "issuedAt": issued_at,
         "transaction": order.settlement_tx,
     }
-    signature = paddock.receipts.sign_digest(x402_receipt_digest(payload))
+    signature = await paddock.receipts.sign_digest(x402_receipt_digest(payload))
     return msgspec.json.encode({"format": "eip712", "payload": payload, "signature": "0x" + signature.hex()})

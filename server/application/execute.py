@@ -48,7 +48,8 @@ async def _start(paddock: Paddock, order: Order, contract: Contract) -> float | 
     signer, ground = delegate_of(paddock), paddock.on(order.terms.network)
     payout = authorization_for(paddock, order, signer.address, contract.address)
     digest = authorization_digest(ground.market.domain(paddock.asset_of(order)), payout, RECEIVE_TYPE)
-    data = calls.spent_eip3009(order.terms.asset, order.authorization.payer, payout, signer.sign_digest(digest))
+    signature = await signer.sign_digest(digest)
+    data = calls.spent_eip3009(order.terms.asset, order.authorization.payer, payout, signature)
     try:
         prepared = await prepare(ground.chain, signer, contract.address, data)
     except Reverted as error:

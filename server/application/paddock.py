@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from server.application.wallets import HotWallet
 from server.domain.errors import ConfigurationError
 from server.domain.market import Asset, Market, Merchant
 from server.domain.orders import Order
@@ -66,6 +67,7 @@ class Paddock:
     settlers: Mapping[str, str] = field(default_factory=dict)
     delegate: TransactionSigner | None = None
     floats: Mapping[str, TransactionSigner] = field(default_factory=dict)
+    wallet: HotWallet | None = None
     origins: tuple[str, ...] = ("http://127.0.0.1:8402",)
     limits: Limits = field(default_factory=Limits)
 

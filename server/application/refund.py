@@ -57,7 +57,7 @@ def account_of(order: Order) -> str:
 async def _start(paddock: Paddock, order: Order, signer: TransactionSigner) -> float | None:
     ground = paddock.on(order.terms.network)
     back = authorization_for(paddock, order, signer.address, order.authorization.payer)
-    signature = signer.sign_digest(authorization_digest(ground.market.domain(paddock.asset_of(order)), back))
+    signature = await signer.sign_digest(authorization_digest(ground.market.domain(paddock.asset_of(order)), back))
     data = calls.transfer_with_authorization(back, signature)
     sender = paddock.delegate or signer
     try:

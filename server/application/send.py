@@ -45,7 +45,7 @@ async def sign(
     """Allot the nonce, sign and store, all in the caller's unit of work: a crash loses either everything or nothing."""
     network = caip2(chain_id)
     nonce = await work.transactions.allot(network, signer.address, prepared.chain_nonce)
-    signed = signer.sign(chain_id, nonce, prepared.call, prepared.gas, prepared.fees)
+    signed = await signer.sign(chain_id, nonce, prepared.call, prepared.gas, prepared.fees)
     first = Attempt(signed.hash, signed.raw, prepared.fees, clock.now())
     transaction = ChainTransaction(signed.hash, network, signer.address, nonce, purpose, subject, (first,))
     await work.transactions.add(transaction)
@@ -76,7 +76,7 @@ async def push(
     waited = clock.now() - transaction.newest.signed_at
     if waited >= PATIENCE and len(transaction.attempts) < MOST_ATTEMPTS:
         fees = transaction.newest.fees.raised(await chain.fees())
-        signed = signer.replace(transaction.newest.raw, fees)
+        signed = await signer.replace(transaction.newest.raw, fees)
         dearer = Attempt(signed.hash, signed.raw, fees, clock.now())
         async with db.begin("dearer") as work:
             await work.transactions.attempt(transaction.hash, dearer)

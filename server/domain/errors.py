@@ -13,7 +13,7 @@ PaddockError
 │   └── RunAgain
 ├── CallbackFailed          money moved, the contract call failed; a refund is on its way
 ├── Unavailable             try again with the same payment
-│   └── SettlementInDoubt, ChainUnavailable, FacilitatorUnavailable
+│   └── SettlementInDoubt, ChainUnavailable, FacilitatorUnavailable, SignerUnavailable, WalletFull
 └── InternalError
     └── IllegalTransition, StaleWrite, DuplicateClaim, Reverted, ConfigurationError
 """
@@ -149,6 +149,14 @@ class ChainUnavailable(Unavailable):
 
 class FacilitatorUnavailable(Unavailable):
     slug, title = "facilitator-unavailable", "The facilitator cannot be reached or does not answer sensibly"
+
+
+class SignerUnavailable(Unavailable):
+    slug, title = "signer-unavailable", "The signer cannot be reached or does not answer sensibly"
+
+
+class WalletFull(Unavailable):
+    slug, title = "wallet-full", "The delegate wallet holds as much as it may"
 
 
 class InternalError(PaddockError):

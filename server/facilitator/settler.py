@@ -10,7 +10,7 @@ from server.application.paddock import Ground
 from server.application.resend import gone_from_chain, see_mined
 from server.application.send import Prepared, outcome, prepare, sign
 from server.domain import calls
-from server.domain.errors import ChainUnavailable, DuplicateClaim, PaddockError, Reverted, StaleWrite
+from server.domain.errors import DuplicateClaim, PaddockError, Reverted, StaleWrite
 from server.domain.evidence import Mined, search_from, spend_of, that_moved, transfers_of
 from server.domain.payment_calls import batchable, payment_call, settle_batch
 from server.domain.sending import ChainTransaction
@@ -84,7 +84,7 @@ class Settler:
             try:
                 for batch in _batches(waiting):
                     await self._send(batch)
-            except ChainUnavailable:
+            except PaddockError:
                 for settlement in waiting:
                     if settlement.state is SettlementState.QUEUED:
                         self.offer(settlement)

@@ -87,17 +87,20 @@ class Chain(ChainReader, Protocol):
 
 
 class TransactionSigner(Protocol):
-    """A key that sends transactions and signs digests; it never leaves the process that holds it."""
+    """A key that sends transactions and signs digests; callers never see it."""
 
     @property
     def address(self) -> str:
         """The key's checksummed address."""
 
-    def sign(self, chain_id: int, nonce: int, call: Call, gas: int, fees: Fees) -> SignedTransaction:
-        """An EIP-1559 transaction, ready to broadcast."""
+    async def sign(self, chain_id: int, nonce: int, call: Call, gas: int, fees: Fees) -> SignedTransaction:
+        """An EIP-1559 transaction of exactly these fields, ready to broadcast. Safe to ask for again.
 
-    def replace(self, raw: bytes, fees: Fees) -> SignedTransaction:
+        Callers await it with a row locked, so it ends within a second or two. Raises SignerUnavailable.
+        """
+
+    async def replace(self, raw: bytes, fees: Fees) -> SignedTransaction:
         """The same transaction (bytes of ours) with other fees: only one of the two can ever be mined."""
 
-    def sign_digest(self, digest: bytes) -> bytes:
-        """65 bytes r‖s‖v over a 32-byte digest."""
+    async def sign_digest(self, digest: bytes) -> bytes:
+        """65 bytes r‖s‖v over a 32-byte digest. Safe to ask for again. Raises SignerUnavailable."""

@@ -16,24 +16,31 @@ from tests.fakes.database import FakeDatabase
 from tests.fakes.facilitator import FakeFacilitator
 from tests.stack.processes import free_port, start_python
 
+CHAINS = {"fake": 1, "anvil": 1, "three-fakes": 3, "three-anvils": 3}
+"""Each chain's kind, with how many nodes it is asked by."""
 
-@pytest.fixture(params=["fake", "anvil"])
+
+@pytest.fixture(params=CHAINS)
 async def world(request):
-    if request.param == "fake":
-        yield fake_world()
-        return
-    found = anvil_world(request.getfixturevalue("anvil"), request.getfixturevalue("market"))
-    yield found
-    await found.chain.close()
+    async with open_chain(request, "anvil") as found:
+        yield found
 
 
-@pytest.fixture(params=["fake", "anvil"])
+@pytest.fixture(params=CHAINS)
 async def own_world(request):
     """A world of this test's own, whose blocks may be held up or taken back."""
-    if request.param == "fake":
-        yield fake_world()
-        return
-    found = anvil_world(request.getfixturevalue("own_anvil"), request.getfixturevalue("market"))
+    async with open_chain(request, "own_anvil") as found:
+        yield found
+
+
+@contextlib.asynccontextmanager
+async def open_chain(request, anvil):
+    """The world of a kind, on that anvil where it needs one."""
+    nodes = CHAINS[request.param]
+    if "anvil" in request.param:
+        found = anvil_world(request.getfixturevalue(anvil), request.getfixturevalue("market"), nodes)
+    else:
+        found = fake_world(nodes)
     yield found
     await found.chain.close()
 

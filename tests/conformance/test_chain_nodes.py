@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+import traceback
 
 import pytest
 from eth_account import Account
@@ -85,6 +86,10 @@ async def test_f18_every_method_says_when_the_chain_cannot_be_reached():
         http("200 OK", b"[]"),
         http("200 OK", b"null"),
         http("200 OK", b'{"jsonrpc":"2.0","id":0}'),
+        http("200 OK", b'{"jsonrpc":"2.0","id":0,"result":{}}'),
+        http("200 OK", b'{"jsonrpc":"2.0","id":0,"result":[{}]}'),
+        http("200 OK", b'{"jsonrpc":"2.0","id":0,"result":[null]}'),
+        http("200 OK", b'{"jsonrpc":"2.0","id":0,"result":"x"}'),
         http("200 OK", b'{"jsonrpc":"2.0","id":0,"error":{"code":-32005,"message":"limit exceeded"}}'),
         http("200 OK", b'{"jsonrpc":"2.0","id":0,"error":"no"}'),
         http("200 OK", b'{"jsonrpc":"2.0","id":0,"result":'),
@@ -103,3 +108,31 @@ async def test_f18_every_method_says_when_a_node_does_not_answer_in_time():
         begun = time.monotonic()
         await assert_unavailable(EvmChain(node.url, FINALITY, timeout=0.5))
         assert time.monotonic() - begun < 1.5, "the timeout is the whole time that a read may take"
+
+
+KEY = "k3y-of-the-operator-0123456789"
+
+
+@pytest.mark.parametrize(
+    ("path", "answer"),
+    [
+        (
+            f"/v3/{KEY}",
+            http("200 OK", b'{"jsonrpc":"2.0","id":0,"error":{"code":-32005,"message":"%s is out of credit"}}'),
+        ),
+        (f"/rpc?apikey={KEY}", http("200 OK", b"unknown key %s")),
+        (f"/{KEY}/x", http("403 Forbidden", b"no")),
+        (f"/{KEY}", b""),
+    ],
+    ids=["error", "text", "status", "closed"],
+)
+async def test_s29_no_error_of_a_node_shows_the_key_in_its_url(path, answer):
+    body = answer.replace(b"%s", KEY.encode()).replace(b"Content-Length", b"X-Was")  # the connection's end is its end
+    async with run_canned(body) as node:
+        chain = EvmChain(node.url + path, FINALITY, timeout=3)
+        results = await asyncio.gather(*every_method(chain), return_exceptions=True)
+        shown = "".join("".join(traceback.format_exception(result)) for result in results)
+        assert KEY not in shown
+        assert f"{node.port}/" not in shown, "nor the URL itself"
+        assert {type(result) for result in results} == {ChainUnavailable}
+        await chain.close()

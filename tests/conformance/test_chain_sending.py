@@ -150,7 +150,7 @@ async def test_a_transaction_waits_for_those_before_it(world):
     first, early = await world.sign(world.token, encode_call("mint(address,uint256)", SHOP, 1))
     nonce = await world.chain.next_nonce(world.signer.address)
     call = Call(world.signer.address, world.token, encode_call("mint(address,uint256)", SHOP, 1))
-    second = world.signer.sign(world.market.chain_id, nonce + 1, call, 200_000, await world.chain.fees())
+    second = await world.signer.sign(world.market.chain_id, nonce + 1, call, 200_000, await world.chain.fees())
     await world.chain.send(second.raw)
     world.mine(2)
     assert await world.chain.mined(second.hash) is None

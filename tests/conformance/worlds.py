@@ -13,6 +13,7 @@ from protocol.payment import Method
 from scripts.accounts import account
 from server.adapters.chain import EvmChain
 from server.adapters.clock import SystemClock
+from server.adapters.quorum import QuorumChain
 from server.adapters.signers import LocalSigner
 from server.domain.calls import encode_call, split_signature
 from server.domain.evidence import Mined, Spend, TransferLog, transfers_of
@@ -36,6 +37,7 @@ class World:
     market: Market
     signer: LocalSigner
     anvil: Anvil | None = None
+    memory: FakeChain | None = None
 
     @property
     def token(self) -> str:
@@ -43,8 +45,8 @@ class World:
 
     @property
     def fake(self) -> FakeChain:
-        assert isinstance(self.chain, FakeChain)
-        return self.chain
+        assert self.memory is not None
+        return self.memory
 
     def entry(self, pay_to: str, amount: int = 50_000) -> dict[str, Any]:
         """An `accepts` entry in this world's token."""
@@ -72,7 +74,7 @@ class World:
         """A transaction of the stranger's: (hash, raw bytes). The gas is fixed, so that it may revert when mined."""
         nonce = await self.chain.next_nonce(self.signer.address)
         call = Call(self.signer.address, to, data)
-        signed = self.signer.sign(self.market.chain_id, nonce, call, gas, await self.chain.fees())
+        signed = await self.signer.sign(self.market.chain_id, nonce, call, gas, await self.chain.fees())
         return signed.hash, signed.raw
 
     async def transact(self, to: str, data: bytes, gas: int = 2_000_000) -> Mined:
@@ -125,15 +127,22 @@ class World:
         self.anvil.reorganise(depth) if self.anvil else self.fake.reorganise(depth)
 
 
-def fake_world() -> World:
-    return World(FakeChain(SystemClock(), FINALITY), fake_market(), LocalSigner(Account.create().key.hex()))
+def fake_world(nodes: int = 1) -> World:
+    """Several nodes are one chain asked so often."""
+    memory, signer = FakeChain(SystemClock(), FINALITY), LocalSigner(Account.create().key.hex())
+    return World(_of([memory] * nodes), fake_market(), signer, memory=memory)
 
 
-def anvil_world(anvil: Anvil, market: Market) -> World:
+def anvil_world(anvil: Anvil, market: Market, nodes: int = 1) -> World:
     """Close its chain at the end."""
     signer = LocalSigner(Account.create().key.hex())
     anvil.set_balance(signer.address, 100 * ETHER)
-    return World(EvmChain(anvil.url, FINALITY), market, signer, anvil)
+    return World(_of([EvmChain(anvil.url, FINALITY) for _ in range(nodes)]), market, signer, anvil)
+
+
+def _of(nodes: list[Any]) -> Any:
+    """The one node, or a quorum of several."""
+    return nodes[0] if len(nodes) == 1 else QuorumChain(nodes, len(nodes) // 2 + 1, SystemClock())
 
 
 def settle_call(payment: dict[str, Any]) -> bytes:

@@ -129,6 +129,9 @@ class FakeChain:
 
     # --------------------------------------------------------------------------------------------------- reading
 
+    async def close(self) -> None:
+        """Nothing is open."""
+
     async def chain_id(self) -> int:
         self._look()
         return CHAIN_ID

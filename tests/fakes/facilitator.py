@@ -123,7 +123,7 @@ class FakeFacilitator:
             call = Call(self.signer.address, *payment_call(payment, payment.value))
             gas = await self.chain.estimate_gas(call)
             nonce = await self.chain.next_nonce(self.signer.address)
-            signed = self.signer.sign(self.market.chain_id, nonce, call, 2 * gas, await self.chain.fees())
+            signed = await self.signer.sign(self.market.chain_id, nonce, call, 2 * gas, await self.chain.fees())
             self.settled[digest] = signed.hash
             await self.chain.send(signed.raw)
         return self.settled[digest]

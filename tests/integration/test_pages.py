@@ -162,7 +162,7 @@ async def deliver(paddock, order):
     order.learn("final", "block 44")
     delivery = Delivery(order.id, b'{"answer":1}', "application/json", paddock.clock.now())
     receipt = receipt_for(order, delivery, 1)
-    signed = SignedReceipt(receipt, "0x" + paddock.receipts.sign_digest(receipt.digest()).hex())
+    signed = SignedReceipt(receipt, "0x" + (await paddock.receipts.sign_digest(receipt.digest())).hex())
     async with paddock.db.begin("test") as work:
         await work.orders.save(order)
         await work.deliveries.put(delivery)

@@ -61,7 +61,7 @@ async def test_f17_g7_a_payment_mined_below_the_block_of_its_claim():
             await work.orders.add(order)
             await work.deliveries.put(Delivery(order.id, b"{}", "application/json", w.clock.now()))
         ready = await prepare(w.chain, STRANGER, entry["asset"], settle_call(paid))
-        signed = STRANGER.sign(31337, ready.chain_nonce, ready.call, ready.gas, ready.fees)
+        signed = await STRANGER.sign(31337, ready.chain_nonce, ready.call, ready.gas, ready.fees)
         w.chain.blocks, w.chain.automine = w.chain.blocks[:-3], False  # three blocks are replaced …
         await w.chain.send(signed.raw)
         w.chain.mine(8)  # … and the first of the new ones takes the payment

@@ -24,6 +24,7 @@ from server.domain.payment_calls import payment_call
 from server.domain.quotes import QuoteKeys
 from server.facilitator.local import LocalFacilitator
 from server.facilitator.settler import Settler
+from server.ports import Chain
 from server.relay import sweep
 from server.services.access_pass import SERVICE as ACCESS_PASS
 from server.services.launch_pass import SERVICE as LAUNCH_PASS
@@ -139,7 +140,7 @@ class World:
         payment = schemes.read(terms, paid["payload"])
         stranger = LocalSigner(account("stranger").key.hex())
         prepared = await prepare(self.chain, stranger, *payment_call(payment, payment.value))
-        signed = stranger.sign(31337, prepared.chain_nonce, prepared.call, prepared.gas, prepared.fees)
+        signed = await stranger.sign(31337, prepared.chain_nonce, prepared.call, prepared.gas, prepared.fees)
         await self.chain.send(signed.raw)
         self.foreign.add(signed.hash)
 
@@ -186,11 +187,14 @@ def refuse(status: int) -> Callable[[Echo, Context], Any]:
 
 
 @asynccontextmanager
-async def open_world(*services: Service) -> AsyncIterator[World]:
-    """A world that sells these services beside echo, echo-post, dearer echo and the two passes."""
+async def open_world(*services: Service, over: Callable[[FakeChain], Chain] | None = None) -> AsyncIterator[World]:
+    """A world that sells these services beside echo, echo-post, dearer echo and the two passes.
+
+    `over` makes the chain that the marketplace uses of the chain that there is.
+    """
     clock = FakeClock()
     chain, db, market = FakeChain(clock), FakeDatabase(clock), fake_market()
-    grounds = {market.network: Ground(market, chain)}
+    grounds = {market.network: Ground(market, over(chain) if over else chain)}
     settler = Settler(db, grounds[market.network], clock, LocalSigner(account("settler").key.hex()))
     runs: Counter[str] = Counter()
 

@@ -2,9 +2,12 @@
 
 import pytest
 
+from server.bootstrap import signer
 from server.domain.errors import ConfigurationError
-from server.settings import DEVNET_SECRETS, NEEDS, load
+from server.key_sources import FORMS
+from server.settings import DEVNET_SECRETS, NEEDS, SIGNING_KEYS, Nodes, load
 
+OWN_ADDRESS = "0x2B5AD5c4795c026514f8317c7a215E218DcCD6cF"
 OWN = {
     "PADDOCK_QUOTE_KEYS": "1:" + "ab" * 32,
     "PADDOCK_SETTLEMENT_KEY": "0x" + "01" * 32,
@@ -12,7 +15,7 @@ OWN = {
     "PADDOCK_RECEIPT_KEY": "0x" + "03" * 32,
     "PADDOCK_OPERATOR_TOKEN": "a-long-token",
     "PADDOCK_MERCHANT_KEY": "another-long-token",
-    "PADDOCK_DELEGATE_ADDRESS": "0x2B5AD5c4795c026514f8317c7a215E218DcCD6cF",
+    "PADDOCK_DELEGATE_ADDRESS": OWN_ADDRESS,
     "PADDOCK_MERCHANT_PAY_TO": "0x6813Eb9362372EEF6200f3b1dbC3f819671cBA69",
     "PADDOCK_FACILITATOR_URL": "https://facilitator.example/facilitator",
 }
@@ -69,3 +72,143 @@ def test_a_value_of_the_wrong_kind_is_named_with_what_to_set(name, value):
 
 def test_no_secret_shows_in_a_repr():
     assert not [secret for secret in DEVNET_SECRETS.values() if secret in repr(load({"PADDOCK_DEVNET": "1"}))]
+
+
+# ------------------------------------------------------------------------------------------------------------- nodes
+
+
+@pytest.mark.parametrize(
+    ("text", "quorum", "majority"),
+    [
+        ("https://a.example", None, 1),
+        ("https://a.example,https://b.example", None, 2),
+        (" https://a.example,https://b.example,https://c.example ", None, 2),
+        ("https://a.example,https://b.example,https://c.example", "3", 3),
+        (",".join(f"https://{n}.example" for n in range(5)), None, 3),
+    ],
+)
+def test_f19_a_quorum_is_a_majority_of_the_nodes_or_more(text, quorum, majority):
+    given = OWN | {"PADDOCK_RPC_URL": text} | ({"PADDOCK_RPC_QUORUM": quorum} if quorum else {})
+    settings = load(given)
+    (nodes,) = settings.nodes
+    assert nodes.quorum(settings.rpc_quorum) == majority
+    assert nodes.urls == tuple(text.strip().split(","))
+
+
+def test_several_networks_have_their_nodes_each():
+    text = "eip155:84532=https://a.example,https://b.example,https://c.example\n eip155:2345=https://d.example"
+    first, second = load(OWN | {"PADDOCK_RPC_URL": text}).nodes
+    assert (first.network, len(first.urls)) == ("eip155:84532", 3)
+    assert second == Nodes("eip155:2345", ("https://d.example",))
+
+
+@pytest.mark.parametrize(("text", "quorum"), [("https://a.example,https://b.example", "1"), ("https://a.example", "2")])
+def test_f19_a_quorum_that_two_answers_could_have_is_refused(text, quorum):
+    with pytest.raises(ConfigurationError, match="PADDOCK_RPC_QUORUM"):
+        load(OWN | {"PADDOCK_RPC_URL": text, "PADDOCK_RPC_QUORUM": quorum})
+
+
+KEY_IN_URL = "s3cret-key-of-the-node"
+
+
+@pytest.mark.parametrize(
+    "text", ["", " , ", "https://a.example,https://a.example", f"wss://a.example/{KEY_IN_URL}", f"//{KEY_IN_URL}"]
+)
+def test_s29_nodes_that_cannot_be_used_are_refused_and_not_quoted(text):
+    with pytest.raises(ConfigurationError, match="PADDOCK_RPC_URL") as raised:
+        load(OWN | {"PADDOCK_RPC_URL": text})
+    assert KEY_IN_URL not in str(raised.value)
+    assert KEY_IN_URL not in repr(load(OWN | {"PADDOCK_RPC_URL": f"https://a.example/{KEY_IN_URL}"}))
+
+
+def test_a_devnet_has_no_node_far_away_among_near_ones():
+    with pytest.raises(ConfigurationError, match="PADDOCK_DEVNET"):
+        load({"PADDOCK_DEVNET": "1", "PADDOCK_RPC_URL": "http://127.0.0.1:8545,https://rpc.example.com"})
+
+
+# --------------------------------------------------------------------------------------------------- forms of a key
+
+
+def in_form(name, form):
+    """The variables of a key in one of its forms."""
+    return {
+        "KEY": {f"{name}_KEY": "0x" + "07" * 32},
+        "KEYSTORE": {f"{name}_KEYSTORE": "/run/key.json", f"{name}_PASSWORD_FILE": "/run/password"},
+        "SIGNER": {
+            f"{name}_SIGNER": "https://signer.example/vault#0x2b5ad5c4795c026514f8317c7a215e218dccd6cf",
+            f"{name}_SIGNER_TOKEN_FILE": "/run/token",
+        },
+    }[form]
+
+
+ROLES_OF_KEYS = [(role, name) for role, names in NEEDS.items() for name in names if name in SIGNING_KEYS]
+
+
+@pytest.mark.parametrize(("role", "variable"), ROLES_OF_KEYS)
+@pytest.mark.parametrize("form", FORMS)
+def test_a_role_takes_a_key_in_any_of_its_forms(role, variable, form):
+    given = {name: value for name, value in OWN.items() if name != variable}
+    settings = load(given | in_form(SIGNING_KEYS[variable], form), role)
+    field = variable.removeprefix("PADDOCK_").lower()
+    source = getattr(settings, field, None) or getattr(settings, field + "s")[0]
+    found = {"KEY": source.key, "KEYSTORE": source.keystore, "SIGNER": source.signer_url}
+    assert [name for name, value in found.items() if value] == [form]
+    if form == "SIGNER":
+        assert (source.signer_url, source.signer_address) == ("https://signer.example/vault", OWN_ADDRESS)
+
+
+@pytest.mark.parametrize("devnet", ["0", "1"])
+@pytest.mark.parametrize("forms", [("KEY", "KEYSTORE"), ("KEY", "SIGNER"), ("KEYSTORE", "SIGNER")])
+def test_two_forms_of_one_key_at_once_are_refused(devnet, forms):
+    given = OWN | {"PADDOCK_DEVNET": devnet}
+    for form in forms:
+        given |= in_form("PADDOCK_DELEGATE", form)
+    with pytest.raises(ConfigurationError, match=f"PADDOCK_DELEGATE_{forms[0]} and PADDOCK_DELEGATE_{forms[1]}"):
+        load(given)
+
+
+def test_another_form_stands_in_for_the_devnets_key():
+    settings = load({"PADDOCK_DEVNET": "1"} | in_form("PADDOCK_RECEIPT", "KEYSTORE"))
+    assert settings.receipt_key.key == ""
+    assert settings.delegate_key.key == DEVNET_SECRETS["PADDOCK_DELEGATE_KEY"]
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ({"PADDOCK_DELEGATE_KEYSTORE": "/run/key.json"}, "PADDOCK_DELEGATE_PASSWORD_FILE"),
+        ({"PADDOCK_DELEGATE_PASSWORD_FILE": "/run/password"}, "PADDOCK_DELEGATE_KEYSTORE"),
+        ({"PADDOCK_DELEGATE_SIGNER": f"https://signer.example#0x{'11' * 20}"}, "PADDOCK_DELEGATE_SIGNER_TOKEN_FILE"),
+        ({"PADDOCK_DELEGATE_SIGNER_TOKEN_FILE": "/run/token"}, "PADDOCK_DELEGATE_SIGNER"),
+    ],
+)
+def test_half_a_form_is_refused_with_the_missing_half(change, named):
+    given = {name: value for name, value in OWN.items() if name != "PADDOCK_DELEGATE_KEY"}
+    with pytest.raises(ConfigurationError, match=named):
+        load(given | change)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "https://signer.example",
+        "https://signer.example#0x1234",
+        "#0x" + "11" * 20,
+        "ftp://signer.example#0x" + "11" * 20,
+        "http://signer.example#0x" + "11" * 20,
+        "https://user:pass@signer.example#0x" + "11" * 20,
+        "https://signer.example?key=1#0x" + "11" * 20,
+    ],
+)
+def test_a_remote_signer_is_named_by_https_url_and_address(text):
+    given = {name: value for name, value in OWN.items() if name != "PADDOCK_DELEGATE_KEY"}
+    with pytest.raises(ConfigurationError, match="PADDOCK_DELEGATE_SIGNER"):
+        load(given | {"PADDOCK_DELEGATE_SIGNER": text, "PADDOCK_DELEGATE_SIGNER_TOKEN_FILE": "/run/token"})
+
+
+async def test_a_public_devnet_key_is_refused_however_it_is_spelt():
+    spelt = DEVNET_SECRETS["PADDOCK_DELEGATE_KEY"].removeprefix("0x").upper()
+    settings = load(OWN | {"PADDOCK_DELEGATE_KEY": spelt})
+    with pytest.raises(ConfigurationError, match="public devnet key"):
+        async with signer(settings, settings.delegate_key):
+            pass
