@@ -101,6 +101,7 @@ orders = Table(
     Column("failure", Text),
     UniqueConstraint("network", "asset", "payer", "nonce"),
     Index(None, "created_at"),
+    Index(None, "payer", "intent"),
     Index(None, "payment", "fulfilment", "lease_until"),
     Index(None, "money_back"),
 )

@@ -3,6 +3,7 @@
 from server.ports.chain import Call, Chain, ChainReader, Fees, TransactionSigner
 from server.ports.clock import Clock
 from server.ports.database import Database, UnitOfWork
+from server.ports.extensions import Identifiers, SignIns
 from server.ports.facilitator import Facilitator
 from server.ports.records import Deliveries, Event, Ledger, Orders, Proofs, Receipts
 from server.ports.work import Job, Outbox, Settlements, Transactions
@@ -17,6 +18,7 @@ __all__ = [
     "Event",
     "Facilitator",
     "Fees",
+    "Identifiers",
     "Job",
     "Ledger",
     "Orders",
@@ -24,6 +26,7 @@ __all__ = [
     "Proofs",
     "Receipts",
     "Settlements",
+    "SignIns",
     "TransactionSigner",
     "Transactions",
     "UnitOfWork",
