@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 
 from protocol.exact import ExactPayment
+from server.application.identify import identify
 from server.application.paddock import Paddock
 from server.application.present import PaidCall, Presented, stored_form
 from server.domain.errors import DuplicateClaim, PaymentConflict, PaymentRefused, StaleWrite
@@ -19,8 +20,8 @@ async def claim(
 ) -> tuple[Order, bool]:
     """The order of this payment, and whether the caller owns it now (a fresh claim, or a lapsed lease taken over).
 
-    Raises PaymentRefused if the facilitator does not accept the payment, PaymentConflict if it or its quote belongs to
-    another purchase. No claim is made without a valid signature.
+    Raises PaymentRefused if the facilitator does not accept the payment, PaymentConflict if it, its quote or
+    its identifier belongs to another purchase. No claim is made without a valid signature.
     """
     known = await _known(paddock, presented)
     if known is None:
@@ -32,6 +33,7 @@ async def claim(
             try:
                 async with paddock.db.begin("claim") as work:
                     await work.orders.add(order)
+                    await identify(work, call, presented, order)
                 return order, True
             except DuplicateClaim:
                 pass

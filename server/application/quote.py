@@ -2,6 +2,7 @@
 
 from protocol.intent import Intent
 from protocol.wire import SCHEME_EXACT, PaymentRequired, PaymentRequirements, Resource
+from server.application.extend import extensions
 from server.application.paddock import Paddock
 from server.domain.quotes import Quote, binding
 from server.payments import mode_named
@@ -22,6 +23,7 @@ def quote(paddock: Paddock, service: Service, intent: Intent, origin: str, error
         error=error or "PAYMENT-SIGNATURE header is required",
         resource=describe(service, resource_url(origin, intent)),
         accepts=[terms],
+        extensions=extensions(paddock, service, intent, origin, [terms]),
     )
 
 
