@@ -6,10 +6,9 @@ from protocol.errors import ProtocolError
 from protocol.signatures import parse_address
 
 MAGIC = bytes.fromhex("6492" * 16)
-LONGEST = 8 * 1024
-"""Bytes of a wrapped signature that are read; a factory's calldata with a passkey's signature stays below 2 KB."""
-
 _WORD = 32
+SHORTEST, LONGEST = 6 * _WORD, 8 * 1024
+"""Bytes of a wrapped signature that is read; a factory's calldata with a passkey's signature stays below 2 KB."""
 
 
 class Wrapped(NamedTuple):
@@ -38,30 +37,27 @@ def unwrap(signature: bytes) -> Wrapped:
     Raises ProtocolError for anything but the one encoding that `wrap` gives: no gap, overlap, spare byte or set padding
     bit, no factory at the zero address, and nothing wrapped twice.
     """
-    if not is_wrapped(signature) or len(signature) > LONGEST:
-        raise _refused(f"it has {len(signature)} bytes, or does not end as ERC-6492 says")
+    if not SHORTEST <= len(signature) <= LONGEST:
+        raise _refused(f"it has {len(signature)} bytes; from {SHORTEST} to {LONGEST} are read")
     body = signature[: -len(MAGIC)]
-    factory, calldata = body[12:_WORD], _bytes_at(body, _WORD)
-    found = Wrapped(parse_address("0x" + factory.hex(), "factory"), calldata, _bytes_at(body, 2 * _WORD))
-    if wrap(found) != signature:
-        raise _refused("its ABI encoding is not canonical")
+    factory = body[12:_WORD]
+    found = Wrapped(
+        parse_address("0x" + factory.hex(), "factory"), _dynamic_at(body, _WORD), _dynamic_at(body, 2 * _WORD)
+    )
+    if wrap(found) != signature:  # also where an offset or a length went past the end: slices end with the bytes
+        raise _refused("it is not encoded as ERC-6492 says")
     if not any(factory) or not found.signature or is_wrapped(found.signature):
         raise _refused("it names no factory, holds no signature, or is wrapped twice")
     return found
 
 
-def _bytes_at(body: bytes, head: int) -> bytes:
-    """The `bytes` value whose offset stands at `head`."""
+def _dynamic_at(body: bytes, head: int) -> bytes:
+    """The `bytes` value whose offset stands at `head`; shorter than it says where the body ends before."""
     start = _number(body, head)
-    length = _number(body, start)
-    if length > len(body) - start - _WORD:
-        raise _refused("a length goes past its end")
-    return body[start + _WORD : start + _WORD + length]
+    return body[start + _WORD : start + _WORD + _number(body, start)]
 
 
 def _number(body: bytes, at: int) -> int:
-    if at > len(body) - _WORD:
-        raise _refused("an offset goes past its end")
     return int.from_bytes(body[at : at + _WORD], "big")
 
 

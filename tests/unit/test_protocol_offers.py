@@ -132,7 +132,7 @@ def test_an_offer_in_a_format_that_nobody_here_can_check_is_left_out():
         {"info": {"offers": [1]}},
         {"info": {"offers": [{"format": "eip712", "signature": "0x"}]}},
         {"info": {"offers": [{"format": "eip712", "signature": "0x", "payload": {"version": 1}}]}},
-        {"info": {"offers": [{"format": "eip712", "signature": "0x"}] * 17}},
+        declaration([signed(OFFER)] * 17),
     ],
 )
 def test_what_is_no_offer_is_refused(extension):
