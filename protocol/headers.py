@@ -35,13 +35,11 @@ def decode(value: str | bytes, kind: type[T]) -> T:
     """
     raw = value.encode("ascii", "replace") if isinstance(value, str) else value
     if len(raw) > MAX_HEADER:
-        raise ProtocolError(
-            "invalid_payload", f"the payment header has {len(raw)} bytes; at most {MAX_HEADER} are read"
-        )
+        raise ProtocolError("invalid_payload", f"the header has {len(raw)} bytes; at most {MAX_HEADER} are read")
     try:
         text = base64.b64decode(raw, validate=True)
     except (binascii.Error, ValueError) as error:
-        raise ProtocolError("invalid_payload", "the payment header is not padded base64") from error
+        raise ProtocolError("invalid_payload", "the header is not padded base64") from error
     return decode_json(text, kind)
 
 

@@ -8,6 +8,7 @@ from sqlalchemy import event
 from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
+from server.adapters.extension_rows import IdentifierRows, SignInRows
 from server.adapters.job_rows import OutboxRows
 from server.adapters.money_rows import DeliveryRows, LedgerRows, ProofRows, ReceiptRows
 from server.adapters.order_rows import OrderRows
@@ -17,12 +18,14 @@ from server.domain.errors import ConfigurationError
 from server.ports import (
     Clock,
     Deliveries,
+    Identifiers,
     Ledger,
     Orders,
     Outbox,
     Proofs,
     Receipts,
     Settlements,
+    SignIns,
     Transactions,
     UnitOfWork,
 )
@@ -42,6 +45,8 @@ class SqlUnitOfWork:
         self.outbox: Outbox = OutboxRows(connection)
         self.settlements: Settlements = SettlementRows(connection)
         self.transactions: Transactions = TransactionRows(connection)
+        self.identifiers: Identifiers = IdentifierRows(connection)
+        self.sign_ins: SignIns = SignInRows(connection)
 
 
 class SqlDatabase:

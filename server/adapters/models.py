@@ -108,6 +108,7 @@ orders = Table(
     Column("round", Integer, nullable=False, default=0),
     UniqueConstraint("network", "authority", "payer", "nonce"),
     Index(None, "created_at"),
+    Index(None, "payer", "intent"),
     Index(None, "payment", "fulfilment", "lease_until"),
     Index(None, "money_back"),
 )

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 
 from protocol.payment import Payment
+from server.application.identify import identify
 from server.application.paddock import Paddock
 from server.application.present import PaidCall, Presented, stored_form
 from server.application.watch import require_room
@@ -20,8 +21,8 @@ async def claim(
     """The order of this payment, and whether the caller owns it now (a fresh claim, or a lapsed lease taken over).
 
     Raises PaymentRefused if the facilitator does not accept the payment, PaymentConflict if it or its quote belongs to
-    another purchase, WalletFull if the wallet that is paid may hold no more. No claim is made without a valid
-    signature.
+    another purchase (or its identifier), WalletFull if the wallet that is paid may hold no more. No claim is made
+    without a valid signature.
     """
     known = await _known(paddock, presented)
     if known is None:
@@ -34,6 +35,7 @@ async def claim(
             try:
                 async with paddock.db.begin("claim") as work:
                     await work.orders.add(order)
+                    await identify(work, call, presented, order)
                 return order, True
             except DuplicateClaim:
                 pass

@@ -100,7 +100,7 @@ async def _outcome(paddock: Paddock, order: Order, *, replayed: bool) -> Sold:
     if order.payment is PaymentState.SETTLED:
         async with paddock.db.read() as view:
             if order.fulfilment is FulfilmentState.RELEASED:
-                return await _released(paddock, view, order, replayed)
+                return await released(paddock, view, order, replayed)
             if order.fulfilment is FulfilmentState.FAILED:
                 raise CallbackFailed(order.failure or "", **_failure_members(order))
         return Sold(order, settled_response(order), None, replayed)
@@ -113,7 +113,8 @@ async def _outcome(paddock: Paddock, order: Order, *, replayed: bool) -> Sold:
     raise PaymentInProgress("another request works on this payment", order_id=order.id)
 
 
-async def _released(paddock: Paddock, view: UnitOfWork, order: Order, replayed: bool) -> Sold:
+async def released(paddock: Paddock, view: UnitOfWork, order: Order, replayed: bool) -> Sold:
+    """The stored answer of a released order with its receipts. Raises AlreadyDelivered when it is no longer kept."""
     delivery = await view.deliveries.get(order.id)
     receipts = await view.receipts.get(order.id)
     if delivery is None or receipts is None:

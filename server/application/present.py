@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from protocol import schemes
+from protocol import payment_identifier, schemes
 from protocol.errors import ProtocolError
 from protocol.headers import decode
 from protocol.intent import Intent
@@ -23,7 +23,7 @@ _MALFORMED = {"invalid_payload", "invalid_x402_version", "invalid_payment_requir
 
 @dataclass(frozen=True, slots=True)
 class PaidCall:
-    """A request with its payment headers as they arrived: `v2` PAYMENT-SIGNATURE, `v1` X-PAYMENT.
+    """A request with its headers as they arrived: `v2` PAYMENT-SIGNATURE, `v1` X-PAYMENT, `sign_in` SIGN-IN-WITH-X.
 
     `origin` is the one of our origins that was asked.
     """
@@ -33,6 +33,7 @@ class PaidCall:
     query: bytes
     v2: tuple[bytes, ...] = ()
     v1: tuple[bytes, ...] = ()
+    sign_in: tuple[bytes, ...] = ()
 
     @property
     def resource_url(self) -> str:
@@ -52,6 +53,7 @@ class Presented:
     quote: Quote
     payload: PaymentPayload
     payment: Payment
+    identifier: str | None
     refusal: PaymentRefused | None
 
     @property
@@ -70,11 +72,13 @@ def present(paddock: Paddock, service: Service, call: PaidCall) -> Presented:
         else:
             version, quote, payload = 1, *_read_v1(paddock, service, call, now)
         payment = schemes.read(payload.accepted, payload.payload)
+        identifier = payment_identifier.read(payload.extensions)
+        payload.extensions = None  # an echo of our own 402: nothing behind this needs it
     except ProtocolError as error:
         if error.reason in _MALFORMED:
             raise MalformedPayment(error.detail) from error
         raise PaymentRefused(error.reason, error.detail) from error
-    return Presented(version, quote, payload, payment, _refusal(quote, payment, payload.accepted, now))
+    return Presented(version, quote, payload, payment, identifier, _refusal(quote, payment, payload.accepted, now))
 
 
 def _refusal(quote: Quote, payment: Payment, terms: PaymentRequirements, now: int) -> PaymentRefused | None:

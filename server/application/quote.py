@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from protocol.intent import Intent
 from protocol.payment import Method
 from protocol.wire import SCHEME_EXACT, SCHEME_UPTO, PaymentRequired, PaymentRequirements, Resource
+from server.application.extend import extensions
 from server.application.paddock import Ground, Paddock
 from server.domain.market import Asset
 from server.domain.quotes import Quote, binding
@@ -15,7 +16,9 @@ PAY_SECONDS = 120
 """`maxTimeoutSeconds`: how long a client should let its authorization be valid."""
 
 
-def quote(paddock: Paddock, service: Service, intent: Intent, origin: str, error: str | None = None) -> PaymentRequired:
+async def quote(
+    paddock: Paddock, service: Service, intent: Intent, origin: str, error: str | None = None
+) -> PaymentRequired:
     """The 402 of a request: nothing is stored, and no chain is asked. `error` says why a payment was not taken."""
     now = int(paddock.clock.now().timestamp())
     issued = paddock.quotes.issue(now, service.quote_seconds)
@@ -28,6 +31,7 @@ def quote(paddock: Paddock, service: Service, intent: Intent, origin: str, error
         error=error or "PAYMENT-SIGNATURE header is required",
         resource=describe(service, resource_url(origin, intent)),
         accepts=terms,
+        extensions=await extensions(paddock, service, intent, origin, terms),
     )
 
 

@@ -4,11 +4,11 @@ PaddockError
 ├── RequestRefused          the request itself
 │   ├── UnknownService, UnknownOrder, NotAllowed
 │   ├── BadArguments, TooLarge, Misdirected
-│   └── MalformedPayment
+│   └── MalformedPayment, SignInRefused
 ├── PaymentRefused          the payment: answered with 402 and fresh terms
 │   └── BindingMismatch, QuoteExpired
 ├── PaymentConflict         a payment that is in use
-│   └── PaymentInProgress, AlreadyDelivered
+│   └── PaymentInProgress (IdentifierInProgress), IdentifierInUse, AlreadyDelivered
 ├── HandlerFailed           the service could not answer; the buyer is not charged, or is refunded
 │   └── RunAgain
 ├── CallbackFailed          money moved, the contract call failed; a refund is on its way
@@ -79,6 +79,11 @@ class MalformedPayment(RequestRefused):
     action = "Send one PAYMENT-SIGNATURE (v2) or one X-PAYMENT (v1) header: padded base64 of JSON. Nothing was charged."
 
 
+class SignInRefused(RequestRefused):
+    slug, title = "sign-in-refused", "This sign-in cannot be accepted"
+    action = "Ask again without SIGN-IN-WITH-X, and sign the fresh challenge in the 402. Nothing was charged."
+
+
 class PaymentRefused(PaddockError):
     """`reason` is the x402 error code; `transaction` names a failed chain transaction, if there was one."""
 
@@ -112,6 +117,15 @@ class PaymentConflict(PaddockError):
 class PaymentInProgress(PaymentConflict):
     slug, title = "payment-in-progress", "This payment is being worked on"
     action = "Send the same request with the same payment again after Retry-After seconds; it is charged once."
+
+
+class IdentifierInProgress(PaymentInProgress):
+    action = "Send the payment that came first with this identifier, or follow it at status_url; this was not settled."
+
+
+class IdentifierInUse(PaymentConflict):
+    slug, title = "identifier-in-use", "This payment identifier belongs to another payment"
+    action = "See status_url for that payment; for another purchase use a new identifier. This one was not settled."
 
 
 class AlreadyDelivered(PaymentConflict):

@@ -4,6 +4,7 @@ from server.domain.sending import Fees
 from server.ports.chain import Call, Chain, ChainReader, TransactionSigner
 from server.ports.clock import Clock
 from server.ports.database import Database, UnitOfWork
+from server.ports.extensions import Identifiers, SignIns
 from server.ports.facilitator import Facilitator
 from server.ports.records import Deliveries, Event, Ledger, Orders, Proofs, Receipts
 from server.ports.work import Job, Outbox, Settlements, Transactions
@@ -18,6 +19,7 @@ __all__ = [
     "Event",
     "Facilitator",
     "Fees",
+    "Identifiers",
     "Job",
     "Ledger",
     "Orders",
@@ -25,6 +27,7 @@ __all__ = [
     "Proofs",
     "Receipts",
     "Settlements",
+    "SignIns",
     "TransactionSigner",
     "Transactions",
     "UnitOfWork",

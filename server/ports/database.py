@@ -3,6 +3,7 @@
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
+from server.ports.extensions import Identifiers, SignIns
 from server.ports.records import Deliveries, Ledger, Orders, Proofs, Receipts
 from server.ports.work import Outbox, Settlements, Transactions
 
@@ -18,6 +19,8 @@ class UnitOfWork(Protocol):
     outbox: Outbox
     settlements: Settlements
     transactions: Transactions
+    identifiers: Identifiers
+    sign_ins: SignIns
 
 
 class Database(Protocol):

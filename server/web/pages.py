@@ -161,7 +161,7 @@ async def service_page(request: Request[Any, Any, Any], slug: FromPath[str], pad
     body = json.dumps(service.example) if service.method == "POST" else ""
     price = display(paddock.market.asset.amount(service.amount), paddock.market.asset.decimals)
     call = {"service": service, "url": url, "body": body, "price": price, "site": _site(paddock)}
-    terms = msgspec.to_builtins(quote(paddock, service, _example_call(service, origin, body), origin))
+    terms = msgspec.to_builtins(await quote(paddock, service, _example_call(service, origin, body), origin))
     offer = terms["accepts"][0]
     return page(
         "service.html",

@@ -9,12 +9,14 @@ from litestar.params import FromPath
 
 from protocol import headers as names
 from protocol.intent import Intent
+from protocol.sign_in import HEADER as SIGN_IN
 from protocol.wire import SettleResponse
 from protocol.wire_v1 import required_v1, settle_v1
 from server.application.paddock import Paddock
 from server.application.pay import Sold, pay, read_arguments
 from server.application.present import PaidCall
 from server.application.quote import quote
+from server.application.sign_in import sign_in
 from server.domain.errors import CallbackFailed, MalformedPayment, Misdirected, PaymentRefused, UnknownService
 from server.services.service import Service
 from server.web.given import GivenPaddock
@@ -24,6 +26,7 @@ from server.web.problems import from_paddock, problem
 
 NO_STORE = {"Cache-Control": "private, no-store"}
 _V2, _V1 = names.PAYMENT_SIGNATURE.lower().encode(), names.X_PAYMENT.lower().encode()
+_SIGN_IN = SIGN_IN.lower().encode()
 _LOOK_ALIKES = {_V2.replace(b"-", b"_"), _V1.replace(b"-", b"_")}
 
 
@@ -41,12 +44,16 @@ async def paid_route(request: Request[Any, Any, Any], slug: FromPath[str], paddo
     if not call.v2 and not call.v1:
         if call.query or call.intent.body:  # a bare request learns the price; one with arguments, whether they will do
             read_arguments(service, call)
-        return _payment_required(paddock, service, call)
+        returned = await sign_in(paddock, service, call)
+        if returned is None:
+            return await _payment_required(paddock, service, call)
+        OUTCOMES.labels(slug, "returned").inc()
+        return _sold(call, returned)
     try:
         sold = await pay(paddock, service, call)
     except PaymentRefused as error:
         OUTCOMES.labels(slug, "refused").inc()
-        return _payment_required(paddock, service, call, error)
+        return await _payment_required(paddock, service, call, error)
     except CallbackFailed as error:
         OUTCOMES.labels(slug, "callback_failed").inc()
         return _callback_failed(call, error)
@@ -78,16 +85,17 @@ async def _call(request: Request[Any, Any, Any], paddock: Paddock, service: Serv
         query=query,
         v2=tuple(value for name, value in raw if name == _V2),
         v1=tuple(value for name, value in raw if name == _V1),
+        sign_in=tuple(value for name, value in raw if name == _SIGN_IN),
     )
 
 
-def _payment_required(
+async def _payment_required(
     paddock: Paddock, service: Service, call: PaidCall, refused: PaymentRefused | None = None
 ) -> Response[bytes]:
     """v2 terms in the header and v1 terms in the body; a refused payment's outcome beside them."""
     OUTCOMES.labels(service.slug, "quoted").inc()
     error = f"{refused.reason}: {refused.detail}" if refused else None
-    required = quote(paddock, service, call.intent, call.origin, error)
+    required = await quote(paddock, service, call.intent, call.origin, error)
     headers = {names.PAYMENT_REQUIRED: names.encode(required), "Cache-Control": "no-store"}
     if refused:
         failure = SettleResponse(

@@ -7,7 +7,7 @@ from typing import Any
 from litestar import Request
 from litestar.openapi.plugins import JsonRenderPlugin
 
-from protocol import headers
+from protocol import headers, sign_in
 from protocol.amounts import display
 from server.application.paddock import Paddock
 from server.services.arguments import published
@@ -20,6 +20,10 @@ _ABOUT = (
     "Routes that software pays for by the call. Ask a paid route, get 402 with terms in PAYMENT-REQUIRED (x402), "
     "sign, ask again with PAYMENT-SIGNATURE. `x-price` is the standing price of one call."
 )
+_HEADERS = {
+    headers.PAYMENT_SIGNATURE: "The signed payment (x402 v2): base64 of JSON. Without it the answer is 402 with terms.",
+    sign_in.HEADER: "A wallet's signed answer to the 402's challenge: gets again, without paying, what it paid for.",
+}
 _PROBLEM = {
     "type": "object",
     "description": "What was wrong, and what to do about it.",
@@ -28,8 +32,8 @@ _PROBLEM = {
     | {"status": {"type": "integer"}},
 }
 _ERRORS = {
-    "400": "The request or its payment header cannot be read; nothing was charged.",
-    "409": "The payment or its quote is in use for another purchase.",
+    "400": "The request, its payment or its sign-in cannot be read or is for something else; nothing was charged.",
+    "409": "The payment, its quote or its identifier is in use for another purchase.",
     "422": "The arguments do not fit; nothing was charged.",
     "502": "The service or its contract call failed: nothing was charged, or the money is on its way back.",
     "503": "Not now: send the same request with the same payment again after Retry-After seconds.",
@@ -185,7 +189,7 @@ def _operation(paddock: Paddock, service: Service, schemas: dict[str, Any]) -> d
         "description": service.summary,
         "operationId": f"buy-{service.slug}",
         "x-price": price(paddock, service),
-        "parameters": [_header_parameter()],
+        "parameters": [_header_parameter(name, description) for name, description in _HEADERS.items()],
         "responses": _responses(service, schemas),
     }
     if service.method == "POST":
@@ -201,13 +205,13 @@ def _operation(paddock: Paddock, service: Service, schemas: dict[str, Any]) -> d
     return operation
 
 
-def _header_parameter() -> dict[str, Any]:
+def _header_parameter(name: str, description: str) -> dict[str, Any]:
     return {
-        "name": headers.PAYMENT_SIGNATURE,
+        "name": name,
         "in": "header",
         "required": False,
         "schema": {"type": "string", "contentEncoding": "base64"},
-        "description": "The signed payment (x402 v2): base64 of JSON. Without it the answer is 402 with terms.",
+        "description": description,
     }
 
 

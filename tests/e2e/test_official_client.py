@@ -9,6 +9,7 @@ from x402.http.utils import decode_payment_required_header
 from x402.mechanisms.evm import EthAccountSigner
 from x402.mechanisms.evm.exact import ExactEvmScheme
 
+from tests.stack import official
 from tests.stack.buyer import changed, read_header, write_header
 from tests.stack.funds import fund
 from tests.stack.marketplace import Marketplace
@@ -33,9 +34,11 @@ def payer(anvil, market):
     return account
 
 
-def paying(payer, market):
+def paying(payer, market, *extensions):
     """The client as its documentation shows it, with the devnet's token allowed."""
     client = x402Client()
+    for extension in extensions:
+        client.register_extension(extension)
     allowed = {"network": market.network, "asset": market.asset.address, "max_amount_per_payment": "5000000"}
     client.set_spend_controls({"allowed_assets": [allowed]})
     client.register("eip155:*", ExactEvmScheme(signer=EthAccountSigner(payer)))
@@ -69,6 +72,41 @@ async def test_the_official_client_that_never_heard_of_delegate_buys_a_fixed_act
     owner_of = "0x6352211e" + int(bought["pass_id"]).to_bytes(32, "big").hex()
     owner = anvil.rpc("eth_call", {"to": market.contracts["AccessPass"].address, "data": owner_of}, "latest")
     assert int(owner, 16) == int(payer.address, 16)
+
+
+async def test_the_official_client_names_its_payment_and_cannot_pay_twice_for_that_name(place, payer, market):
+    sdk = official.extension("payment_identifier")
+    url = f"{place.url}/v1/market-signal?symbol=DEMO-TREND&window=21"
+
+    def name(context):
+        sdk.append_payment_identifier_to_extensions(context.payment_required.extensions, "the-one-i-want-today")
+
+    answers = []
+    for _ in range(2):
+        client = x402Client()
+        client.set_spend_controls(False)
+        client.register("eip155:*", ExactEvmScheme(signer=EthAccountSigner(payer)))
+        client.on_before_payment_creation(name)
+        async with x402HttpxClient(client, timeout=60) as paid:
+            answers.append(await paid.get(url))
+    assert [answer.status_code for answer in answers] == [200, 409]
+    async with httpx.AsyncClient() as plain:
+        first = (await plain.get(answers[1].json()["status_url"])).json()
+    settled = read_header(answers[0].headers["payment-response"])
+    assert (first["status"], first["transactions"]["settlement"]) == ("completed", settled["transaction"])
+
+
+async def test_the_official_client_signs_in_to_get_again_what_it_paid_for(place, payer, market, monkeypatch):
+    official.lend_siwe(monkeypatch)
+    sdk = official.extension("sign_in_with_x")
+    sign_in = sdk.create_siwx_client_extension(sdk.CreateSIWxClientExtensionOptions(signers=[payer]))
+    url = f"{place.url}/v1/market-signal?symbol=DEMO-TREND&window=22"
+    async with paying(payer, market, sign_in) as client:
+        first, again = await client.get(url), await client.get(url)
+    assert (first.status_code, again.status_code) == (200, 200)
+    assert again.content == first.content
+    assert "idempotent-replayed" not in first.headers
+    assert again.headers["idempotent-replayed"] == "true"
 
 
 @pytest.mark.parametrize(

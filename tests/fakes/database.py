@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from server.ports import Clock
+from tests.fakes.extension_rows import FakeIdentifiers, FakeSignIns
 from tests.fakes.order_rows import FakeOrders
 from tests.fakes.rows import (
     FakeDeliveries,
@@ -33,6 +34,8 @@ class FakeUnitOfWork:
         self.outbox = FakeOutbox(tables)
         self.settlements = FakeSettlements(tables)
         self.transactions = FakeTransactions(tables)
+        self.identifiers = FakeIdentifiers(tables)
+        self.sign_ins = FakeSignIns(tables)
 
 
 class FakeDatabase:

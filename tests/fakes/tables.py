@@ -38,6 +38,8 @@ class Tables:
     settlements: dict[str, Settlement] = field(default_factory=dict)
     next_nonces: dict[tuple[str, str], int] = field(default_factory=dict)
     transactions: dict[str, ChainTransaction] = field(default_factory=dict)
+    identifiers: dict[tuple[str, bytes, str], str] = field(default_factory=dict)
+    nonces: dict[str, datetime] = field(default_factory=dict)
 
     def copy(self) -> "Tables":
         return Tables(**{name: getattr(self, name).copy() for name in self.__dataclass_fields__})

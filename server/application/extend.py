@@ -1,0 +1,42 @@
+"""Extend: what a 402 says beyond its terms, by the names of the x402 extensions."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from protocol import payment_identifier, receipts, sign_in
+from protocol.intent import Intent
+from protocol.wire import PaymentRequirements
+from server.application.offer import offers, route
+from server.application.paddock import Paddock
+from server.domain import challenges
+from server.services.service import Service
+
+STATEMENT = "Show that you paid for this resource, to get its answer again. This costs nothing."
+_IDENTIFIER = payment_identifier.declaration(required=False)
+
+
+async def extensions(
+    paddock: Paddock, service: Service, intent: Intent, origin: str, accepts: Sequence[PaymentRequirements]
+) -> dict[str, Any]:
+    """Signed offers, payment identifiers, and a challenge to sign in; nothing is stored for any of them."""
+    return {
+        receipts.EXTENSION: await offers(paddock, service, origin, accepts),
+        payment_identifier.EXTENSION: _IDENTIFIER,
+        sign_in.EXTENSION: _challenge(paddock, service, intent, origin, accepts),
+    }
+
+
+def _challenge(
+    paddock: Paddock, service: Service, intent: Intent, origin: str, accepts: Sequence[PaymentRequirements]
+) -> dict[str, Any]:
+    """It names the route; the nonce ties it to the exact request, whose query may be long or personal."""
+    given = challenges.issue(paddock.quotes, intent.digest(), paddock.clock.now())
+    return sign_in.challenge(
+        domain=intent.authority,
+        uri=route(service, origin),
+        statement=STATEMENT,
+        nonce=given.nonce,
+        issued_at=given.issued_at,
+        expires_at=given.expires_at,
+        networks=list(dict.fromkeys(entry.network for entry in accepts)),
+    )
