@@ -9,11 +9,12 @@ from eth_utils.address import is_same_address
 
 from protocol.networks import caip2
 from protocol.typed_data import domain_separator
+from protocol.wire import SCHEME_EXACT
 from server.adapters.chain import EvmChain
 from server.adapters.clock import SystemClock
 from server.adapters.database import SqlDatabase
 from server.adapters.deployments import read_market
-from server.adapters.facilitator_client import RemoteFacilitator
+from server.adapters.facilitator_client import Kind, RemoteFacilitator
 from server.adapters.merchant_rows import all_merchants
 from server.adapters.signers import LocalSigner
 from server.application.paddock import Paddock, Settling
@@ -118,14 +119,23 @@ def require_sellable(services: Sequence[Service]) -> None:
 
 
 @asynccontextmanager
-async def remote_facilitator(settings: Settings) -> AsyncIterator[RemoteFacilitator]:
-    """The facilitator that the settings name; of an embedded one, its URL on the server."""
+async def remote_facilitator(settings: Settings, wanted: Sequence[Kind] = ()) -> AsyncIterator[RemoteFacilitator]:
+    """The facilitator that the settings name; of an embedded one, its URL on the server.
+
+    Raises ConfigurationError when it answers and does not settle all of `wanted`.
+    """
     url = f"{settings.origins[0]}/facilitator" if settings.embedded_facilitator else settings.facilitator_url
-    client = RemoteFacilitator(url)
+    client = RemoteFacilitator(url, token=settings.facilitator_token, wanted=wanted)
     try:
+        await client.require_fit()
         yield client
     finally:
         await client.close()
+
+
+def wanted_kinds(parts: Parts) -> tuple[Kind, ...]:
+    """What a facilitator must settle for this marketplace."""
+    return (Kind(SCHEME_EXACT, parts.market.network),)
 
 
 @asynccontextmanager
@@ -139,7 +149,7 @@ async def open_server(settings: Settings) -> AsyncIterator[tuple[Paddock, Settli
             settling = await stack.enter_async_context(_settling(parts))
             facilitator = settling.facilitator
         else:
-            facilitator = await stack.enter_async_context(remote_facilitator(settings))
+            facilitator = await stack.enter_async_context(remote_facilitator(settings, wanted_kinds(parts)))
         paddock = await stack.enter_async_context(open_paddock(parts, facilitator, holds_delegate=False))
         yield paddock, settling
 

@@ -1,6 +1,7 @@
 """Settings from environment variables with the prefix PADDOCK_; `.env.example` explains each of them."""
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,6 +12,8 @@ from server.domain.errors import ConfigurationError
 TOP = Path(__file__).resolve().parents[1]
 EMBEDDED = "embedded"
 _LOOPBACK = {"127.0.0.1", "localhost", "::1"}
+_SHORT_NAME = re.compile(r"[a-z][\w-]*", re.ASCII)
+_PLAIN_URL = re.compile(r"(?P<scheme>https?)://(?P<host>[\w.-]+|\[[\da-f:.]+\])(:\d{1,5})?(/[\w./~%-]*)?", re.ASCII)
 
 # Keys of anvil's public mnemonic: worth nothing, known to everyone, and refused on every other network.
 DEVNET_SECRETS = {
@@ -24,7 +27,13 @@ DEVNET_SECRETS = {
 
 
 NEEDS = {
-    "server": ("PADDOCK_QUOTE_KEYS", "PADDOCK_RECEIPT_KEY", "PADDOCK_OPERATOR_TOKEN", "PADDOCK_DELEGATE_ADDRESS"),
+    "server": (
+        "PADDOCK_QUOTE_KEYS",
+        "PADDOCK_RECEIPT_KEY",
+        "PADDOCK_OPERATOR_TOKEN",
+        "PADDOCK_DELEGATE_ADDRESS",
+        "PADDOCK_FACILITATOR_HOSTS",
+    ),
     "worker": ("PADDOCK_DELEGATE_KEY", "PADDOCK_RECEIPT_KEY", "PADDOCK_DELEGATE_ADDRESS"),
     "facilitator": ("PADDOCK_SETTLEMENT_KEY",),
     "migrate": ("PADDOCK_MERCHANT_KEY", "PADDOCK_MERCHANT_PAY_TO"),
@@ -43,6 +52,7 @@ class Settings:
     rpc_url: str
     deployments: Path
     facilitator_url: str
+    facilitator_hosts: tuple[str, ...]
     origins: tuple[str, ...]
     host: str
     port: int
@@ -58,6 +68,7 @@ class Settings:
     receipt_key: str = field(repr=False)
     operator_token: str = field(repr=False)
     merchant_key: str = field(repr=False)
+    facilitator_token: str = field(repr=False)
 
     @property
     def embedded_facilitator(self) -> bool:
@@ -80,6 +91,7 @@ def load(environ: Mapping[str, str] = os.environ, role: str = "server") -> Setti
         rpc_url=environ.get("PADDOCK_RPC_URL", "http://127.0.0.1:8545"),
         deployments=Path(environ.get("PADDOCK_DEPLOYMENTS", TOP / "deployments" / "31337.json")),
         facilitator_url=environ.get("PADDOCK_FACILITATOR_URL", EMBEDDED),
+        facilitator_hosts=_hosts(environ.get("PADDOCK_FACILITATOR_HOSTS", "")),
         origins=_origins(environ.get("PADDOCK_ORIGINS", f"http://127.0.0.1:{port}")),
         host=environ.get("PADDOCK_HOST", "127.0.0.1"),
         port=port,
@@ -95,6 +107,7 @@ def load(environ: Mapping[str, str] = os.environ, role: str = "server") -> Setti
         receipt_key=secrets["PADDOCK_RECEIPT_KEY"],
         operator_token=secrets["PADDOCK_OPERATOR_TOKEN"],
         merchant_key=secrets["PADDOCK_MERCHANT_KEY"],
+        facilitator_token=environ.get("PADDOCK_FACILITATOR_TOKEN", ""),
     )
     _check_places(settings, role)
     return settings
@@ -128,13 +141,38 @@ def _require(environ: Mapping[str, str], role: str) -> None:
 
 
 def _check_places(settings: Settings, role: str) -> None:
-    """A devnet is near; off it the facilitator stands alone."""
+    """A devnet is near; off it the facilitator stands alone, at a host that was named and behind TLS."""
+    if role == "server" and not settings.embedded_facilitator:
+        _check_facilitator(settings)
     if settings.devnet:
-        host = urlsplit(settings.rpc_url).hostname or ""
-        if host not in _LOOPBACK and "." in host:
+        if not _near(urlsplit(settings.rpc_url).hostname or ""):
             raise ConfigurationError("PADDOCK_DEVNET=1 needs an anvil on loopback or on the Compose network")
     elif settings.embedded_facilitator and role == "server":
         raise ConfigurationError("PADDOCK_FACILITATOR_URL: the embedded facilitator is for the devnet; give its URL")
+
+
+def _check_facilitator(settings: Settings) -> None:
+    """Signed payments go to a plain URL of a host that was named; over TLS, unless they stay on this machine."""
+    host, secure = _plain_url("PADDOCK_FACILITATOR_URL", settings.facilitator_url)
+    if host not in settings.facilitator_hosts and not (settings.devnet and _near(host)):
+        raise ConfigurationError(
+            f"PADDOCK_FACILITATOR_URL is at {host}, which is not in PADDOCK_FACILITATOR_HOSTS; add it if you mean it"
+        )
+    if not settings.devnet and not secure and host not in _LOOPBACK:
+        raise ConfigurationError(f"PADDOCK_FACILITATOR_URL: payments go to {host} over https only")
+
+
+def _plain_url(name: str, url: str) -> tuple[str, bool]:
+    """Host, and whether it is reached over TLS. No credential, query or fragment belongs into such a URL."""
+    match = _PLAIN_URL.fullmatch(url.lower())
+    if not match:
+        raise ConfigurationError(f"{name} must read like https://facilitator.example/facilitator")
+    return match["host"].strip("[]"), match["scheme"] == "https"
+
+
+def _near(host: str) -> bool:
+    """Loopback, or a name without a dot, as services of Compose have."""
+    return host in _LOOPBACK or bool(_SHORT_NAME.fullmatch(host))
 
 
 def _flag(environ: Mapping[str, str], name: str) -> bool:
@@ -149,6 +187,16 @@ def _integer(environ: Mapping[str, str], name: str, default: int) -> int:
     if not value.isdecimal():
         raise ConfigurationError(f"{name} is {value!r}; set it to a whole number")
     return int(value)
+
+
+def _hosts(text: str) -> tuple[str, ...]:
+    found = tuple(part.strip().lower().strip("[]") for part in text.split(",") if part.strip())
+    for host in found:
+        if not re.fullmatch(r"[\w.-]+|[\da-f:.]+", host, re.ASCII):
+            raise ConfigurationError(
+                f"PADDOCK_FACILITATOR_HOSTS: {host!r} is not a host like facilitator.example, without scheme and port"
+            )
+    return found
 
 
 def _origins(text: str) -> tuple[str, ...]:

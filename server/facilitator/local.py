@@ -57,6 +57,9 @@ class LocalFacilitator:
             return self._failure("invalid_exact_evm_nonce_already_used", "another payment has this nonce")
         return self._response(await self._ended(settlement))
 
+    async def ready(self) -> None:
+        """It is as ready as its process; database and chain answer for themselves."""
+
     async def _known(self, payment: ExactPayment) -> Settlement | None:
         async with self._db.read() as view:
             return await view.settlements.get(_id(payment))

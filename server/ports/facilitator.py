@@ -16,3 +16,6 @@ class Facilitator(Protocol):
 
         `errorReason` settlement_pending means that the outcome is not known yet; the same call may be repeated.
         """
+
+    async def ready(self) -> None:
+        """Raises FacilitatorUnavailable while no payment can be verified or settled here. Changes nothing."""

@@ -86,6 +86,9 @@ class FakeFacilitator:
             return self._success(self._made_up(how))
         return await self._settle(payload, requirements, how)
 
+    async def ready(self) -> None:
+        """Always."""
+
     async def _settle(self, payload: PaymentPayload, requirements: PaymentRequirements, how: How) -> SettleResponse:
         """All the ways in which the money moves, if it can."""
         try:
