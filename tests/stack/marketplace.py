@@ -62,6 +62,18 @@ class Marketplace:
         child.wait_to_answer(f"http://127.0.0.1:{port}/health/ready")
         return child
 
+    def start_facilitator(self) -> str:
+        """Start a facilitator on its own, beside the one in the server; its URL."""
+        port = free_port()
+        environment = self.environment | {"PADDOCK_PORT": str(port)}
+        child = start_python(
+            f"facilitator-{port}", ["-m", "server.cli", "serve", "facilitator"], self.folder, environment
+        )
+        self.children.append(child)
+        child.wait_to_listen(port)
+        child.wait_to_answer(f"http://127.0.0.1:{port}/health/live")
+        return f"http://127.0.0.1:{port}/facilitator"
+
     def start_worker(self, dies_at: str = "") -> Child:
         """Start a worker; it is ready when it says so."""
         command = ["-m", "tests.stack.killing", dies_at, "work"]

@@ -1,0 +1,63 @@
+"""The official Python client where it knows network and dollar by heart: default spend controls, and the v1 schemes."""
+
+import httpx
+import pytest
+from x402 import x402Client
+from x402.http.clients.httpx import x402AsyncTransport, x402HttpxClient
+from x402.mechanisms.evm import EthAccountSigner
+from x402.mechanisms.evm.exact import ExactEvmScheme, register_exact_evm_client
+from x402.mechanisms.evm.exact.v1.client import ExactEvmSchemeV1
+
+from tests.stack.buyer import read_header
+
+SIGNAL = "/v1/market-signal?symbol=DEMO-TREND&window=20"
+
+
+class BodyOnly(httpx.AsyncHTTPTransport):
+    """What a client sees that knows no header of v2; `paid` is the last payment that it sent."""
+
+    paid = ""
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        self.paid = request.headers.get("x-payment", self.paid)
+        answer = await super().handle_async_request(request)
+        answer.headers.pop("payment-required", None)
+        return answer
+
+
+def speaks_v2(payer):
+    return x402Client().register("eip155:*", ExactEvmScheme(signer=EthAccountSigner(payer)))
+
+
+def speaks_v1(payer):
+    return x402Client().register_v1("base-sepolia", ExactEvmSchemeV1(EthAccountSigner(payer)))
+
+
+def speaks_both(payer):
+    return register_exact_evm_client(x402Client(), EthAccountSigner(payer))
+
+
+@pytest.mark.parametrize("speaks", [speaks_v2, speaks_both])
+async def test_a_client_with_default_spend_controls_buys_for_a_dollar_that_it_knows(speaks, known_place, known_payer):
+    async with x402HttpxClient(speaks(known_payer), timeout=60) as client:
+        answer = await client.get(known_place.url + SIGNAL)
+    assert answer.status_code == 200, answer.text
+    told = read_header(answer.headers["payment-response"])
+    assert (told["success"], told["payer"], told["network"]) == (True, known_payer.address, "eip155:84532")
+
+
+@pytest.mark.parametrize("speaks", [speaks_v1, speaks_both])
+@pytest.mark.parametrize("method", ["GET", "POST"])
+async def test_a_v1_client_buys_by_the_body_of_the_402(speaks, method, known_place, known_payer):
+    seen = BodyOnly()
+    transport = x402AsyncTransport(speaks(known_payer), seen)
+    scan = {"address": "0x036CbD53842c5426634e7929541eC2318f3dCF7e"}
+    url, body = (SIGNAL, None) if method == "GET" else ("/v1/contract-risk", scan)
+    async with httpx.AsyncClient(transport=transport, timeout=60) as client:
+        answer = await client.request(method, known_place.url + url, json=body)
+        again = await client.request(method, known_place.url + url, json=body, headers={"X-PAYMENT": seen.paid})
+    assert answer.status_code == 200, answer.text
+    told = read_header(answer.headers["x-payment-response"])
+    assert (told["success"], told["payer"], told["network"]) == (True, known_payer.address, "base-sepolia")
+    assert (again.status_code, again.content) == (200, answer.content)
+    assert again.headers["idempotent-replayed"] == "true"
