@@ -1,12 +1,15 @@
-"""The official Python client where it knows network and dollar by heart: default spend controls, and the v1 schemes."""
+"""The official Python client where it knows network and dollar by heart: default spend controls, and v1."""
 
 import httpx
 import pytest
+from eth_account import Account
 from x402 import x402Client
+from x402.http import FacilitatorConfig, HTTPFacilitatorClient
 from x402.http.clients.httpx import x402AsyncTransport, x402HttpxClient
 from x402.mechanisms.evm import EthAccountSigner
 from x402.mechanisms.evm.exact import ExactEvmScheme, register_exact_evm_client
 from x402.mechanisms.evm.exact.v1.client import ExactEvmSchemeV1
+from x402.schemas.v1 import PaymentPayloadV1, PaymentRequirementsV1
 
 from tests.stack.buyer import read_header
 
@@ -61,3 +64,54 @@ async def test_a_v1_client_buys_by_the_body_of_the_402(speaks, method, known_pla
     assert (told["success"], told["payer"], told["network"]) == (True, known_payer.address, "base-sepolia")
     assert (again.status_code, again.content) == (200, answer.content)
     assert again.headers["idempotent-replayed"] == "true"
+
+
+@pytest.fixture
+def v1_payment(known_payer, known_chain):
+    """A v1 payment and its requirements, as an official v1 resource server has them."""
+    market = known_chain[2]
+    wanted = PaymentRequirementsV1(
+        scheme="exact",
+        network="base-sepolia",
+        max_amount_required="9000",
+        resource="http://seller.example/report",
+        pay_to=Account.create().address,
+        max_timeout_seconds=60,
+        asset=market.asset.address,
+        extra={"name": market.asset.name, "version": market.asset.version},
+    )
+    paid = ExactEvmSchemeV1(EthAccountSigner(known_payer)).create_payment_payload(wanted)
+    return PaymentPayloadV1(scheme="exact", network="base-sepolia", payload=paid), wanted
+
+
+async def test_a_v1_seller_settles_through_our_facilitator_and_reads_v1_words(known_place, known_payer, v1_payment):
+    paid, wanted = v1_payment
+    async with HTTPFacilitatorClient(FacilitatorConfig(url=f"{known_place.url}/facilitator")) as facilitator:
+        kinds = {(kind.x402_version, kind.network) for kind in facilitator.get_supported().kinds}
+        assert {(1, "base-sepolia"), (2, "eip155:84532")} <= kinds
+        assert (await facilitator.verify(paid, wanted)).is_valid
+        settled = await facilitator.settle(paid, wanted)
+    assert (settled.success, settled.network, settled.payer) == (True, "base-sepolia", known_payer.address)
+    async with known_place.parts() as parts:
+        (transfer,) = await parts.chain.transfers(wanted.asset, wanted.pay_to)
+    assert (transfer.sender, transfer.amount, transfer.transaction) == (known_payer.address, 9_000, settled.transaction)
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"network": "polygon"}, "invalid_network"),
+        ({"network": "atlantis"}, "invalid_network"),
+        ({"scheme": "upto"}, "unsupported_scheme"),
+        ({"max_amount_required": "9001"}, "invalid_exact_evm_payload_authorization_value_mismatch"),
+        ({"pay_to": "0x" + "44" * 20}, "invalid_exact_evm_payload_recipient_mismatch"),
+        ({"extra": None}, "invalid_payment_requirements"),
+    ],
+)
+async def test_a_v1_payment_that_does_not_fit_is_refused_with_its_reason(known_place, v1_payment, change, reason):
+    paid, wanted = v1_payment
+    async with HTTPFacilitatorClient(FacilitatorConfig(url=f"{known_place.url}/facilitator")) as facilitator:
+        verdict = await facilitator.verify(paid, wanted.model_copy(update=change))
+        settled = await facilitator.settle(paid, wanted.model_copy(update=change))
+    assert (verdict.is_valid, verdict.invalid_reason) == (False, reason)
+    assert (settled.success, settled.error_reason) == (False, reason)

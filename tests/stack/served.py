@@ -25,8 +25,12 @@ def run_served(app: Any, port: int = 0) -> Iterator[str]:
         thread.join(20)
 
 
-async def live(receive: Any, send: Any, close: Callable[[], Awaitable[None]]) -> None:
-    """The lifespan of an ASGI application that has something to close in its own loop."""
+async def nothing_to_close() -> None:
+    """For `live`."""
+
+
+async def live(receive: Any, send: Any, close: Callable[[], Awaitable[None]] = nothing_to_close) -> None:
+    """The lifespan of an ASGI application, which closes something in its own loop."""
     await receive()
     await send({"type": "lifespan.startup.complete"})
     await receive()
