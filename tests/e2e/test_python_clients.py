@@ -115,3 +115,15 @@ async def test_a_v1_payment_that_does_not_fit_is_refused_with_its_reason(known_p
         settled = await facilitator.settle(paid, wanted.model_copy(update=change))
     assert (verdict.is_valid, verdict.invalid_reason) == (False, reason)
     assert (settled.success, settled.error_reason) == (False, reason)
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"), [({"network": "polygon"}, "invalid_network"), ({"scheme": "upto"}, "unsupported_scheme")]
+)
+async def test_a_v1_payment_made_for_another_scheme_or_network_is_refused(known_place, v1_payment, change, reason):
+    paid, wanted = v1_payment
+    async with HTTPFacilitatorClient(FacilitatorConfig(url=f"{known_place.url}/facilitator")) as facilitator:
+        verdict = await facilitator.verify(paid.model_copy(update=change), wanted)
+        settled = await facilitator.settle(paid.model_copy(update=change), wanted)
+    assert (verdict.is_valid, verdict.invalid_reason) == (False, reason)
+    assert (settled.success, settled.error_reason) == (False, reason)
