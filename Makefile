@@ -45,4 +45,4 @@ format: setup    ## put the code into its format
 	.venv/bin/ruff format --quiet protocol server agent scripts tests
 
 clean: down      ## remove everything that was made here
-	rm -rf .venv node_modules var deployments/31337.json
+	rm -rf .venv node_modules tests/e2e/clients/node_modules var deployments/31337.json

@@ -4,8 +4,8 @@ from typing import Any
 
 import msgspec
 
-from protocol.networks import v1_name
-from protocol.wire import PaymentRequired, PaymentRequirements, SettleResponse
+from protocol.networks import V1_NAMES, v1_name
+from protocol.wire import FacilitatorRequest, PaymentPayload, PaymentRequired, PaymentRequirements, SettleResponse
 
 
 class RequirementsV1(msgspec.Struct, rename="camel", kw_only=True):
@@ -82,3 +82,38 @@ def settle_v1(response: SettleResponse) -> SettleResponseV1:
         payer=response.payer,
         error_reason=response.error_reason,
     )
+
+
+class TermsV1(msgspec.Struct, rename="camel", kw_only=True):
+    """What a facilitator needs of the v1 requirements that a resource server sends it."""
+
+    scheme: str
+    network: str
+    max_amount_required: str
+    asset: str
+    pay_to: str
+    max_timeout_seconds: int
+    extra: dict[str, Any] | None = None
+
+
+class FacilitatorRequestV1(msgspec.Struct, rename="camel", kw_only=True):
+    """Body of `POST /verify` and `POST /settle` from a v1 resource server."""
+
+    payment_payload: PaymentPayloadV1
+    payment_requirements: TermsV1
+
+    def modern(self) -> FacilitatorRequest:
+        """The same in v2's words. A network that v1 has no name for keeps it, and is refused as any unknown one."""
+        terms, paid = self.payment_requirements, self.payment_payload
+        asked = PaymentRequirements(
+            scheme=terms.scheme,
+            network=V1_NAMES.get(terms.network, terms.network),
+            amount=terms.max_amount_required,
+            asset=terms.asset,
+            pay_to=terms.pay_to,
+            max_timeout_seconds=terms.max_timeout_seconds,
+            extra=terms.extra or {},
+        )
+        accepted = msgspec.structs.replace(asked, scheme=paid.scheme, network=V1_NAMES.get(paid.network, paid.network))
+        payload = PaymentPayload(x402_version=2, accepted=accepted, payload=paid.payload)
+        return FacilitatorRequest(x402_version=2, payment_payload=payload, payment_requirements=asked)

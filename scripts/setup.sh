@@ -30,6 +30,15 @@ check_node() {
   command -v npm >/dev/null 2>&1 || fail "npm is missing; it usually comes with Node (Debian: apt-get install npm)."
 }
 
+install_node_modules() {
+  if ! cmp -s "$1/package-lock.json" "$1/node_modules/.installed" 2>/dev/null; then
+    check_node
+    say "$2 ($(node --version)) ..."
+    (cd "$1" && npm ci --silent --no-audit --no-fund $3)
+    cp "$1/package-lock.json" "$1/node_modules/.installed"
+  fi
+}
+
 GOAL=${GOAL:-demo}
 started=$(date +%s)
 
@@ -42,12 +51,10 @@ if ! cmp -s requirements/dev.txt .venv/.installed 2>/dev/null; then
   cp requirements/dev.txt .venv/.installed
 fi
 
-if ! cmp -s package-lock.json node_modules/.installed 2>/dev/null; then
-  check_node
-  say "devnet, compiler and contract library into node_modules ($(node --version)) ..."
-  npm ci --silent --no-audit --no-fund
-  cp package-lock.json node_modules/.installed
-fi
+install_node_modules . "devnet, compiler and contract library into node_modules" ""
+case $GOAL in
+  setup | test | check) install_node_modules tests/e2e/clients "official x402 clients for the tests" --ignore-scripts ;;
+esac
 
 elapsed=$(($(date +%s) - started))
 [ "$elapsed" -lt 3 ] || say "environment ready after ${elapsed} s"

@@ -1,8 +1,7 @@
 """The one place that knows every adapter: puts a process together from its settings."""
 
 import asyncio
-import logging
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
@@ -11,10 +10,11 @@ from eth_utils.address import is_same_address
 from protocol.networks import caip2, chain_id
 from protocol.payment import EXACT_PROXY, PERMIT2, UPTO_PROXY, Method
 from protocol.typed_data import domain_separator
+from protocol.wire import SCHEME_EXACT
 from server.adapters.chain import EvmChain
 from server.adapters.clock import SystemClock
 from server.adapters.database import SqlDatabase
-from server.adapters.facilitator_client import RemoteFacilitator
+from server.adapters.facilitator_client import Kind, RemoteFacilitator
 from server.adapters.keys import address_of_key, open_signer
 from server.adapters.merchant_rows import all_merchants
 from server.adapters.networks import Depths, market_of, read_deployments, read_networks
@@ -24,7 +24,7 @@ from server.application.paddock import Ground, Paddock, Settling
 from server.application.wallets import HotWallet
 from server.application.watch import keep_watch
 from server.domain.calls import encode_call
-from server.domain.errors import ConfigurationError, FacilitatorUnavailable, Reverted
+from server.domain.errors import ConfigurationError, Reverted
 from server.domain.market import Asset, Market
 from server.domain.quotes import QuoteKeys
 from server.facilitator.local import LocalFacilitator
@@ -33,8 +33,6 @@ from server.key_sources import KeySource
 from server.ports import Call, Clock, Facilitator, TransactionSigner
 from server.services import CATALOGUE
 from server.settings import DEVNET_SECRETS, SIGNING_KEYS, Nodes, Settings, read_quote_keys
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -153,21 +151,11 @@ async def open_paddock(parts: Parts, facilitator: Facilitator, *, holds_delegate
             quotes=QuoteKeys(current, keys),
             receipts=receipts,
             opened_at=parts.clock.now(),
-            settlers=await _settlers_of(facilitator),
             delegate=delegate,
             floats=floats,
             wallet=delegate_wallet(parts),
             origins=settings.origins,
         )
-
-
-async def _settlers_of(facilitator: Facilitator) -> Mapping[str, str]:
-    """Without a facilitator that answers, nothing is sold by scheme upto; a restart finds it again."""
-    try:
-        return await facilitator.settlers()
-    except FacilitatorUnavailable as error:
-        log.warning("no service is metered until the next start: %s", error.detail)
-        return {}
 
 
 def delegate_wallet(parts: Parts) -> HotWallet:
@@ -192,14 +180,23 @@ def signer(settings: Settings, source: KeySource) -> AbstractAsyncContextManager
 
 
 @asynccontextmanager
-async def remote_facilitator(settings: Settings) -> AsyncIterator[RemoteFacilitator]:
-    """The facilitator that the settings name; of an embedded one, its URL on the server."""
+async def remote_facilitator(settings: Settings, wanted: Sequence[Kind] = ()) -> AsyncIterator[RemoteFacilitator]:
+    """The facilitator that the settings name; of an embedded one, its URL on the server.
+
+    Raises ConfigurationError when it answers and does not settle all of `wanted`.
+    """
     url = f"{settings.origins[0]}/facilitator" if settings.embedded_facilitator else settings.facilitator_url
-    client = RemoteFacilitator(url)
+    client = RemoteFacilitator(url, token=settings.facilitator_token, wanted=wanted)
     try:
+        await client.require_fit()
         yield client
     finally:
         await client.close()
+
+
+def wanted_kinds(parts: Parts) -> tuple[Kind, ...]:
+    """What a facilitator must settle for this marketplace."""
+    return tuple(Kind(SCHEME_EXACT, network) for network in parts.grounds)
 
 
 @asynccontextmanager
@@ -213,7 +210,7 @@ async def open_server(settings: Settings) -> AsyncIterator[tuple[Paddock, Settli
             settling = await stack.enter_async_context(_settling(parts))
             facilitator = settling.facilitator
         else:
-            facilitator = await stack.enter_async_context(remote_facilitator(settings))
+            facilitator = await stack.enter_async_context(remote_facilitator(settings, wanted_kinds(parts)))
         paddock = await stack.enter_async_context(open_paddock(parts, facilitator, holds_delegate=False))
         yield paddock, settling
 

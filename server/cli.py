@@ -19,7 +19,7 @@ from server.adapters.clock import SystemClock
 from server.adapters.database import SqlDatabase
 from server.adapters.merchant_rows import key_digest, put_merchant
 from server.application.reconcile import reconcile
-from server.bootstrap import open_parts
+from server.bootstrap import open_parts, remote_facilitator, wanted_kinds
 from server.domain.errors import PaddockError
 from server.domain.market import Merchant
 from server.logs import configure
@@ -46,7 +46,7 @@ def serve(arguments: argparse.Namespace) -> int:
     """Run the server, or the facilitator alone."""
     settings = load(role=arguments.role)
     configure()
-    asyncio.run(_can_start(settings))
+    asyncio.run(_can_start(settings, arguments.role))
     uvicorn.run(
         f"server.asgi:{arguments.role}",
         factory=True,
@@ -101,10 +101,12 @@ async def _enter_merchant(settings: Settings) -> None:
     await db.close()
 
 
-async def _can_start(settings: Settings) -> None:
+async def _can_start(settings: Settings, role: str) -> None:
     """Fail in a sentence, before the web server wraps the reason in a traceback."""
-    async with open_parts(settings):
-        return
+    async with open_parts(settings) as parts:
+        if role == "server" and not settings.embedded_facilitator:
+            async with remote_facilitator(settings, wanted_kinds(parts)):
+                return
 
 
 async def _check_books(settings: Settings) -> int:

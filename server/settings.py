@@ -1,6 +1,7 @@
 """Settings from environment variables with the prefix PADDOCK_; `.env.example` explains each of them."""
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +13,8 @@ from server.key_sources import LOOPBACK, KeySource, forms, read_key_source, read
 TOP = Path(__file__).resolve().parents[1]
 DEPLOYMENTS = TOP / "deployments" / "31337.json"
 EMBEDDED = "embedded"
+_SHORT_NAME = re.compile(r"[a-z][\w-]*", re.ASCII)
+_PLAIN_URL = re.compile(r"(?P<scheme>https?)://(?P<host>[\w.-]+|\[[\da-f:.]+\])(:\d{1,5})?(/[\w./~%-]*)?", re.ASCII)
 
 # Keys of anvil's public mnemonic: worth nothing, known to everyone, and refused on every other network.
 DEVNET_SECRETS = {
@@ -26,7 +29,13 @@ DEVNET_SECRETS = {
 
 
 NEEDS = {
-    "server": ("PADDOCK_QUOTE_KEYS", "PADDOCK_RECEIPT_KEY", "PADDOCK_OPERATOR_TOKEN", "PADDOCK_DELEGATE_ADDRESS"),
+    "server": (
+        "PADDOCK_QUOTE_KEYS",
+        "PADDOCK_RECEIPT_KEY",
+        "PADDOCK_OPERATOR_TOKEN",
+        "PADDOCK_DELEGATE_ADDRESS",
+        "PADDOCK_FACILITATOR_HOSTS",
+    ),
     "worker": ("PADDOCK_DELEGATE_KEY", "PADDOCK_RECEIPT_KEY", "PADDOCK_DELEGATE_ADDRESS"),
     "facilitator": ("PADDOCK_SETTLEMENT_KEY",),
     "migrate": ("PADDOCK_MERCHANT_KEY", "PADDOCK_MERCHANT_PAY_TO"),
@@ -71,6 +80,7 @@ class Settings:
     networks: Path
     rpc_quorum: int
     facilitator_url: str
+    facilitator_hosts: tuple[str, ...]
     origins: tuple[str, ...]
     host: str
     port: int
@@ -92,6 +102,7 @@ class Settings:
     quote_keys: str = field(repr=False)
     operator_token: str = field(repr=False)
     merchant_key: str = field(repr=False)
+    facilitator_token: str = field(repr=False)
 
     @property
     def embedded_facilitator(self) -> bool:
@@ -116,6 +127,7 @@ def load(environ: Mapping[str, str] = os.environ, role: str = "server") -> Setti
         networks=Path(environ.get("PADDOCK_NETWORKS", TOP / "networks.toml")),
         rpc_quorum=_integer(environ, "PADDOCK_RPC_QUORUM", 0),
         facilitator_url=environ.get("PADDOCK_FACILITATOR_URL", EMBEDDED),
+        facilitator_hosts=_hosts(environ.get("PADDOCK_FACILITATOR_HOSTS", "")),
         origins=_origins(environ.get("PADDOCK_ORIGINS", f"http://127.0.0.1:{port}")),
         host=environ.get("PADDOCK_HOST", "127.0.0.1"),
         port=port,
@@ -137,6 +149,7 @@ def load(environ: Mapping[str, str] = os.environ, role: str = "server") -> Setti
         receipt_key=read_key_source(environ, "PADDOCK_RECEIPT", secrets["PADDOCK_RECEIPT_KEY"]),
         operator_token=secrets["PADDOCK_OPERATOR_TOKEN"],
         merchant_key=secrets["PADDOCK_MERCHANT_KEY"],
+        facilitator_token=environ.get("PADDOCK_FACILITATOR_TOKEN", ""),
     )
     _check_places(settings, role)
     return settings
@@ -193,15 +206,44 @@ def _require(environ: Mapping[str, str], role: str) -> None:
 
 
 def _check_places(settings: Settings, role: str) -> None:
-    """A devnet is near; off it the facilitator stands alone. Nodes are enough for their quorum."""
+    """A devnet is near; off it the facilitator stands alone, at a host that was named and behind TLS.
+
+    Nodes are enough for their quorum.
+    """
+    if role == "server" and not settings.embedded_facilitator:
+        _check_facilitator(settings)
     for nodes in settings.nodes:
         nodes.quorum(settings.rpc_quorum)
     if settings.devnet:
         hosts = [urlsplit(url).hostname or "" for nodes in settings.nodes for url in nodes.urls]
-        if any(host not in LOOPBACK and "." in host for host in hosts):
+        if not all(map(_near, hosts)):
             raise ConfigurationError("PADDOCK_DEVNET=1 needs an anvil on loopback or on the Compose network")
     elif settings.embedded_facilitator and role == "server":
         raise ConfigurationError("PADDOCK_FACILITATOR_URL: the embedded facilitator is for the devnet; give its URL")
+
+
+def _check_facilitator(settings: Settings) -> None:
+    """Signed payments go to a plain URL of a host that was named; over TLS, unless they stay on this machine."""
+    host, secure = _plain_url("PADDOCK_FACILITATOR_URL", settings.facilitator_url)
+    if host not in settings.facilitator_hosts and not (settings.devnet and _near(host)):
+        raise ConfigurationError(
+            f"PADDOCK_FACILITATOR_URL is at {host}, which is not in PADDOCK_FACILITATOR_HOSTS; add it if you mean it"
+        )
+    if not settings.devnet and not secure and host not in LOOPBACK:
+        raise ConfigurationError(f"PADDOCK_FACILITATOR_URL: payments go to {host} over https only")
+
+
+def _plain_url(name: str, url: str) -> tuple[str, bool]:
+    """Host, and whether it is reached over TLS. No credential, query or fragment belongs into such a URL."""
+    match = _PLAIN_URL.fullmatch(url.lower())
+    if not match:
+        raise ConfigurationError(f"{name} must read like https://facilitator.example/facilitator")
+    return match["host"].strip("[]"), match["scheme"] == "https"
+
+
+def _near(host: str) -> bool:
+    """Loopback, or a name without a dot, as services of Compose have."""
+    return host in LOOPBACK or bool(_SHORT_NAME.fullmatch(host))
 
 
 def _flag(environ: Mapping[str, str], name: str) -> bool:
@@ -221,6 +263,16 @@ def _integer(environ: Mapping[str, str], name: str, default: int) -> int:
     if not value.isdecimal():
         raise ConfigurationError(f"{name} is {value!r}; set it to a whole number")
     return int(value)
+
+
+def _hosts(text: str) -> tuple[str, ...]:
+    found = tuple(part.strip().lower().strip("[]") for part in text.split(",") if part.strip())
+    for host in found:
+        if not re.fullmatch(r"[\w.-]+|[\da-f:.]+", host, re.ASCII):
+            raise ConfigurationError(
+                f"PADDOCK_FACILITATOR_HOSTS: {host!r} is not a host like facilitator.example, without scheme and port"
+            )
+    return found
 
 
 def _origins(text: str) -> tuple[str, ...]:

@@ -50,9 +50,8 @@ class Ground:
 class Paddock:
     """Implementations of the ports, chosen once. `delegate` is there only in the process that holds that key.
 
-    `grounds` are the networks by CAIP-2 name; the first is home, where DELEGATE contracts are. `settlers` says, by
-    network, which address a permit of scheme upto has to name: the facilitator's. `floats` are the wallets from which
-    merchants' DIRECT payments are refunded, by merchant; like `delegate` they are the worker's alone.
+    `grounds` are the networks by CAIP-2 name; the first is home, where DELEGATE contracts are. `floats` are the
+    wallets from which merchants' DIRECT payments are refunded, by merchant; like `delegate` they are the worker's alone.
     """
 
     db: Database
@@ -64,7 +63,6 @@ class Paddock:
     quotes: QuoteKeys
     receipts: TransactionSigner
     opened_at: datetime
-    settlers: Mapping[str, str] = field(default_factory=dict)
     delegate: TransactionSigner | None = None
     floats: Mapping[str, TransactionSigner] = field(default_factory=dict)
     wallet: HotWallet | None = None

@@ -48,7 +48,7 @@ def accepts(paddock: Paddock, service: Service, issued: Quote, origin: str) -> l
 def _places(paddock: Paddock, service: Service) -> Iterator[tuple[Ground, Asset]]:
     mode = mode_named(service.mode)
     for ground in paddock.grounds.values():
-        if service.metered and ground.market.network not in paddock.settlers:
+        if service.metered and ground.market.network not in paddock.facilitator.settlers():
             continue
         for asset in mode.assets(service, ground.market):
             yield ground, asset
@@ -74,7 +74,7 @@ def requirements(
     if service.metered or asset.method is Method.PERMIT2:
         extra["assetTransferMethod"] = Method.PERMIT2.value
     if service.metered:
-        extra["facilitatorAddress"] = paddock.settlers[market.network]
+        extra["facilitatorAddress"] = paddock.facilitator.settlers()[market.network]
     if service.settles_first and mode.name == "DIRECT":
         extra["paymentFlow"] = "upfront"
     return PaymentRequirements(

@@ -40,7 +40,7 @@ class LocalFacilitator:
         self._db, self._clock, self._grounds, self._settlers = db, clock, grounds, settlers
         self._wait = timedelta(seconds=wait)
 
-    async def settlers(self) -> Mapping[str, str]:
+    def settlers(self) -> Mapping[str, str]:
         return {network: settlers[0].address for network, settlers in self._settlers.items()}
 
     async def verify(self, payload: PaymentPayload, requirements: PaymentRequirements) -> VerifyResponse:
@@ -69,6 +69,9 @@ class LocalFacilitator:
         if settlement.payment != payment:
             return _failure(network, "invalid_exact_evm_nonce_already_used", "another payment has this nonce")
         return _response(await self._ended(settlement))
+
+    async def ready(self) -> None:
+        """It is as ready as its process; database and chain answer for themselves."""
 
     def _check(self, payload: PaymentPayload, requirements: PaymentRequirements) -> Payment:
         ground = self._grounds.get(requirements.network)

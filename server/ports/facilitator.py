@@ -9,8 +9,11 @@ from protocol.wire import PaymentPayload, PaymentRequirements, SettleResponse, V
 class Facilitator(Protocol):
     """Verifies and settles payments. Raises FacilitatorUnavailable when it cannot answer."""
 
-    async def settlers(self) -> Mapping[str, str]:
-        """By network, the address that a permit of scheme upto has to name; networks without upto are left out."""
+    def settlers(self) -> Mapping[str, str]:
+        """By network, the address that a permit of scheme upto has to name; networks without upto are left out.
+
+        As it was last learnt: nothing is asked for it.
+        """
 
     async def verify(self, payload: PaymentPayload, requirements: PaymentRequirements) -> VerifyResponse:
         """Whether the payment would settle now. Changes nothing."""
@@ -20,3 +23,6 @@ class Facilitator(Protocol):
 
         `errorReason` settlement_pending means that the outcome is not known yet; the same call may be repeated.
         """
+
+    async def ready(self) -> None:
+        """Raises FacilitatorUnavailable while no payment can be verified or settled here. Changes nothing."""

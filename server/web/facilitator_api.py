@@ -2,33 +2,36 @@
 
 from typing import Any
 
+import msgspec
 from litestar import Request, Response, Router, get, post
 
 from protocol.headers import decode_json, to_json
 from protocol.networks import v1_name
-from protocol.wire import SCHEME_EXACT, SCHEME_UPTO, FacilitatorRequest
+from protocol.wire import SCHEME_EXACT, SCHEME_UPTO, FacilitatorRequest, SettleResponse
+from protocol.wire_v1 import FacilitatorRequestV1
 from server.web.given import GivenSettling
 
 
 @post("/verify", tags=["facilitator"], summary="Whether a payment would settle now")
 async def verify(request: Request[Any, Any, Any], settling: GivenSettling) -> Response[bytes]:
     """200 with isValid, also for payments that are not valid."""
-    asked = decode_json(await request.body(), FacilitatorRequest)
+    asked, _ = _read(await request.body())
     return _json(await settling.facilitator.verify(asked.payment_payload, asked.payment_requirements))
 
 
 @post("/settle", tags=["facilitator"], summary="Move the money, at most once a payment")
 async def settle(request: Request[Any, Any, Any], settling: GivenSettling) -> Response[bytes]:
     """200 with the outcome; asking again for the same payment gives the same outcome."""
-    asked = decode_json(await request.body(), FacilitatorRequest)
-    return _json(await settling.facilitator.settle(asked.payment_payload, asked.payment_requirements))
+    asked, version = _read(await request.body())
+    response = await settling.facilitator.settle(asked.payment_payload, asked.payment_requirements)
+    return _json(_in_words_of(version, response))
 
 
 @get("/supported", tags=["facilitator"], summary="What this facilitator settles")
 async def supported(settling: GivenSettling) -> dict[str, Any]:
     """Kinds by version, scheme and network."""
     kinds: list[dict[str, Any]] = []
-    for network, settler in (await settling.facilitator.settlers()).items():
+    for network, settler in settling.facilitator.settlers().items():
         kinds += [
             {"x402Version": 2, "scheme": SCHEME_EXACT, "network": network},
             {"x402Version": 2, "scheme": SCHEME_UPTO, "network": network, "extra": {"facilitatorAddress": settler}},
@@ -40,6 +43,23 @@ async def supported(settling: GivenSettling) -> dict[str, Any]:
 def facilitator_router(path: str) -> Router:
     """The three routes under a path."""
     return Router(path, route_handlers=[verify, settle, supported])
+
+
+class _Versioned(msgspec.Struct):
+    x402_version: int = msgspec.field(name="x402Version", default=0)
+
+
+def _read(body: bytes) -> tuple[FacilitatorRequest, int]:
+    """The request in v2's words, and the version that it was asked in."""
+    if decode_json(body, _Versioned).x402_version == 1:
+        return decode_json(body, FacilitatorRequestV1).modern(), 1
+    return decode_json(body, FacilitatorRequest), 2
+
+
+def _in_words_of(version: int, response: SettleResponse) -> SettleResponse:
+    if version == 1:
+        return msgspec.structs.replace(response, network=v1_name(response.network))
+    return response
 
 
 def _json(value: object) -> Response[bytes]:

@@ -15,10 +15,14 @@ async def live() -> dict[str, str]:
     return {"status": "ok"}
 
 
-@get("/health/ready", tags=["health"], summary="Database and chain answer")
+@get("/health/ready", tags=["health"], summary="Database, chain and facilitator answer")
 async def ready(paddock: GivenPaddock) -> Response[bytes]:
     """200 when everything that a purchase needs is there, else 503; names each part."""
-    checks: dict[str, Any] = {"database": await _database(paddock), "chain": await _chain(paddock)}
+    checks: dict[str, Any] = {
+        "database": await _database(paddock),
+        "chain": await _chain(paddock),
+        "facilitator": await _facilitator(paddock),
+    }
     healthy = all(check["ok"] for check in checks.values())
     body = {"status": "ok" if healthy else "not ready", "network": paddock.market.network, "checks": checks}
     return Response(to_json(body), status_code=200 if healthy else 503, media_type="application/json")
@@ -37,3 +41,11 @@ async def _chain(paddock: Paddock) -> dict[str, Any]:
         return {"ok": True, "block": await paddock.chain.block_number()}
     except Exception as error:
         return {"ok": False, "error": type(error).__name__, "action": "check PADDOCK_RPC_URL"}
+
+
+async def _facilitator(paddock: Paddock) -> dict[str, Any]:
+    try:
+        await paddock.facilitator.ready()
+        return {"ok": True}
+    except Exception as error:
+        return {"ok": False, "error": type(error).__name__, "action": "check PADDOCK_FACILITATOR_URL"}

@@ -2,7 +2,6 @@
 
 import httpx
 import pytest
-from eth_account import Account
 from x402 import x402Client
 from x402.http.clients.httpx import x402HttpxClient
 from x402.http.utils import decode_payment_required_header
@@ -11,27 +10,6 @@ from x402.mechanisms.evm.exact import ExactEvmScheme
 
 from tests.stack import official
 from tests.stack.buyer import changed, read_header, write_header
-from tests.stack.funds import fund
-from tests.stack.marketplace import Marketplace
-
-
-@pytest.fixture(scope="module")
-def place(_devnet, deployments, _sqlite_template, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("official")
-    path = folder / "paddock.db"
-    path.write_bytes(_sqlite_template.read_bytes())
-    marketplace = Marketplace(folder, _devnet[0].url, f"sqlite:///{path}", deployments)
-    marketplace.start_server()
-    marketplace.start_worker()
-    yield marketplace
-    marketplace.stop()
-
-
-@pytest.fixture
-def payer(anvil, market):
-    account = Account.create()
-    fund(anvil, market, account.address, 10_000_000)
-    return account
 
 
 def paying(payer, market, *extensions):

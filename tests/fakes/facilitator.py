@@ -71,7 +71,7 @@ class FakeFacilitator:
             return VerifyResponse(is_valid=False, invalid_reason=error.reason, invalid_message=error.detail)
         return VerifyResponse(is_valid=True, payer=payment.payer)
 
-    async def settlers(self) -> Mapping[str, str]:
+    def settlers(self) -> Mapping[str, str]:
         return {self.market.network: self.signer.address}
 
     async def settle(self, payload: PaymentPayload, requirements: PaymentRequirements) -> SettleResponse:
@@ -90,6 +90,9 @@ class FakeFacilitator:
         if how in LIES_ABOUT_SUCCESS:
             return self._success(self._made_up(how))
         return await self._settle(payload, requirements, how)
+
+    async def ready(self) -> None:
+        """Always."""
 
     async def _settle(self, payload: PaymentPayload, requirements: PaymentRequirements, how: How) -> SettleResponse:
         """All the ways in which the money moves, if it can."""

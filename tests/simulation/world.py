@@ -219,7 +219,6 @@ async def open_world(*services: Service, over: Callable[[FakeChain], Chain] | No
         quotes=QuoteKeys(1, {1: b"q" * 32}),
         receipts=LocalSigner(account("receipts").key.hex()),
         opened_at=clock.now(),
-        settlers=await facilitator.settlers(),
         delegate=LocalSigner(account("delegate").key.hex()),
         floats={"paddock": LocalSigner(account("float").key.hex())},
         origins=(ORIGIN, ALIAS),

@@ -8,11 +8,15 @@ from dataclasses import dataclass, field
 
 @dataclass
 class Canned:
-    """`answer` are the bytes of every HTTP answer; None leaves the caller waiting. `asked` are the requests' bytes."""
+    """`answer` are the bytes of every HTTP answer; None leaves the caller waiting. `asked` are the requests' bytes.
+
+    A path in `answers` has an answer of its own.
+    """
 
     answer: bytes | None
     port: int = 0
     asked: list[bytes] = field(default_factory=list)
+    answers: dict[str, bytes | None] = field(default_factory=dict)
 
     @property
     def url(self) -> str:
@@ -32,11 +36,13 @@ async def run_canned(answer: bytes | None) -> AsyncIterator[Canned]:
     ended = asyncio.Event()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        canned.asked.append(await reader.read(65_536))
-        if canned.answer is None:
+        request = await reader.read(65_536)
+        canned.asked.append(request)
+        answer = canned.answers.get(request.decode("latin-1").split(" ")[1], canned.answer)
+        if answer is None:
             await ended.wait()
         else:
-            writer.write(canned.answer)
+            writer.write(answer)
             await writer.drain()
         writer.close()
 

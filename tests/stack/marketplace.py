@@ -51,16 +51,28 @@ class Marketplace:
         """Database, chain and market, opened in this process: `async with marketplace.parts() as parts`."""
         return open_parts(self.settings())
 
-    def start_server(self, dies_at: str = "", *, port: int | None = None) -> Child:
-        """Start the server and wait until it is ready."""
+    def start_server(self, dies_at: str = "", *, port: int | None = None, answers: str = "/health/ready") -> Child:
+        """Start the server and wait until it is ready, or until another path answers 200."""
         port = port or self.port
         environment = self.environment | {"PADDOCK_PORT": str(port)}
         command = ["-m", "tests.stack.killing", dies_at, "serve"]
         child = start_python(f"server-{port}-{len(self.children)}", command, self.folder, environment)
         self.children.append(child)
         child.wait_to_listen(port)
-        child.wait_to_answer(f"http://127.0.0.1:{port}/health/ready")
+        child.wait_to_answer(f"http://127.0.0.1:{port}{answers}")
         return child
+
+    def start_facilitator(self) -> str:
+        """Start a facilitator on its own, beside the one in the server; its URL."""
+        port = free_port()
+        environment = self.environment | {"PADDOCK_PORT": str(port)}
+        child = start_python(
+            f"facilitator-{port}", ["-m", "server.cli", "serve", "facilitator"], self.folder, environment
+        )
+        self.children.append(child)
+        child.wait_to_listen(port)
+        child.wait_to_answer(f"http://127.0.0.1:{port}/health/live")
+        return f"http://127.0.0.1:{port}/facilitator"
 
     def start_worker(self, dies_at: str = "") -> Child:
         """Start a worker; it is ready when it says so."""

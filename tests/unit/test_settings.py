@@ -18,6 +18,7 @@ OWN = {
     "PADDOCK_DELEGATE_ADDRESS": OWN_ADDRESS,
     "PADDOCK_MERCHANT_PAY_TO": "0x6813Eb9362372EEF6200f3b1dbC3f819671cBA69",
     "PADDOCK_FACILITATOR_URL": "https://facilitator.example/facilitator",
+    "PADDOCK_FACILITATOR_HOSTS": "facilitator.example",
 }
 
 
@@ -49,6 +50,60 @@ def test_the_embedded_facilitator_is_refused_off_the_devnet():
         load(OWN | {"PADDOCK_FACILITATOR_URL": "embedded"})
 
 
+@pytest.mark.parametrize(
+    ("url", "hosts"),
+    [
+        ("https://other.example/facilitator", "facilitator.example"),
+        ("https://facilitator.example.evil.example", "facilitator.example"),
+        ("https://evil.example/facilitator.example", "facilitator.example"),
+        ("https://facilitator.example@evil.example/", "facilitator.example"),
+        ("https://user:word@facilitator.example/", "facilitator.example"),
+        ("https://facilitator.example?to=evil.example", "facilitator.example"),
+        ("https://facilitator.example\\@evil.example", "facilitator.example"),
+        ("http://facilitator.example/facilitator", "facilitator.example"),
+        ("http://facilitator/facilitator", "facilitator"),
+        ("ftp://facilitator.example/", "facilitator.example"),
+        ("facilitator.example", "facilitator.example"),
+        ("https://", "facilitator.example"),
+    ],
+)
+def test_f22_off_the_devnet_payments_go_over_tls_to_a_host_that_was_named(url, hosts):
+    with pytest.raises(ConfigurationError, match="PADDOCK_FACILITATOR_URL"):
+        load(OWN | {"PADDOCK_FACILITATOR_URL": url, "PADDOCK_FACILITATOR_HOSTS": hosts})
+
+
+@pytest.mark.parametrize(
+    ("url", "hosts"),
+    [
+        ("https://Facilitator.Example:8443/x402", "other.example, FACILITATOR.example"),
+        ("http://127.0.0.1:8403/facilitator", "127.0.0.1"),
+        ("http://[::1]:8403/facilitator", "::1"),
+    ],
+)
+def test_a_named_host_is_taken_in_any_spelling_and_loopback_without_tls(url, hosts):
+    settings = load(OWN | {"PADDOCK_FACILITATOR_URL": url, "PADDOCK_FACILITATOR_HOSTS": hosts})
+    assert settings.facilitator_url == url
+
+
+@pytest.mark.parametrize("url", ["https://facilitator.example/", "http://10.1.2.3:8403", "http://134744072/"])
+def test_f22_a_devnets_facilitator_is_near_unless_its_host_is_named(url):
+    devnet = {"PADDOCK_DEVNET": "1", "PADDOCK_FACILITATOR_URL": url}
+    with pytest.raises(ConfigurationError, match="PADDOCK_FACILITATOR_HOSTS"):
+        load(devnet)
+    host = url.split("/")[2].split(":")[0]
+    assert load(devnet | {"PADDOCK_FACILITATOR_HOSTS": host}).facilitator_hosts == (host,)
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:8403/facilitator", "http://facilitator:8402/facilitator"])
+def test_a_devnets_facilitator_on_this_machine_or_in_compose_needs_no_naming(url):
+    assert load({"PADDOCK_DEVNET": "1", "PADDOCK_FACILITATOR_URL": url}).facilitator_url == url
+
+
+def test_only_the_server_is_asked_where_payments_may_go():
+    for role in ("worker", "facilitator", "migrate", "reconcile"):
+        load(OWN | {"PADDOCK_FACILITATOR_HOSTS": ""}, role)
+
+
 @pytest.mark.parametrize("rpc", ["https://rpc.example.com", "http://10.1.2.3:8545"])
 def test_a_devnet_is_never_far_away(rpc):
     with pytest.raises(ConfigurationError, match="PADDOCK_DEVNET"):
@@ -63,11 +118,20 @@ def test_a_devnet_is_never_far_away(rpc):
         ("PADDOCK_FINALITY", "-1"),
         ("PADDOCK_ORIGINS", "localhost:8402"),
         ("PADDOCK_ORIGINS", " , "),
+        ("PADDOCK_FACILITATOR_HOSTS", "https://facilitator.example"),
+        ("PADDOCK_FACILITATOR_HOSTS", "facilitator.example:8443"),
+        ("PADDOCK_FACILITATOR_HOSTS", "*.example"),
     ],
 )
 def test_a_value_of_the_wrong_kind_is_named_with_what_to_set(name, value):
     with pytest.raises(ConfigurationError, match=name):
         load({"PADDOCK_DEVNET": "1"} | {name: value})
+
+
+def test_g8_the_facilitators_token_shows_in_no_repr():
+    settings = load({"PADDOCK_DEVNET": "1", "PADDOCK_FACILITATOR_TOKEN": "canary-token"})
+    assert settings.facilitator_token == "canary-token"
+    assert "canary-token" not in repr(settings)
 
 
 def test_no_secret_shows_in_a_repr():

@@ -8,6 +8,7 @@ import pytest
 
 from tests.stack.processes import ROOT
 
+CLIENTS = "tests/e2e/clients"
 TOOLS = ("sh", "dirname", "date", "cmp", "cp", "env", "printf", "cat", "mkdir")
 
 
@@ -20,7 +21,7 @@ def machine(tmp_path):
         found = shutil.which(tool)
         if found:
             (bin_folder / tool).symlink_to(found)
-    for name in ("scripts/setup.sh", "requirements/dev.txt", "package-lock.json"):
+    for name in ("scripts/setup.sh", "requirements/dev.txt", "package-lock.json", f"{CLIENTS}/package-lock.json"):
         target = tmp_path / "project" / name
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / name, target)
@@ -33,9 +34,9 @@ def install(machine, name, text):
     tool.chmod(0o755)
 
 
-def setup(machine):
+def setup(machine, goal="demo"):
     project = machine / "project"
-    environ = {"PATH": str(machine / "bin"), "GOAL": "demo", "HOME": os.environ.get("HOME", "/")}
+    environ = {"PATH": str(machine / "bin"), "GOAL": goal, "HOME": os.environ.get("HOME", "/")}
     return subprocess.run(
         [str(machine / "bin" / "sh"), str(project / "scripts" / "setup.sh")],
         env=environ,
@@ -82,3 +83,27 @@ def test_an_old_node_is_told(machine):
     told = setup(machine)
     assert told.returncode == 1
     assert "v16.20.0" in told.stderr
+
+
+@pytest.mark.parametrize(
+    ("goal", "folders"), [("demo", ["."]), ("up", ["."]), ("setup", [".", CLIENTS]), ("test", [".", CLIENTS])]
+)
+def test_the_tests_clients_are_installed_for_tests_alone_once_and_run_no_scripts(machine, goal, folders):
+    with_python_done(machine)
+    install(machine, "node", 'if [ "$1" = -p ]; then echo 20; else echo v20.20.2; fi')
+    install(machine, "npm", 'mkdir -p node_modules; echo "$@" >> npm.log')
+    for _ in range(2):
+        told = setup(machine, goal)
+        assert told.returncode == 0, told.stderr
+    logs = {str(log.parent.relative_to(machine / "project")): log for log in (machine / "project").rglob("npm.log")}
+    assert set(logs) == set(folders)
+    assert all(log.read_text().count("ci ") == 1 for log in logs.values())
+    assert CLIENTS not in logs or "--ignore-scripts" in logs[CLIENTS].read_text()
+
+
+def test_a_failed_install_is_tried_again_next_time(machine):
+    with_python_done(machine)
+    install(machine, "node", 'if [ "$1" = -p ]; then echo 20; else echo v20.20.2; fi')
+    install(machine, "npm", "mkdir -p node_modules; exit 1")
+    assert setup(machine, "test").returncode != 0
+    assert not (machine / "project" / "node_modules" / ".installed").exists()

@@ -1,0 +1,110 @@
+"""A seller of the official Python SDK: its resource server sells one report through whatever facilitator it is given.
+
+The SDK does all of x402 here; this file only lends it HTTP, as its FastAPI middleware does.
+"""
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from x402 import x402ResourceServer
+from x402.http import (
+    FacilitatorConfig,
+    HTTPFacilitatorClient,
+    HTTPRequestContext,
+    HTTPResponseInstructions,
+    PaymentOption,
+    RouteConfig,
+    x402HTTPResourceServer,
+)
+from x402.mechanisms.evm.exact import register_exact_evm_server
+from x402.schemas import AssetAmount
+
+from server.domain.market import Market
+from tests.stack.served import answer, live
+
+PATH = "/report"
+PRICE = 7_000
+REPORT = b'{"report":"sold by the official SDK"}'
+
+
+@dataclass(frozen=True)
+class Request:
+    """Implements the SDK's HTTPAdapter on an ASGI scope."""
+
+    scope: dict[str, Any]
+
+    def get_header(self, name: str) -> str | None:
+        found = [value for key, value in self.scope["headers"] if key == name.lower().encode()]
+        return found[0].decode("latin-1") if found else None
+
+    def get_method(self) -> str:
+        return str(self.scope["method"])
+
+    def get_path(self) -> str:
+        return str(self.scope["path"])
+
+    def get_url(self) -> str:
+        return f"http://{self.get_header('host')}{self.get_path()}"
+
+    def get_accept_header(self) -> str:
+        return self.get_header("accept") or ""
+
+    def get_user_agent(self) -> str:
+        return self.get_header("user-agent") or ""
+
+    def get_query_params(self) -> dict[str, str | list[str]] | None:
+        return None
+
+    def get_query_param(self, name: str) -> str | list[str] | None:
+        return None
+
+    def get_body(self) -> Any:
+        return None
+
+
+@dataclass
+class Seller:
+    """The ASGI application. `open` asks the facilitator what it supports and checks the route by it."""
+
+    facilitator_url: str
+    market: Market
+    pay_to: str
+    delivered: int = 0
+    _http: Any = None
+    _facilitator: Any = None
+
+    def open(self) -> None:
+        """Raises the SDK's RouteConfigurationError if the facilitator does not support the route."""
+        asset = self.market.asset
+        price = AssetAmount(
+            amount=str(PRICE), asset=asset.address, extra={"name": asset.name, "version": asset.version}
+        )
+        option = PaymentOption(scheme="exact", pay_to=self.pay_to, price=price, network=self.market.network)
+        self._facilitator = HTTPFacilitatorClient(FacilitatorConfig(url=self.facilitator_url))
+        core = x402ResourceServer(self._facilitator)
+        register_exact_evm_server(core, self.market.network)
+        self._http = x402HTTPResourceServer(core, {f"GET {PATH}": RouteConfig(accepts=option, description="A report")})
+        self._http.initialize()
+
+    async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
+        if scope["type"] == "lifespan":
+            await live(receive, send, self._facilitator.aclose)
+            return
+        context = HTTPRequestContext(adapter=Request(scope), path=scope["path"], method=scope["method"])
+        result = await self._http.process_http_request(context)
+        if result.type != "payment-verified":
+            await _refuse(send, result.response)
+            return
+        settled = await self._http.process_settlement(
+            result.payment_payload, result.payment_requirements, context=context
+        )
+        if not settled.success:
+            await _refuse(send, settled.response)
+            return
+        self.delivered += 1
+        await answer(send, 200, REPORT, settled.headers)
+
+
+async def _refuse(send: Any, response: HTTPResponseInstructions) -> None:
+    await answer(send, response.status, json.dumps(response.body or {}).encode(), response.headers)
