@@ -63,6 +63,12 @@ contract F4SmartWalletsTest is ProxyTest {
         vm.assertEq(bytes32(wallet.isValidSignature(hash, signature)), bytes32(bytes4(0xffffffff)));
     }
 
+    /// @dev What no key signed recovers to nobody, which is who owns this wallet.
+    function test_isValidSignature_says_no_to_garbage_where_there_is_no_owner(bytes32 hash, bytes calldata any) public {
+        SmartWallet wallet = SmartWallet(factory.deploy(address(0), "first"));
+        vm.assertEq(bytes32(wallet.isValidSignature(hash, any)), bytes32(bytes4(0xffffffff)));
+    }
+
     function test_digestOf_is_what_a_client_computes(bytes32 hash) public {
         SmartWallet wallet = SmartWallet(factory.deploy(PAYER, "first"));
         vm.assertEq(wallet.digestOf(hash), Signatures.walletDigest(address(wallet), hash));
