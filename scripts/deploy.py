@@ -69,6 +69,7 @@ DEPLOYMENTS = (
     Deployment("BatchSettler", "BatchSettler", lambda site: []),
     Deployment("AccessPass", "AccessPass", access_pass("Paddock Access Pass", "PASS", 1 * USDC, 1_000_000)),
     Deployment("LaunchPass", "AccessPass", access_pass("Paddock Launch Pass", "LAUNCH", 5 * USDC // 2, 1)),
+    Deployment("ProofAnchor", "ProofAnchor", lambda site: []),
 )
 
 
