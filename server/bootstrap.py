@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 
 from eth_utils.address import is_same_address
 
@@ -16,7 +17,7 @@ from server.adapters.deployments import read_market
 from server.adapters.facilitator_client import RemoteFacilitator
 from server.adapters.merchant_rows import all_merchants
 from server.adapters.signers import LocalSigner
-from server.application.paddock import Paddock, Settling
+from server.application.paddock import Anchoring, Paddock, Settling
 from server.domain.calls import encode_call
 from server.domain.errors import ConfigurationError
 from server.domain.market import Market
@@ -98,6 +99,7 @@ async def open_paddock(parts: Parts, facilitator: Facilitator, *, holds_delegate
         opened_at=parts.clock.now(),
         delegate=delegate,
         origins=settings.origins,
+        anchoring=Anchoring(every=timedelta(seconds=settings.anchor_seconds)),
     )
 
 

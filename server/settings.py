@@ -47,6 +47,7 @@ class Settings:
     host: str
     port: int
     finality: int
+    anchor_seconds: int
     ready_file: Path | None
     delegate_address: str
     merchant_id: str
@@ -84,6 +85,7 @@ def load(environ: Mapping[str, str] = os.environ, role: str = "server") -> Setti
         host=environ.get("PADDOCK_HOST", "127.0.0.1"),
         port=port,
         finality=_integer(environ, "PADDOCK_FINALITY", 2 if devnet else 12),
+        anchor_seconds=_integer(environ, "PADDOCK_ANCHOR_SECONDS", 5 if devnet else 60),
         ready_file=Path(environ["PADDOCK_READY_FILE"]) if environ.get("PADDOCK_READY_FILE") else None,
         delegate_address=environ.get("PADDOCK_DELEGATE_ADDRESS", "0x3C44CdDdB6a900fa2b585dd299e03d12FA4293BC"),
         merchant_id=environ.get("PADDOCK_MERCHANT_ID", "paddock"),

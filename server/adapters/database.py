@@ -11,15 +11,18 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from server.adapters.job_rows import OutboxRows
 from server.adapters.money_rows import DeliveryRows, LedgerRows, ProofRows, ReceiptRows
 from server.adapters.order_rows import OrderRows
+from server.adapters.proof_rows import AnchorRows, ReceiptChainRows
 from server.adapters.settlement_rows import SettlementRows, TransactionRows
 from server.domain.errors import ConfigurationError
 from server.ports import (
+    Anchors,
     Clock,
     Deliveries,
     Ledger,
     Orders,
     Outbox,
     Proofs,
+    ReceiptChain,
     Receipts,
     Settlements,
     Transactions,
@@ -38,6 +41,8 @@ class SqlUnitOfWork:
         self.ledger: Ledger = LedgerRows(connection)
         self.receipts: Receipts = ReceiptRows(connection)
         self.proofs: Proofs = ProofRows(connection)
+        self.receipt_chain: ReceiptChain = ReceiptChainRows(connection)
+        self.anchors: Anchors = AnchorRows(connection)
         self.outbox: Outbox = OutboxRows(connection)
         self.settlements: Settlements = SettlementRows(connection)
         self.transactions: Transactions = TransactionRows(connection)

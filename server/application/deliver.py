@@ -15,6 +15,7 @@ from server.ports import UnitOfWork
 
 EXECUTE, REFUND, FOLLOW, PROVE = "execute", "refund", "follow", "prove"
 RESOLVE, RESEND, RECONCILE = "resolve", "resend", "reconcile"
+CHAIN_RECEIPTS, ANCHOR = "chain_receipts", "anchor"
 """The outbox's topics; `tasks` has an actor for each."""
 
 

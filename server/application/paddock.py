@@ -26,6 +26,16 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
+class Anchoring:
+    """When new entries of a chain are worth a chain transaction."""
+
+    every: timedelta = timedelta(seconds=60)
+    """An entry is anchored at most this long after it was chained."""
+    at_once: int = 512
+    """So many entries do not wait for that."""
+
+
+@dataclass(frozen=True, slots=True)
 class Settling:
     """A facilitator that this process offers to others: what it settles on, and with which key."""
 
@@ -51,6 +61,7 @@ class Paddock:
     delegate: TransactionSigner | None = None
     origins: tuple[str, ...] = ("http://127.0.0.1:8402",)
     limits: Limits = field(default_factory=Limits)
+    anchoring: Anchoring = field(default_factory=Anchoring)
 
     @property
     def origin(self) -> str:

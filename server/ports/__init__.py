@@ -4,10 +4,12 @@ from server.ports.chain import Call, Chain, ChainReader, Fees, TransactionSigner
 from server.ports.clock import Clock
 from server.ports.database import Database, UnitOfWork
 from server.ports.facilitator import Facilitator
+from server.ports.proofs import Anchors, ReceiptChain
 from server.ports.records import Deliveries, Event, Ledger, Orders, Proofs, Receipts
 from server.ports.work import Job, Outbox, Settlements, Transactions
 
 __all__ = [
+    "Anchors",
     "Call",
     "Chain",
     "ChainReader",
@@ -22,6 +24,7 @@ __all__ = [
     "Orders",
     "Outbox",
     "Proofs",
+    "ReceiptChain",
     "Receipts",
     "Settlements",
     "TransactionSigner",

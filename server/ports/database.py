@@ -3,6 +3,7 @@
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
+from server.ports.proofs import Anchors, ReceiptChain
 from server.ports.records import Deliveries, Ledger, Orders, Proofs, Receipts
 from server.ports.work import Outbox, Settlements, Transactions
 
@@ -15,6 +16,8 @@ class UnitOfWork(Protocol):
     ledger: Ledger
     receipts: Receipts
     proofs: Proofs
+    receipt_chain: ReceiptChain
+    anchors: Anchors
     outbox: Outbox
     settlements: Settlements
     transactions: Transactions

@@ -36,6 +36,7 @@ class State:
     paused: bool = False
     minted: dict[str, int] = field(default_factory=dict)
     consumed: set[tuple[str, bytes]] = field(default_factory=set)
+    anchored: dict[tuple[str, bytes], tuple[bytes, ...]] = field(default_factory=dict)
 
     def copy(self) -> "State":
         return State(
@@ -46,6 +47,7 @@ class State:
             self.paused,
             dict(self.minted),
             set(self.consumed),
+            dict(self.anchored),
         )
 
     def take(self, other: "State") -> None:

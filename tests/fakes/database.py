@@ -7,6 +7,7 @@ from typing import Any
 
 from server.ports import Clock
 from tests.fakes.order_rows import FakeOrders
+from tests.fakes.proof_rows import FakeAnchors, FakeReceiptChain
 from tests.fakes.rows import (
     FakeDeliveries,
     FakeLedger,
@@ -30,6 +31,8 @@ class FakeUnitOfWork:
         self.ledger = FakeLedger(tables)
         self.receipts = FakeReceipts(tables)
         self.proofs = FakeProofs(tables)
+        self.receipt_chain = FakeReceiptChain(tables)
+        self.anchors = FakeAnchors(tables)
         self.outbox = FakeOutbox(tables)
         self.settlements = FakeSettlements(tables)
         self.transactions = FakeTransactions(tables)
