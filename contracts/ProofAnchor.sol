@@ -8,7 +8,7 @@ import {MerkleProof} from "@openzeppelin/contracts/utils/cryptography/MerkleProo
 /// A stream is a chain of entries, counted from 0. Each batch begins where the one before ended and is anchored once,
 /// so there is one history of a stream, and its length is known to everybody.
 /// @dev The contract cannot see the entries: that `head` is the last of them, and that they are chained, is checked
-/// off chain. Holds no money, has no owner. A later batch of a stream costs about 60k gas: two slots change, one is new.
+/// off chain. Holds no money, has no owner. A later batch of a stream costs less than 60k gas: two slots change, one is new.
 contract ProofAnchor {
     /// @dev `next` and `batches` share a slot: they change together.
     struct Stream {

@@ -118,14 +118,6 @@ contract W11_ProofAnchorTest {
         }
     }
 
-    /// @dev The frame's share of a transaction: 21,000 and the calldata come on top.
-    function test_a_later_batch_costs_less_than_forty_thousand_gas_beside_the_transactions_own() public {
-        anchors.anchor(STREAM, 0, 6, ROOT, HEAD);
-        uint256 before = gasleft();
-        anchors.anchor(STREAM, 7, 13, ROOT, keccak256("next head"));
-        vm.assertLe(before - gasleft(), 40_000, "gas of a later batch");
-    }
-
     // --------------------------------------------------------------------------------------------------- the tree
 
     function testFuzz_every_leaf_of_a_tree_verifies_and_no_other(bytes32 seed, uint8 size, bytes32 foreign)
