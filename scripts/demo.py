@@ -16,6 +16,7 @@ from rich.console import Console
 
 from scripts.accounts import account
 from scripts.children import StartFailed
+from scripts.lasting import show_lasting
 from scripts.stack import TOP, VAR, Files, Stack, shown
 from scripts.story import Place, Told, open_buyer, show_market, steps, tell
 
@@ -35,7 +36,8 @@ def play(console: Console, place: Place, result: Path) -> bool:
         buyer.close()
     console.rule("[bold]a separate checker, given only the RPC and the stored receipts")
     checker_ok = judge(console, place, story, evidence)
-    ok = checker_ok and as_told(story)
+    console.rule("[bold]proof that lasts: chained, anchored on chain, verified offline")
+    ok = checker_ok and show_lasting(console, place, story) and as_told(story)
     result.parent.mkdir(parents=True, exist_ok=True)
     result.write_text(json.dumps({"steps": [record(told) for told in story], "ok": ok}, indent=2) + "\n")
     return ok
@@ -99,6 +101,7 @@ def record(told: Told) -> dict[str, Any]:
         "receipt": outcome.receipt_id,
         "approved_by_person": told.approved,
         "signatures": told.signed,
+        "anchor": told.anchor,
         "verified": told.verified,
     }
 

@@ -77,6 +77,7 @@ DEPLOYMENTS = (
     Deployment("TestDAI", "TestDAI", nothing),
     Deployment("SignatureChecker", "SignatureChecker", nothing),
     Deployment("FiatTokenV2_2", "FiatTokenV2_2", nothing),
+    Deployment("ProofAnchor", "ProofAnchor", lambda site: []),
 )
 
 

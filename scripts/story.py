@@ -87,6 +87,7 @@ class Told:
     mode: str = ""
     verified: bool = False
     wrong: list[str] = field(default_factory=list)
+    anchor: str | None = None
 
 
 def steps(place: Place) -> tuple[Step, ...]:

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 
 from eth_utils.address import is_same_address
 
@@ -20,7 +21,7 @@ from server.adapters.merchant_rows import all_merchants
 from server.adapters.networks import Depths, market_of, read_deployments, read_networks
 from server.adapters.nodes import NodeChain
 from server.adapters.quorum import QuorumChain
-from server.application.paddock import Ground, Paddock, Settling
+from server.application.paddock import Anchoring, Ground, Paddock, Settling
 from server.application.wallets import HotWallet
 from server.application.watch import keep_watch
 from server.domain.calls import encode_call
@@ -154,6 +155,7 @@ async def open_paddock(parts: Parts, facilitator: Facilitator, *, holds_delegate
             delegate=delegate,
             floats=floats,
             wallet=delegate_wallet(parts),
+            anchoring=Anchoring(every=timedelta(seconds=settings.anchor_seconds)),
             origins=settings.origins,
         )
 

@@ -6,14 +6,10 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-import msgspec
 import uvicorn
 from alembic import command
 from alembic.config import Config
 
-from protocol.errors import ProtocolError
-from protocol.receipts import SignedReceipt
-from protocol.signatures import parse_address
 from server import worker
 from server.adapters.clock import SystemClock
 from server.adapters.database import SqlDatabase
@@ -24,6 +20,7 @@ from server.domain.errors import PaddockError
 from server.domain.market import Merchant
 from server.logs import configure
 from server.settings import Settings, load
+from server.verifying import add_options, say, verify
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 
@@ -72,21 +69,6 @@ def check_books(_arguments: argparse.Namespace) -> int:
     return asyncio.run(_check_books(load(role="reconcile")))
 
 
-def verify(arguments: argparse.Namespace) -> int:
-    """Check a receipt's signature, with no one's help; 1 when it is not good."""
-    try:
-        receipt = msgspec.json.decode(Path(arguments.receipt).read_bytes(), type=SignedReceipt)
-        signer, wanted = receipt.signer(), parse_address(arguments.signer, "--signer")
-    except (OSError, msgspec.DecodeError, ProtocolError) as error:
-        say(f"the receipt cannot be checked: {error}")
-        return 1
-    if signer != wanted:
-        say(f"not good: signed by {signer}, and the marketplace's key is {wanted}")
-        return 1
-    say(f"good: order {receipt.receipt.order_id}, signed by {signer}")
-    return 0
-
-
 async def _enter_merchant(settings: Settings) -> None:
     clock = SystemClock()
     db = SqlDatabase(settings.database_url, clock)
@@ -118,10 +100,6 @@ async def _check_books(settings: Settings) -> int:
     return 1 if differences else 0
 
 
-def say(text: str) -> None:
-    sys.stdout.write(text + "\n")
-
-
 def parser() -> argparse.ArgumentParser:
     """Every command, with the function that does it."""
     top = argparse.ArgumentParser("paddock", description="Run and inspect a Paddock marketplace.")
@@ -136,9 +114,7 @@ def parser() -> argparse.ArgumentParser:
     add("serve", serve).add_argument("role", nargs="?", choices=("server", "facilitator"), default="server")
     add("work", work)
     add("reconcile", check_books)
-    checking = add("verify", verify)
-    checking.add_argument("receipt", help="file with a signed receipt (JSON)")
-    checking.add_argument("--signer", required=True, help="receiptSigner of the marketplace's /.well-known/x402")
+    add_options(add("verify", verify))
     return top
 
 

@@ -86,6 +86,7 @@ class Settings:
     port: int
     finality: int | None
     confirmations: int | None
+    anchor_seconds: int
     ready_file: Path | None
     metrics_port: int
     delegate_cap: int
@@ -133,6 +134,7 @@ def load(environ: Mapping[str, str] = os.environ, role: str = "server") -> Setti
         port=port,
         finality=_depth(environ, "PADDOCK_FINALITY", 2 if devnet else None),
         confirmations=_depth(environ, "PADDOCK_CONFIRMATIONS", 1 if devnet else None),
+        anchor_seconds=_integer(environ, "PADDOCK_ANCHOR_SECONDS", 5 if devnet else 60),
         ready_file=Path(environ["PADDOCK_READY_FILE"]) if environ.get("PADDOCK_READY_FILE") else None,
         metrics_port=_integer(environ, "PADDOCK_METRICS_PORT", 0),
         delegate_cap=_integer(environ, "PADDOCK_DELEGATE_CAP", 0),

@@ -10,6 +10,8 @@ from dramatiq import Broker
 
 from server.application import deliver
 from server.application.advance import advance
+from server.application.anchor import anchor
+from server.application.chain_receipts import chain_receipts
 from server.application.execute import execute
 from server.application.follow import follow
 from server.application.paddock import Paddock
@@ -45,6 +47,8 @@ USE_CASES: dict[str, UseCase] = {
     deliver.REFUND: refund,
     deliver.FOLLOW: follow,
     deliver.PROVE: prove,
+    deliver.CHAIN_RECEIPTS: chain_receipts,
+    deliver.ANCHOR: anchor,
     deliver.RESOLVE: resolve,
     deliver.RESEND: resend,
     deliver.RECONCILE: check_books,

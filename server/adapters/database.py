@@ -12,10 +12,12 @@ from server.adapters.extension_rows import IdentifierRows, SignInRows
 from server.adapters.job_rows import OutboxRows
 from server.adapters.money_rows import DeliveryRows, LedgerRows, ProofRows, ReceiptRows
 from server.adapters.order_rows import OrderRows
+from server.adapters.proof_rows import AnchorRows, ReceiptChainRows
 from server.adapters.settlement_rows import SettlementRows
 from server.adapters.transaction_rows import TransactionRows
 from server.domain.errors import ConfigurationError
 from server.ports import (
+    Anchors,
     Clock,
     Deliveries,
     Identifiers,
@@ -23,6 +25,7 @@ from server.ports import (
     Orders,
     Outbox,
     Proofs,
+    ReceiptChain,
     Receipts,
     Settlements,
     SignIns,
@@ -42,6 +45,8 @@ class SqlUnitOfWork:
         self.ledger: Ledger = LedgerRows(connection)
         self.receipts: Receipts = ReceiptRows(connection)
         self.proofs: Proofs = ProofRows(connection)
+        self.receipt_chain: ReceiptChain = ReceiptChainRows(connection)
+        self.anchors: Anchors = AnchorRows(connection)
         self.outbox: Outbox = OutboxRows(connection)
         self.settlements: Settlements = SettlementRows(connection)
         self.transactions: Transactions = TransactionRows(connection)

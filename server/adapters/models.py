@@ -166,7 +166,6 @@ receipts = Table(
     Column("order_id", ForeignKey("orders.id"), primary_key=True),
     Column("receipt", LargeBinary, nullable=False),
     Column("standard", LargeBinary, nullable=False),
-    Column("revoked", Text),
 )
 
 proofs = Table(

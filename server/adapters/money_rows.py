@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 import msgspec
-from sqlalchemy import case, delete, func, insert, or_, select, update
+from sqlalchemy import case, delete, func, insert, or_, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -88,13 +88,6 @@ class ReceiptRows:
         await self._connection.execute(
             insert(receipts).values(order_id=order_id, receipt=msgspec.json.encode(receipt), standard=standard)
         )
-
-    async def revoke(self, order_id: str, reason: str) -> None:
-        await self._connection.execute(update(receipts).where(receipts.c.order_id == order_id).values(revoked=reason))
-
-    async def revoked(self, order_id: str) -> str | None:
-        query = select(receipts.c.revoked).where(receipts.c.order_id == order_id)
-        return (await self._connection.execute(query)).scalar()
 
     async def get(self, order_id: str) -> tuple[SignedReceipt, bytes] | None:
         query = select(receipts.c.receipt, receipts.c.standard).where(receipts.c.order_id == order_id)

@@ -17,6 +17,7 @@ from server.ports import UnitOfWork
 
 EXECUTE, PERFORM, REFUND, FOLLOW, PROVE = "execute", "perform", "refund", "follow", "prove"
 ADVANCE, RESOLVE, RESEND, RECONCILE, WATCH = "advance", "resolve", "resend", "reconcile", "watch"
+CHAIN_RECEIPTS, ANCHOR = "chain_receipts", "anchor"
 """The outbox's topics; `tasks` has an actor for each."""
 UNPAID = (PaymentState.FAILED, PaymentState.EXPIRED, PaymentState.CANCELLED)
 

@@ -29,6 +29,16 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
+class Anchoring:
+    """When new entries of a chain are worth a chain transaction."""
+
+    every: timedelta = timedelta(seconds=60)
+    """An entry is anchored at most this long after it was chained."""
+    at_once: int = 512
+    """So many entries do not wait for that."""
+
+
+@dataclass(frozen=True, slots=True)
 class Settling:
     """A facilitator that this process offers to others: with which keys it settles, by network."""
 
@@ -51,7 +61,7 @@ class Paddock:
     """Implementations of the ports, chosen once. `delegate` is there only in the process that holds that key.
 
     `grounds` are the networks by CAIP-2 name; the first is home, where DELEGATE contracts are. `floats` are the
-    wallets from which merchants' DIRECT payments are refunded, by merchant; like `delegate` they are the worker's alone.
+    wallets from which merchants' DIRECT payments are refunded, by merchant; like `delegate` they are for workers.
     """
 
     db: Database
@@ -68,6 +78,7 @@ class Paddock:
     wallet: HotWallet | None = None
     origins: tuple[str, ...] = ("http://127.0.0.1:8402",)
     limits: Limits = field(default_factory=Limits)
+    anchoring: Anchoring = field(default_factory=Anchoring)
 
     def on(self, network: str) -> Ground:
         """The ground of a network. Raises ConfigurationError for one that was taken out of the settings."""

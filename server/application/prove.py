@@ -5,6 +5,7 @@ from typing import Any
 import msgspec
 
 from protocol.amounts import display
+from server.application.chain_receipts import ask_to_chain
 from server.application.execute import load
 from server.application.paddock import Paddock
 from server.domain.orders import Order
@@ -17,6 +18,7 @@ async def prove(paddock: Paddock, order_id: str) -> float | None:
     record = await proof_record(paddock, order)
     async with paddock.db.begin("proof") as work:
         await work.proofs.put(order_id, msgspec.json.encode(record), paddock.clock.now())
+        await ask_to_chain(paddock, work, order)
     return None
 
 

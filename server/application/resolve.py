@@ -4,6 +4,7 @@ import logging
 from contextlib import suppress
 from datetime import timedelta
 
+from server.application.chain_receipts import revoke_receipt
 from server.application.deliver import ADVANCE, EXECUTE, FOLLOW, PERFORM, REFUND, record_settled
 from server.application.execute import load
 from server.application.paddock import Paddock
@@ -90,7 +91,7 @@ async def _fail(paddock: Paddock, order: Order, reason: str) -> None:
         if order.fulfilment is FulfilmentState.RELEASED:
             order.failure = f"delivered, then a reorganisation took the payment back: {reason}"
             log.error("order %s was %s", order.id, order.failure)
-            await work.receipts.revoke(order.id, order.failure)
+            await revoke_receipt(paddock, work, order.id, order.failure)
         await work.orders.save(order)
 
 

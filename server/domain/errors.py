@@ -2,7 +2,7 @@
 
 PaddockError
 ├── RequestRefused          the request itself
-│   ├── UnknownService, UnknownOrder, NotAllowed
+│   ├── UnknownService, UnknownOrder, UnknownMerchant, NotAllowed
 │   ├── BadArguments, TooLarge, Misdirected
 │   └── MalformedPayment, SignInRefused
 ├── PaymentRefused          the payment: answered with 402 and fresh terms
@@ -48,6 +48,11 @@ class UnknownService(RequestRefused):
 class UnknownOrder(RequestRefused):
     slug, title, status = "unknown-order", "There is no such order", 404
     action = "Use the quote id or order id exactly as the 402 or the answer gave it."
+
+
+class UnknownMerchant(RequestRefused):
+    slug, title, status = "unknown-merchant", "There is no such merchant", 404
+    action = "Use the merchant's id as /api/services and receipts give it."
 
 
 class NotAllowed(RequestRefused):

@@ -6,10 +6,12 @@ from server.ports.clock import Clock
 from server.ports.database import Database, UnitOfWork
 from server.ports.extensions import Identifiers, SignIns
 from server.ports.facilitator import Facilitator
+from server.ports.proofs import Anchors, ReceiptChain
 from server.ports.records import Deliveries, Event, Ledger, Orders, Proofs, Receipts
 from server.ports.work import Job, Outbox, Settlements, Transactions
 
 __all__ = [
+    "Anchors",
     "Call",
     "Chain",
     "ChainReader",
@@ -25,6 +27,7 @@ __all__ = [
     "Orders",
     "Outbox",
     "Proofs",
+    "ReceiptChain",
     "Receipts",
     "Settlements",
     "SignIns",

@@ -4,6 +4,7 @@ from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
 from server.ports.extensions import Identifiers, SignIns
+from server.ports.proofs import Anchors, ReceiptChain
 from server.ports.records import Deliveries, Ledger, Orders, Proofs, Receipts
 from server.ports.work import Outbox, Settlements, Transactions
 
@@ -16,6 +17,8 @@ class UnitOfWork(Protocol):
     ledger: Ledger
     receipts: Receipts
     proofs: Proofs
+    receipt_chain: ReceiptChain
+    anchors: Anchors
     outbox: Outbox
     settlements: Settlements
     transactions: Transactions

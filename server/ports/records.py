@@ -90,12 +90,6 @@ class Receipts(Protocol):
     async def put(self, order_id: str, receipt: SignedReceipt, standard: bytes) -> None:
         """Store our receipt and the x402 one (JSON) beside it, in place of one that a reorganisation made wrong."""
 
-    async def revoke(self, order_id: str, reason: str) -> None:
-        """Say of an order's receipt that it is not true any more; it is kept all the same."""
-
-    async def revoked(self, order_id: str) -> str | None:
-        """Why the order's receipt is revoked; None if it is not."""
-
     async def get(self, order_id: str) -> tuple[SignedReceipt, bytes] | None:
         """Both receipts, or None."""
 

@@ -13,7 +13,7 @@ from litestar.openapi import OpenAPIConfig
 from protocol import headers
 from server.application.paddock import Paddock, Settling
 from server.services.arguments import MAX_BODY
-from server.web import api, discovery, health, metrics, pages, paywall
+from server.web import api, discovery, health, metrics, pages, paywall, receipts_api
 from server.web.console import CONSOLE
 from server.web.credentials import Credentials
 from server.web.facilitator_api import facilitator_router
@@ -40,6 +40,8 @@ def create_app(
         api.order,
         api.proof,
         api.cancel_order,
+        receipts_api.receipt,
+        receipts_api.chain,
         discovery.resources,
         discovery.search,
         discovery.well_known,

@@ -12,6 +12,7 @@ from server.services.service import Service
 from server.web.given import GivenPaddock
 from server.web.listing import bazaar_item, example_url
 from server.web.origins import link_origin
+from server.web.receipts_api import published_anchor
 
 MOST = 100
 Wanted = Annotated[str, QueryParameter(name="query")]
@@ -60,13 +61,14 @@ def shared_words(query: str, service: Service) -> int:
 
 @get("/.well-known/x402", include_in_schema=False)
 async def well_known(request: Request[Any, Any, Any], paddock: GivenPaddock) -> dict[str, Any]:
-    """What this marketplace is: its resources, its networks, and the key that signs its receipts."""
+    """What this marketplace is: its resources and networks, who signs its receipts, and where those are anchored."""
     market = paddock.market
     return {
         "x402Version": 2,
         "origins": list(paddock.origins),
         "receiptSigner": paddock.receipts.address,
         "receiptDomain": {"name": "Paddock receipt", "version": "1", "chainId": market.chain_id},
+        "anchor": published_anchor(paddock),
         "networks": [
             {"network": ground.market.network, "asset": asset.address, "symbol": asset.symbol, "method": asset.method}
             for ground in paddock.grounds.values()

@@ -125,24 +125,6 @@ async def test_receipts_come_back_whole(database):
     async with database.read() as view:
         assert await view.receipts.get(order.id) == (signed, b'{"format":"eip712"}')
         assert await view.receipts.get("unknown") is None
-        assert await view.receipts.revoked(order.id) is None
-
-
-async def test_f17_a_revoked_receipt_is_kept_and_says_why_until_another_takes_its_place(database):
-    order = await add(database, samples.order())
-    fields = dict.fromkeys(Receipt.__struct_fields__, "0x" + "ab" * 32) | dict.fromkeys(
-        ("body_size", "paid_at", "issued_at"), 2**40
-    )
-    signed = SignedReceipt(Receipt(**fields), "0x" + "11" * 65)
-    async with database.begin("released") as work:
-        await work.receipts.put(order.id, signed, b"{}")
-        await work.receipts.revoke(order.id, "the payment was taken back")
-    async with database.read() as view:
-        assert await view.receipts.get(order.id) == (signed, b"{}")
-        assert await view.receipts.revoked(order.id) == "the payment was taken back"
-    async with database.begin("released again") as work:
-        await work.receipts.put(order.id, signed, b"{}")
-        assert await work.receipts.revoked(order.id) is None
 
 
 async def test_the_first_proof_stands(database):

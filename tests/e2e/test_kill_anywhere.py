@@ -14,6 +14,7 @@ from tests.stack.waiting import eventually
 DIRECT = ("claim", "ready", "settlement admitted", "settlement signed", "broadcast", "settlement recorded", "settled")
 DELEGATE = ("claim", "settlement signed", "broadcast", "settled")
 CALLBACK = ("jobs taken", "callback signed", "broadcast", "callback done", "job", "final", "proof")
+PROOF = ("proof", "chained", "anchor signed", "broadcast", "anchored")
 REFUND = ("callback failed", "refund signed", "broadcast", "refunded")
 
 
@@ -63,6 +64,29 @@ async def test_a_worker_killed_anywhere_in_a_callback_loses_and_doubles_nothing(
     place.start_worker()
     answer = await first
     assert answer.status_code == 200, answer.text
+    await all_ended(place, paid=1)
+
+
+@pytest.mark.parametrize("point", points(PROOF))
+async def test_w11_a_worker_killed_anywhere_in_a_proof_chains_and_anchors_the_receipt_once(place, buyer, point):
+    place.more = {"PADDOCK_ANCHOR_SECONDS": "0"}
+    place.start_server()
+    answer = await buyer.buy(f"{place.url}/v1/market-signal?symbol=DEMO-TREND&window=20")
+    assert answer.status_code == 200, answer.text
+    worker = place.start_worker(dies_at=point)
+    await eventually(lambda: dead(worker), 30, f"the worker dies at {point}")
+    place.start_worker()
+    async with place.parts() as parts:
+
+        async def anchored():
+            async with parts.db.read() as view:
+                return await view.anchors.covering("paddock", 0)
+
+        await eventually(anchored, 60, "the receipt is anchored", every=0.2)
+        async with parts.db.read() as view:
+            assert len(await view.receipt_chain.entries("paddock", 0, 10)) == 1
+        assert (await parts.chain.mined((await anchored()).transaction)).succeeded
+        assert await parts.chain.transaction_count(parts.market.delegate) == 1, "sent once"
     await all_ended(place, paid=1)
 
 

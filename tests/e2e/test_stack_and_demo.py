@@ -71,6 +71,8 @@ def test_the_demo_does_all_that_it_tells_and_the_checker_agrees(tmp_path):
     assert [step["mode"] for step in refunded] == ["DELEGATE"]
     assert any(step["approved_by_person"] for step in told["steps"])
     assert all(step["verified"] for step in told["steps"] if step["outcome"] != "refused")
+    assert all(step["anchor"] for step in told["steps"] if step["outcome"] == "delivered")
+    assert "is in the Merkle root of batch" in demo.stdout
 
 
 @pytest.mark.parametrize("package", ["ape", "solcx", "dramatiq"])

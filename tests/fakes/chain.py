@@ -16,6 +16,7 @@ from server.domain.errors import ChainUnavailable, Reverted
 from server.domain.evidence import TRANSFER, Mined, RawLog, Spend, TransferLog, topic, transfers_of
 from server.domain.market import Asset, Contract, Market
 from server.ports import Call, Clock, Fees
+from tests.fakes.anchors import ANCHOR, PROOF_ANCHOR
 from tests.fakes.contracts import CHAIN_ID, LAUNCH, PASS, SETTLER, TOKEN, Frame, State, contracts, run
 
 ETHER = 10**18
@@ -42,6 +43,7 @@ def fake_market() -> Market:
         "BatchSettler": Contract(SETTLER, ()),
         "AccessPass": Contract(PASS, _PASS_ABI),
         "LaunchPass": Contract(LAUNCH, _PASS_ABI),
+        "ProofAnchor": Contract(ANCHOR, ()),
     }
     return Market(CHAIN_ID, (Asset(TOKEN, "USDC", "2", 6, "USDC"),), account("delegate").address, deployed)
 
@@ -93,7 +95,7 @@ class FakeChain:
     _outcomes: dict[str, Mined] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self._contracts = contracts(account("delegate").address)
+        self._contracts = contracts(account("delegate").address) | {ANCHOR: PROOF_ANCHOR}
         genesis = self._now() - 10 * self.block_seconds
         self.blocks = [Block(0, self._hash(0), genesis, State())]
         self._catch_up()

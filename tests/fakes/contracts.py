@@ -37,6 +37,7 @@ class State:
     minted: dict[str, int] = field(default_factory=dict)
     consumed: set[tuple[str, bytes]] = field(default_factory=set)
     allowances: dict[tuple[str, str, str], int] = field(default_factory=dict)
+    anchored: dict[tuple[str, bytes], tuple[bytes, ...]] = field(default_factory=dict)
 
     def copy(self) -> "State":
         return State(
@@ -48,6 +49,7 @@ class State:
             dict(self.minted),
             set(self.consumed),
             dict(self.allowances),
+            dict(self.anchored),
         )
 
     def take(self, other: "State") -> None:

@@ -8,6 +8,7 @@ from typing import Any
 from server.ports import Clock
 from tests.fakes.extension_rows import FakeIdentifiers, FakeSignIns
 from tests.fakes.order_rows import FakeOrders
+from tests.fakes.proof_rows import FakeAnchors, FakeReceiptChain
 from tests.fakes.rows import (
     FakeDeliveries,
     FakeLedger,
@@ -31,6 +32,8 @@ class FakeUnitOfWork:
         self.ledger = FakeLedger(tables)
         self.receipts = FakeReceipts(tables)
         self.proofs = FakeProofs(tables)
+        self.receipt_chain = FakeReceiptChain(tables)
+        self.anchors = FakeAnchors(tables)
         self.outbox = FakeOutbox(tables)
         self.settlements = FakeSettlements(tables)
         self.transactions = FakeTransactions(tables)

@@ -63,13 +63,6 @@ class FakeReceipts:
 
     async def put(self, order_id: str, receipt: SignedReceipt, standard: bytes) -> None:
         self.tables.receipts[_known(self.tables, order_id)] = (receipt, standard)
-        self.tables.revoked.pop(order_id, None)
-
-    async def revoke(self, order_id: str, reason: str) -> None:
-        self.tables.revoked[order_id] = reason
-
-    async def revoked(self, order_id: str) -> str | None:
-        return self.tables.revoked.get(order_id)
 
     async def get(self, order_id: str) -> tuple[SignedReceipt, bytes] | None:
         return self.tables.receipts.get(order_id)

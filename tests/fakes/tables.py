@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from protocol.receipts import SignedReceipt
+from server.domain.anchors import Anchor, Chained, Site
 from server.domain.deliveries import Delivery
 from server.domain.ledger import Entry
 from server.domain.orders import Order
@@ -32,8 +33,10 @@ class Tables:
     deliveries: dict[str, Delivery] = field(default_factory=dict)
     entries: list[Entry] = field(default_factory=list)
     receipts: dict[str, tuple[SignedReceipt, bytes]] = field(default_factory=dict)
-    revoked: dict[str, str] = field(default_factory=dict)
     proofs: dict[str, bytes] = field(default_factory=dict)
+    receipt_queue: dict[str, tuple[str, datetime]] = field(default_factory=dict)
+    receipt_chain: dict[tuple[str, int], Chained] = field(default_factory=dict)
+    anchors: dict[tuple[Site, str, int], Anchor] = field(default_factory=dict)
     jobs: dict[str, JobRow] = field(default_factory=dict)
     settlements: dict[str, Settlement] = field(default_factory=dict)
     next_nonces: dict[tuple[str, str], int] = field(default_factory=dict)

@@ -36,6 +36,7 @@ from tests.fakes.chain import FakeChain, fake_market
 from tests.fakes.clock import FakeClock
 from tests.fakes.database import FakeDatabase
 from tests.stack.buyer import Buyer, Quoted, read_header
+from tests.stack.chains import assert_chains
 from tests.stack.invariants import assert_invariants, assert_no_secrets
 
 ORIGIN, ALIAS = "http://paddock.test", "http://alias.test"
@@ -126,11 +127,13 @@ class World:
             await asyncio.gather(task, return_exceptions=True)
 
     async def assert_invariants(self) -> None:
-        """G1–G8, after everything had time to end; `given` money has no Transfer, so balances are not the chain's."""
+        """G1–G8 and W11, after everything had time to end; `given` money has no Transfer, and balances are not the
+        chain's."""
         self.db.hooks.clear()
         self.chain.unavailable, self.chain.automine, self.chain.block_seconds = False, True, 1
         await self.work(120)
         await assert_invariants(self.paddock, foreign=self.foreign)
+        await assert_chains(self.paddock)
         assert_no_secrets(str(await self.orders()), self.buyer.signed)
 
     async def submit_as_stranger(self, header: str) -> None:

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple, Protocol
 
 from server.application.execute import outgoing
 from server.application.paddock import Ground
+from server.domain.anchors import Kind
 from server.domain.evidence import TransferLog, that_moved
 from server.domain.ledger import Entry, standing
 from server.domain.orders import Mode, Order
@@ -152,7 +153,9 @@ class _Look:
                 delivery = await view.deliveries.get(order.id)
                 receipt = await view.receipts.get(order.id)
                 self.proven[order.id] = (delivery is not None, receipt is not None)
-                self.revoked[order.id] = await view.receipts.revoked(order.id) is not None
+                self.revoked[order.id] = any(
+                    entry.kind is Kind.REVOKED for entry in await view.receipt_chain.of(order.id)
+                )
 
     async def check_order(self, order: Order, *, ended: bool) -> None:
         transfer = await self._payment_of(order)

@@ -22,7 +22,6 @@ def upgrade() -> None:
     ledger()
     transactions()
     settlements()
-    op.add_column("receipts", sa.Column("revoked", sa.Text()))
 
 
 def downgrade() -> None:

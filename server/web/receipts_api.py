@@ -1,0 +1,76 @@
+"""The JSON interface of proofs: a receipt with its place and anchor, and a merchant's chain page by page."""
+
+from typing import Annotated, Any
+
+import msgspec
+from litestar import Request, Response, get
+from litestar.exceptions import ValidationException
+from litestar.params import FromPath, FromQuery, QueryParameter
+
+from server.application.anchor import site_of
+from server.application.bundle import LONGEST_PAGE, bundle, chain_page
+from server.application.execute import load
+from server.application.paddock import Paddock
+from server.domain.errors import NotAllowed
+from server.web.credentials import Credentials
+from server.web.given import GivenCredentials, GivenPaddock
+
+NO_STORE = {"Cache-Control": "no-store"}
+First = Annotated[int, QueryParameter(name="from")]
+"""The parameter `from`, by another name here: Python keeps that one for itself."""
+
+
+@get("/api/orders/{order_id:str}/receipt", tags=["orders"], summary="A receipt with all that proves it")
+async def receipt(
+    request: Request[Any, Any, Any],
+    order_id: FromPath[str],
+    paddock: GivenPaddock,
+    credentials: GivenCredentials,
+) -> Response[bytes]:
+    """The signed receipt, its place in the merchant's chain, the Merkle proof to the anchored root; kept for ever."""
+    found = await load(paddock, order_id)
+    require_reader(request, paddock, credentials, found.terms.merchant)
+    return _json(await bundle(paddock, order_id))
+
+
+@get("/api/merchants/{merchant:str}/receipts", tags=["orders"], summary="A merchant's chain of receipts")
+async def chain(
+    request: Request[Any, Any, Any],
+    merchant: FromPath[str],
+    paddock: GivenPaddock,
+    credentials: GivenCredentials,
+    first: First = 0,
+    limit: FromQuery[int] = 100,
+) -> Response[bytes]:
+    """Hashes for everybody, so that anybody can hold the chain against its anchor; what was signed for its owner.
+
+    `from` is the first entry's index, `limit` goes from 1 to 500; `next` asks for the rest.
+    """
+    if not (1 <= limit <= LONGEST_PAGE and 0 <= first < 2**31):
+        raise ValidationException(f"limit goes from 1 to {LONGEST_PAGE}, from is an index from 0 on")
+    whole = merchant in paddock.merchants and may_read(request, paddock, credentials, merchant)
+    return _json(await chain_page(paddock, merchant, first, limit, whole=whole))
+
+
+def require_reader(request: Request[Any, Any, Any], paddock: Paddock, credentials: Credentials, merchant: str) -> None:
+    """Raises NotAllowed unless this one may read a receipt: the operator and its merchant."""
+    credentials.require_operator_or_merchant(request, paddock, merchant)
+
+
+def may_read(request: Request[Any, Any, Any], paddock: Paddock, credentials: Credentials, merchant: str) -> bool:
+    """The same as a question."""
+    try:
+        require_reader(request, paddock, credentials, merchant)
+    except NotAllowed:
+        return False
+    return True
+
+
+def published_anchor(paddock: Paddock) -> dict[str, str] | None:
+    """What /.well-known/x402 says of where roots are anchored, and by whose key; None where they are not."""
+    site = site_of(paddock)
+    return {"network": site.network, "contract": site.contract, "publisher": site.publisher} if site else None
+
+
+def _json(value: object) -> Response[bytes]:
+    return Response(msgspec.json.encode(value), media_type="application/json", headers=NO_STORE)
