@@ -82,7 +82,7 @@ class EvmChain:
 
     async def code(self, address: str) -> bytes:
         async with _reading("eth_getCode"):
-            return _bytes(await self._web3.eth.get_code(_address(address)))
+            return bytes(await self._web3.eth.get_code(_address(address)))
 
     async def authorization_used(self, asset: str, payer: str, nonce: bytes, block: int | None = None) -> bool:
         call = Call(payer, asset, calls.authorization_state(payer, nonce))
@@ -90,7 +90,7 @@ class EvmChain:
 
     async def call(self, call: Call, block: int | None = None) -> bytes:
         async with _reading("eth_call"):
-            return _bytes(await self._web3.eth.call(_transaction(call), "latest" if block is None else block))
+            return bytes(await self._web3.eth.call(_transaction(call), "latest" if block is None else block))
 
     async def estimate_gas(self, call: Call) -> int:
         async with _reading("eth_estimateGas"):
@@ -156,10 +156,7 @@ class EvmChain:
             "toBlock": "latest",
             "topics": cast(Any, ["0x" + topic.hex() if topic else None for topic in topics]),
         }
-        logs = await self._web3.eth.get_logs(query)
-        if not isinstance(logs, list):
-            raise TypeError("no list of logs")
-        return logs
+        return await self._web3.eth.get_logs(query)
 
 
 @asynccontextmanager
@@ -182,12 +179,6 @@ def _number(value: object) -> int:
     if not isinstance(value, int):
         raise TypeError("no number")
     return value
-
-
-def _bytes(value: object) -> bytes:
-    if not isinstance(value, bytes):
-        raise TypeError("no bytes")
-    return bytes(value)
 
 
 def _revert_data(error: ContractLogicError) -> bytes:
