@@ -95,7 +95,7 @@ class EvmChain:
 
     async def code(self, address: str) -> bytes:
         async with _reading("eth_getCode"):
-            return _bytes(await self._web3.eth.get_code(_address(address)))
+            return bytes(await self._web3.eth.get_code(_address(address)))
 
     async def nonce_used(self, spend: Spend, block: int | None = None) -> bool:
         if spend.method is Method.PERMIT2:
@@ -106,7 +106,7 @@ class EvmChain:
 
     async def call(self, call: Call, block: int | None = None) -> bytes:
         async with _reading("eth_call"):
-            return _bytes(await self._web3.eth.call(_transaction(call), "latest" if block is None else block))
+            return bytes(await self._web3.eth.call(_transaction(call), "latest" if block is None else block))
 
     async def estimate_gas(self, call: Call) -> int:
         async with _reading("eth_estimateGas"):
@@ -177,10 +177,7 @@ class EvmChain:
             "toBlock": "latest" if to_block is None else cast(Any, to_block),
             "topics": cast(Any, ["0x" + topic.hex() if topic else None for topic in topics]),
         }
-        logs = await self._web3.eth.get_logs(query)
-        if not isinstance(logs, list):
-            raise TypeError("no list of logs")
-        return logs
+        return await self._web3.eth.get_logs(query)
 
 
 @asynccontextmanager
@@ -203,12 +200,6 @@ def _number(value: object) -> int:
     if not isinstance(value, int):
         raise TypeError("no number")
     return value
-
-
-def _bytes(value: object) -> bytes:
-    if not isinstance(value, bytes):
-        raise TypeError("no bytes")
-    return bytes(value)
 
 
 def _revert_data(error: ContractLogicError) -> bytes:

@@ -195,10 +195,38 @@ async def test_f18_transfers_are_those_up_to_the_block_that_a_quorum_has_reached
     fresh = buyer.payment(scene.payer, scene.world.entry(SHOP), validBefore=str(scene.now() + 600))
     await scene.world.transact(scene.token, settle_call(fresh))
     scene.truth.mine(2)
-    behind = [lagging(scene.truth, 20), lagging(scene.truth, 25)]
+    behind, counted = [lagging(scene.truth, 20), lagging(scene.truth, 25)], faults("1", "outvoted")
     assert await scene.over(scene.truth, *behind).transfers(scene.token, SHOP) == before
+    assert faults("1", "outvoted") == counted, "whoever is ahead is not wrong"
+    down = Liar(scene.truth, everything=ChainUnavailable("down"))
+    assert await scene.over(scene.truth, down, behind[0]).transfers(scene.token, SHOP) == before
     both = await scene.over(scene.truth, scene.truth, behind[0]).transfers(scene.token, SHOP)
     assert len(both) == len(before) + 1
+
+
+async def test_f18_a_block_that_comes_between_height_and_logs_does_not_make_an_honest_node_a_liar(scene):
+    fresh = buyer.payment(scene.payer, scene.world.entry(SHOP), validBefore=str(scene.now() + 600))
+    _, raw = await scene.world.sign(scene.token, settle_call(fresh))
+
+    async def with_a_new_block(*asked):
+        found = await scene.truth.transfers(*asked)
+        await scene.truth.send(raw)
+        return found
+
+    down = Liar(scene.truth, everything=ChainUnavailable("down"))
+    chain, now = scene.over(Liar(scene.truth, transfers=with_a_new_block), scene.truth, down), scene.clock.now()
+    assert len(await chain.transfers(scene.token, SHOP)) == 1
+    assert scene.clock.now() == now, "they agree at once on what both have seen"
+
+
+async def test_f18_a_node_that_is_behind_and_fast_does_not_hold_heights_back(scene):
+    async def slow():
+        await scene.clock.sleep(0.1)
+        return await scene.truth.block_number()
+
+    fast = lagging(scene.truth, 20)
+    chain = scene.over(scene.truth, fast, Liar(scene.truth, block_number=slow))
+    assert await chain.block_number() == await scene.truth.block_number()
 
 
 async def test_f18_without_a_quorum_of_answers_every_method_says_so(scene):
@@ -233,8 +261,10 @@ async def test_f15_bytes_go_to_every_node_and_one_that_takes_them_is_enough(scen
     await scene.over(swallows, refuses, takes).send(raw)
     assert takes.asked["send"] == 1
     assert (await scene.truth.mined(transaction)).succeeded
+    counted = faults("1", "failed")
     with pytest.raises(ChainUnavailable, match="full"):
         await scene.over(refuses, refuses, refuses).send(raw)
+    assert faults("1", "failed") == counted, "to refuse bytes is no fault"
 
 
 # ------------------------------------------------------------------------------------------------------ being left out
@@ -268,6 +298,16 @@ async def test_f19_a_node_that_goes_on_erring_is_named_and_left_out_for_a_while(
     assert await ask(5) == 16, "it is good again"
 
 
+async def test_a_node_that_errs_now_and_then_stays(scene):
+    flaky = Liar(scene.truth)
+    chain = scene.over(scene.truth, flaky, scene.truth)
+    for turn in range(12):
+        flaky.lies = {"everything": ChainUnavailable("down")} if turn % 2 else {}
+        await chain.code(SHOP)
+        scene.clock.advance(1)
+    assert flaky.asked["code"] == 12
+
+
 async def test_f19_a_liar_that_is_slower_than_the_quorum_is_named_as_well(scene):
     async def late(*_):
         await scene.clock.sleep(1)
@@ -293,7 +333,9 @@ async def test_f18_nodes_that_are_left_out_are_asked_when_the_others_are_too_few
         scene.clock.advance(1)
     for one in flaky:
         one.lies = {}
+    now = scene.clock.now()
     assert await chain.block_time(1) == await scene.truth.block_time(1)
+    assert scene.clock.now() == now, "at the first try"
 
 
 @pytest.mark.parametrize(("nodes", "quorum"), [(1, 0), (2, 1), (3, 1), (3, 4), (4, 2)])

@@ -59,14 +59,14 @@ async def test_a_full_wallet_stops_no_direct_purchase_and_no_answer_that_is_paid
         async with w.workers():
             quoted, header, sold = await buy(w)
             assert sold.status_code == 200
-            w.chain.give(w.paddock.market.delegate, 1)
+            w.chain.give(w.paddock.market.delegate, w.paddock.wallet.cap)
             w.clock.advance(3)
             assert (await buy(w))[2].status_code == 503
             again = await w.buyer.present(quoted, header)
             assert (again.status_code, again.content) == (200, sold.content)
             direct = await w.buyer.ask(w.url("echo"))
             assert (await w.buyer.present(direct, w.buyer.pay(direct))).status_code == 200
-        w.chain.state.money[w.paddock.market.delegate] -= 1
+        w.chain.state.money[w.paddock.market.delegate] -= w.paddock.wallet.cap
 
 
 async def test_s26_a_flood_of_purchases_reads_the_balance_once_in_a_while():
