@@ -24,7 +24,8 @@ def points(units):
 
 @pytest.fixture
 def place(own_anvil, sqlite_url, deployments, tmp_path):
-    marketplace = Marketplace(tmp_path, own_anvil.url, sqlite_url, deployments)
+    quiet = {"PADDOCK_ANCHOR_SECONDS": "3600"}  # so that the broadcast at which a process dies is no anchor's
+    marketplace = Marketplace(tmp_path, own_anvil.url, sqlite_url, deployments, more=quiet)
     yield marketplace
     marketplace.stop()
 
