@@ -8,12 +8,15 @@ from sqlalchemy import event
 from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
+from server.adapters.case_rows import CaseRows
 from server.adapters.job_rows import OutboxRows
 from server.adapters.money_rows import DeliveryRows, LedgerRows, ProofRows, ReceiptRows
 from server.adapters.order_rows import OrderRows
 from server.adapters.settlement_rows import SettlementRows, TransactionRows
+from server.adapters.suspect_rows import SuspectRows
 from server.domain.errors import ConfigurationError
 from server.ports import (
+    Cases,
     Clock,
     Deliveries,
     Ledger,
@@ -22,6 +25,7 @@ from server.ports import (
     Proofs,
     Receipts,
     Settlements,
+    Suspects,
     Transactions,
     UnitOfWork,
 )
@@ -41,6 +45,8 @@ class SqlUnitOfWork:
         self.outbox: Outbox = OutboxRows(connection)
         self.settlements: Settlements = SettlementRows(connection)
         self.transactions: Transactions = TransactionRows(connection)
+        self.cases: Cases = CaseRows(connection, clock)
+        self.suspects: Suspects = SuspectRows(connection)
 
 
 class SqlDatabase:

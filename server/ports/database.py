@@ -3,6 +3,7 @@
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
+from server.ports.cases import Cases, Suspects
 from server.ports.records import Deliveries, Ledger, Orders, Proofs, Receipts
 from server.ports.work import Outbox, Settlements, Transactions
 
@@ -18,6 +19,8 @@ class UnitOfWork(Protocol):
     outbox: Outbox
     settlements: Settlements
     transactions: Transactions
+    cases: Cases
+    suspects: Suspects
 
 
 class Database(Protocol):

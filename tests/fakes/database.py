@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from server.ports import Clock
+from tests.fakes.case_rows import FakeCases, FakeSuspects
 from tests.fakes.order_rows import FakeOrders
 from tests.fakes.rows import (
     FakeDeliveries,
@@ -33,6 +34,8 @@ class FakeUnitOfWork:
         self.outbox = FakeOutbox(tables)
         self.settlements = FakeSettlements(tables)
         self.transactions = FakeTransactions(tables)
+        self.cases = FakeCases(tables, clock)
+        self.suspects = FakeSuspects(tables)
 
 
 class FakeDatabase:

@@ -4,12 +4,13 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from protocol.receipts import SignedReceipt
+from server.domain.cases import Case
 from server.domain.deliveries import Delivery
 from server.domain.ledger import Entry
 from server.domain.orders import Order
 from server.domain.sending import ChainTransaction
 from server.domain.settlements import Settlement
-from server.ports import Event, Job
+from server.ports import CaseEvent, Event, Job
 
 
 @dataclass(slots=True)
@@ -37,6 +38,8 @@ class Tables:
     settlements: dict[str, Settlement] = field(default_factory=dict)
     next_nonces: dict[tuple[str, str], int] = field(default_factory=dict)
     transactions: dict[str, ChainTransaction] = field(default_factory=dict)
+    cases: dict[str, Case] = field(default_factory=dict)
+    case_events: list[CaseEvent] = field(default_factory=list)
 
     def copy(self) -> "Tables":
         return Tables(**{name: getattr(self, name).copy() for name in self.__dataclass_fields__})
