@@ -15,6 +15,7 @@ from server.adapters.database import SqlDatabase
 from server.adapters.deployments import read_market
 from server.adapters.facilitator_client import RemoteFacilitator
 from server.adapters.merchant_rows import all_merchants
+from server.adapters.screening import ListScreening
 from server.adapters.signers import LocalSigner
 from server.application.paddock import Paddock, Settling
 from server.domain.calls import encode_call
@@ -23,7 +24,7 @@ from server.domain.market import Market
 from server.domain.quotes import QuoteKeys
 from server.facilitator.local import LocalFacilitator
 from server.facilitator.settler import Settler
-from server.ports import Call, Facilitator
+from server.ports import Call, Facilitator, OpenScreening
 from server.services import CATALOGUE
 from server.services.service import Fulfilment, Service
 from server.settings import Settings, read_quote_keys
@@ -98,6 +99,7 @@ async def open_paddock(parts: Parts, facilitator: Facilitator, *, holds_delegate
         opened_at=parts.clock.now(),
         delegate=delegate,
         origins=settings.origins,
+        screening=ListScreening(settings.screening_file) if settings.screening_file else OpenScreening(),
     )
 
 

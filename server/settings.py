@@ -29,6 +29,7 @@ NEEDS = {
     "facilitator": ("PADDOCK_SETTLEMENT_KEY",),
     "migrate": ("PADDOCK_MERCHANT_KEY", "PADDOCK_MERCHANT_PAY_TO"),
     "reconcile": ("PADDOCK_DELEGATE_ADDRESS",),
+    "support": ("PADDOCK_DELEGATE_ADDRESS",),
 }
 """What each role must be given off the devnet; no process is asked for a secret that it does not use."""
 
@@ -48,6 +49,7 @@ class Settings:
     port: int
     finality: int
     ready_file: Path | None
+    screening_file: Path | None
     delegate_address: str
     merchant_id: str
     merchant_name: str
@@ -84,7 +86,8 @@ def load(environ: Mapping[str, str] = os.environ, role: str = "server") -> Setti
         host=environ.get("PADDOCK_HOST", "127.0.0.1"),
         port=port,
         finality=_integer(environ, "PADDOCK_FINALITY", 2 if devnet else 12),
-        ready_file=Path(environ["PADDOCK_READY_FILE"]) if environ.get("PADDOCK_READY_FILE") else None,
+        ready_file=_path(environ, "PADDOCK_READY_FILE"),
+        screening_file=_path(environ, "PADDOCK_SCREENING_FILE"),
         delegate_address=environ.get("PADDOCK_DELEGATE_ADDRESS", "0x3C44CdDdB6a900fa2b585dd299e03d12FA4293BC"),
         merchant_id=environ.get("PADDOCK_MERCHANT_ID", "paddock"),
         merchant_name=environ.get("PADDOCK_MERCHANT_NAME", "Paddock Devnet Services"),
@@ -149,6 +152,10 @@ def _integer(environ: Mapping[str, str], name: str, default: int) -> int:
     if not value.isdecimal():
         raise ConfigurationError(f"{name} is {value!r}; set it to a whole number")
     return int(value)
+
+
+def _path(environ: Mapping[str, str], name: str) -> Path | None:
+    return Path(environ[name]) if environ.get(name) else None
 
 
 def _origins(text: str) -> tuple[str, ...]:

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from protocol.exact import ExactPayment
 from server.application.paddock import Paddock
 from server.application.present import PaidCall, Presented, stored_form
+from server.application.screen import screen_purchase
 from server.domain.errors import DuplicateClaim, PaymentConflict, PaymentRefused, StaleWrite
 from server.domain.orders import Authorization, Mode, Order, Terms
 from server.domain.states import FulfilmentState, PaymentState
@@ -26,6 +27,7 @@ async def claim(
     if known is None:
         if presented.refusal:
             raise presented.refusal
+        await screen_purchase(paddock, presented.payment.transfer.payer, presented.payment.transfer.to)
         verdict = await paddock.facilitator.verify(presented.payload, presented.requirements)
         if verdict.is_valid:
             order = _order(paddock, service, call, presented, arguments, await paddock.chain.recent_block())

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from server.domain.market import Market, Merchant
 from server.domain.quotes import QuoteKeys
-from server.ports import Chain, Clock, Database, Facilitator, TransactionSigner
+from server.ports import Chain, Clock, Database, Facilitator, OpenScreening, Screening, TransactionSigner
 from server.services.service import Service
 
 
@@ -51,6 +51,7 @@ class Paddock:
     delegate: TransactionSigner | None = None
     origins: tuple[str, ...] = ("http://127.0.0.1:8402",)
     limits: Limits = field(default_factory=Limits)
+    screening: Screening = field(default_factory=OpenScreening)
 
     @property
     def origin(self) -> str:
