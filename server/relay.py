@@ -5,6 +5,7 @@ import logging
 from collections.abc import Callable
 from datetime import timedelta
 
+from server.application.cases import CASES
 from server.application.deliver import RECONCILE, RESEND, RESOLVE
 from server.application.paddock import Paddock
 from server.application.resend import unmined
@@ -38,6 +39,7 @@ async def relay(
             if now - reconciled >= RECONCILE_EVERY:
                 async with paddock.db.begin("ask to reconcile") as work:
                     await work.outbox.add(RECONCILE, "books", now)
+                    await work.outbox.add(CASES, "orders", now)
                 reconciled = now
             if not await hand_out(paddock, hand_over):
                 await paddock.clock.sleep(IDLE)

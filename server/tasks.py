@@ -8,12 +8,14 @@ from typing import Any
 import dramatiq
 from dramatiq import Broker
 
-from server.application import deliver
+from server.application import cases, deliver
+from server.application.cases import watch_books, watch_orders
 from server.application.execute import execute
 from server.application.follow import follow
 from server.application.paddock import Paddock
 from server.application.prove import prove
 from server.application.reconcile import reconcile
+from server.application.redeliver import redeliver
 from server.application.refund import refund
 from server.application.resend import resend
 from server.application.resolve import resolve
@@ -29,9 +31,11 @@ UseCase = Callable[[Paddock, str], Awaitable[float | None]]
 
 
 async def check_books(paddock: Paddock, _subject: str) -> float | None:
-    """Compare ledger and chain, and complain about every difference."""
-    for difference in await reconcile(paddock):
+    """Compare ledger and chain, complain about every difference, and open a case for those that last."""
+    found = await reconcile(paddock)
+    for difference in found:
         log.error("ledger and chain differ: %s", difference)
+    await watch_books(paddock, found)
     return None
 
 
@@ -43,6 +47,8 @@ USE_CASES: dict[str, UseCase] = {
     deliver.RESOLVE: resolve,
     deliver.RESEND: resend,
     deliver.RECONCILE: check_books,
+    cases.CASES: watch_orders,
+    cases.REDELIVER: redeliver,
 }
 
 

@@ -1,4 +1,4 @@
-"""Follow: watch a settled order until its transactions are final, then ask for its proof."""
+"""Follow: watch a settled order until its transactions are final, then ask for its proof once nothing is owed."""
 
 from server.application.deliver import PROVE
 from server.application.execute import load
@@ -31,4 +31,5 @@ async def _finalize(paddock: Paddock, order: Order, block: int) -> None:
     order.learn("final", f"block {block}")
     async with paddock.db.begin("final") as work:
         await work.orders.save(order)
-        await work.outbox.add(PROVE, order.id, paddock.clock.now())
+        if not order.owes:
+            await work.outbox.add(PROVE, order.id, paddock.clock.now())

@@ -7,6 +7,7 @@ import msgspec
 from protocol.amounts import display
 from server.application.execute import load
 from server.application.paddock import Paddock
+from server.application.reconcile import Books
 from server.domain.orders import Order
 from server.ports import UnitOfWork
 
@@ -20,7 +21,7 @@ async def prove(paddock: Paddock, order_id: str) -> float | None:
     return None
 
 
-async def proof_record(paddock: Paddock, order: Order) -> dict[str, Any]:
+async def proof_record(paddock: Books, order: Order) -> dict[str, Any]:
     """Quote, payment hash, chain evidence, delivery, times, ledger rows, receipt and terminal status, as JSON values.
 
     Holds no signed payload: the payment is named by its hash.
@@ -51,7 +52,7 @@ async def proof_record(paddock: Paddock, order: Order) -> dict[str, Any]:
         }
 
 
-def _quote(paddock: Paddock, order: Order) -> dict[str, Any]:
+def _quote(paddock: Books, order: Order) -> dict[str, Any]:
     terms, asset = order.terms, paddock.market.asset
     return {
         "id": order.id,

@@ -1,13 +1,18 @@
 """Refund: send a failed DELEGATE order's money back to its payer, at most once by the token's own rule."""
 
 from protocol.typed_data import authorization_digest, order_nonce
+from server.application.cases import open_case
 from server.application.execute import authorization_for, callback_of, complete, delegate_of, load
 from server.application.paddock import Paddock
-from server.application.send import look, prepare, sign
+from server.application.screen import refused_refund
+from server.application.send import look, prepare, record, sign
 from server.domain import calls, ledger
+from server.domain.cases import CaseKind
 from server.domain.errors import Reverted
-from server.domain.evidence import TransferLog, search_from
+from server.domain.evidence import Mined, TransferLog, search_from
 from server.domain.orders import Order
+from server.domain.refunds import BLOCKED
+from server.domain.sending import ChainTransaction, TransactionState
 from server.domain.states import MoneyBackState
 
 MOVING = (MoneyBackState.DUE, MoneyBackState.SENDING, MoneyBackState.IN_DOUBT)
@@ -26,16 +31,25 @@ async def refund(paddock: Paddock, order_id: str) -> float | None:
         return await _ended(paddock, order)
     async with paddock.db.read() as view:
         sent = await view.transactions.of("refund", order_id)
-    if sent is None:
+    if sent is None or (order.money_back is MoneyBackState.DUE and _is_over(sent)):
         return await _start(paddock, order)
     mined = await look(paddock.chain, sent)
     if mined is not None and not mined.succeeded:
-        await _block(paddock, order, "the refund's transaction reverted")
+        await _block(paddock, order, "the refund's transaction reverted", mined)
         return None
     return 0.2
 
 
+def _is_over(sent: ChainTransaction) -> bool:
+    """Whether it can move no money any more: after a refund that reverted another one may be sent."""
+    return sent.state is TransactionState.REVERTED
+
+
 async def _start(paddock: Paddock, order: Order) -> float | None:
+    listed = await refused_refund(paddock, order)
+    if listed is not None:
+        await _block(paddock, order, f"screening refuses the payer: {listed}")
+        return None
     signer = delegate_of(paddock)
     back = authorization_for(paddock, order, order.authorization.payer)
     signature = signer.sign_digest(authorization_digest(paddock.market.domain, back))
@@ -47,7 +61,8 @@ async def _start(paddock: Paddock, order: Order) -> float | None:
         await _block(paddock, order, calls.describe_revert((), error.data) + f" ({error.detail})")
         return None
     async with paddock.db.begin("refund signed") as work:
-        if await work.transactions.of("refund", order.id):
+        sent = await work.transactions.of("refund", order.id)
+        if sent and not _is_over(sent):
             return 0.0
         transaction = await sign(work, signer, paddock.market.chain_id, prepared, "refund", order.id)
         order.refund_tx = transaction.hash
@@ -91,9 +106,12 @@ async def _refunded(paddock: Paddock, order: Order, transfer: TransferLog) -> No
         await work.orders.save(order)
 
 
-async def _block(paddock: Paddock, order: Order, reason: str) -> None:
-    """The token does not let the money go back now: it stays a liability, and the operator sees why."""
+async def _block(paddock: Paddock, order: Order, reason: str, mined: Mined | None = None) -> None:
+    """The money cannot go back now: it stays a liability, and a case tells the operator why."""
     order.give_back(MoneyBackState.BLOCKED, reason)
-    order.failure = f"{order.failure}; refund blocked: {reason}"
+    order.failure = f"{order.failure}{BLOCKED}"
     async with paddock.db.begin("refund blocked") as work:
         await work.orders.save(order)
+        if mined:
+            await record(work, mined)
+        await open_case(work, CaseKind.REFUND_BLOCKED, order.id, reason)
