@@ -14,7 +14,7 @@ from alembic.config import Config
 from protocol.errors import ProtocolError
 from protocol.receipts import SignedReceipt
 from protocol.signatures import parse_address
-from server import worker
+from server import case_commands, worker
 from server.adapters.clock import SystemClock
 from server.adapters.database import SqlDatabase
 from server.adapters.merchant_rows import key_digest, put_merchant
@@ -134,6 +134,7 @@ def parser() -> argparse.ArgumentParser:
     add("serve", serve).add_argument("role", nargs="?", choices=("server", "facilitator"), default="server")
     add("work", work)
     add("reconcile", check_books)
+    case_commands.add_to(commands)
     checking = add("verify", verify)
     checking.add_argument("receipt", help="file with a signed receipt (JSON)")
     checking.add_argument("--signer", required=True, help="receiptSigner of the marketplace's /.well-known/x402")

@@ -14,6 +14,7 @@ from protocol import headers
 from server.application.paddock import Paddock, Settling
 from server.services.arguments import MAX_BODY
 from server.web import api, discovery, health, metrics, pages, paywall
+from server.web.case_api import CASE_API
 from server.web.console import CONSOLE
 from server.web.credentials import Credentials
 from server.web.facilitator_api import facilitator_router
@@ -40,6 +41,7 @@ def create_app(
         api.order,
         api.proof,
         api.cancel_order,
+        *CASE_API,
         discovery.resources,
         discovery.search,
         discovery.well_known,
