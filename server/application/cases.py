@@ -86,9 +86,9 @@ def subject_of(difference: Difference) -> str:
 
 async def _suspicions(paddock: Paddock, view: UnitOfWork) -> AsyncIterator[tuple[CaseKind, str, str]]:
     """(kind, order id, words for staff) of orders that have no such case."""
-    now = paddock.clock.now()
+    now, still = paddock.clock.now(), int(STUCK_AFTER.total_seconds() / 60)
     for order_id in await view.suspects.stuck(now - STUCK_AFTER, MOST):
-        yield CaseKind.STUCK, order_id, f"nothing has happened for {STUCK_AFTER}, and something is still to come"
+        yield CaseKind.STUCK, order_id, f"nothing has happened for {still} minutes, and something is still to come"
     for order_id in await view.suspects.denied(MOST):
         order = await view.orders.get(order_id)
         if order:

@@ -42,10 +42,11 @@ async def decide(desk: Desk, case_id: str, decision: Decision) -> Case:
             _require_right(case, decision)
             try:
                 await _act(desk, work, case, decision)
-                case.resolve(decision.outcome, reason, decision.by, desk.clock.now(), decision.note)
             except CaseConflict as error:
                 refused = error
                 case.note(f"{decision.outcome} not possible", decision.by, error.detail)
+            else:
+                case.resolve(decision.outcome, reason, decision.by, desk.clock.now(), decision.note)
             await work.cases.save(case)
     except StaleWrite as error:
         raise CaseConflict("somebody else changed it at this moment; look again", case_id=case_id) from error

@@ -1,12 +1,14 @@
 """Each kind of case, opened by its cause; each outcome, and what the buyer sees of it."""
 
+import asyncio
 from datetime import timedelta
+from itertools import pairwise
 
 import pytest
 
 from scripts.accounts import account
 from server.adapters.signers import LocalSigner
-from server.application.cases import DUPLICATE_WITHIN, SETTLES_WITHIN, STUCK_AFTER, open_case, watch_orders
+from server.application.cases import CASES, DUPLICATE_WITHIN, SETTLES_WITHIN, STUCK_AFTER, open_case, watch_orders
 from server.application.decide import Decision, decide
 from server.application.deliver import FOLLOW
 from server.application.reconcile import reconcile
@@ -18,8 +20,9 @@ from server.domain.calls import encode_call
 from server.domain.cases import CaseKind, CaseState, Outcome
 from server.domain.errors import RefundRefused, UnknownCase
 from server.domain.states import FulfilmentState, MoneyBackState, PaymentState
+from server.relay import relay
 from server.services.service import Fulfilment
-from server.tasks import check_books
+from server.tasks import USE_CASES, check_books, perform
 from tests.simulation.world import TOKEN, open_world, service
 from tests.stack.signed import signed_request
 
@@ -237,6 +240,9 @@ async def test_a_rejected_case_is_not_opened_again_by_itself_and_the_refund_can_
     (case,) = await watched(world)
     await resolve(world, case, "rejection")
     assert [one.state for one in await watched(world)] == [CaseState.RESOLVED]
+    await resolve(world, case, "refund", status=409)
+    assert (await world.order(quoted.id)).money_back is MoneyBackState.NONE, "what is decided is not decided again"
+    assert len(await lines(world, case)) == 2
     await refund_by_hand(world.paddock, quoted.id)
     await world.work(30)
     assert (await world.order(quoted.id)).money_back is MoneyBackState.REFUNDED
@@ -305,6 +311,22 @@ async def test_an_order_on_which_nothing_happens_opens_stuck_and_a_note_when_it_
 # ----------------------------------------------------------------------------------------------- reversed, missing jobs
 
 
+async def test_the_relay_asks_for_a_look_at_all_orders_every_half_minute(world):
+    stop, asked = asyncio.Event(), []
+
+    def hand_over(job):
+        if job.topic == CASES:
+            asked.append(world.clock.now())
+        if len(asked) == 3:
+            stop.set()
+        jobs.append(asyncio.create_task(perform(world.paddock, job, USE_CASES[job.topic])))
+
+    jobs: list[asyncio.Task[None]] = []
+    await relay(world.paddock, hand_over, stop, alive=lambda: None)
+    await asyncio.gather(*jobs)
+    assert [round((then - at).total_seconds()) for at, then in pairwise(asked)] == [30, 30]
+
+
 async def test_any_unit_of_work_can_open_a_case_and_takes_it_back_with_itself(world):
     quoted, _ = await buy(world)
 
@@ -343,10 +365,10 @@ async def test_the_case_that_is_open_is_shown_before_those_that_are_over(world):
     quoted, _ = await buy(world)
     async with world.db.begin("test") as work:
         dispute = await open_case(work, CaseKind.DISPUTED, quoted.id, "x")
-        await open_case(work, CaseKind.REVERSED, quoted.id, "y")
-        await open_case(work, CaseKind.DIFFERENCE, quoted.id, "z")
     world.clock.advance(10)
-    reversal = next(case for case in await watched(world) if case.kind is CaseKind.REVERSED)
+    async with world.db.begin("test") as work:
+        reversal = await open_case(work, CaseKind.REVERSED, quoted.id, "y")
+        await open_case(work, CaseKind.DIFFERENCE, quoted.id, "z")
     await resolve(world, reversal, "rejection")
     assert (await seen_by_buyer(world, quoted.id))["kind"] == "disputed"
     await resolve(world, dispute, "rejection")

@@ -161,10 +161,12 @@ class TestF23:
         mend = refuse(world, "paused", world.buyer)
         world.chain.mine()
         world.chain.automine, world.chain.block_seconds = True, 1
-        await world.work(30)
+        await refund(world.paddock, order_id)
         assert (await world.order(order_id)).money_back is MoneyBackState.BLOCKED
         mend()
         await refund_by_hand(world.paddock, order_id, retry=True)
+        await refund(world.paddock, order_id)
+        assert (await world.order(order_id)).money_back is MoneyBackState.SENDING
         await world.work(60)
         assert (await world.order(order_id)).money_back is MoneyBackState.REFUNDED
         assert await sent_back(world, world.buyer) == 1
