@@ -21,6 +21,7 @@ from server.adapters.merchant_rows import all_merchants
 from server.adapters.networks import Depths, market_of, read_deployments, read_networks
 from server.adapters.nodes import NodeChain
 from server.adapters.quorum import QuorumChain
+from server.adapters.screening import ListScreening
 from server.application.paddock import Anchoring, Ground, Paddock, Settling
 from server.application.wallets import HotWallet
 from server.application.watch import keep_watch
@@ -31,7 +32,7 @@ from server.domain.quotes import QuoteKeys
 from server.facilitator.local import LocalFacilitator
 from server.facilitator.settler import Settler
 from server.key_sources import KeySource
-from server.ports import Call, Clock, Facilitator, TransactionSigner
+from server.ports import Call, Clock, Facilitator, OpenScreening, TransactionSigner
 from server.services import CATALOGUE
 from server.settings import DEVNET_SECRETS, SIGNING_KEYS, Nodes, Settings, read_quote_keys
 
@@ -155,6 +156,7 @@ async def open_paddock(parts: Parts, facilitator: Facilitator, *, holds_delegate
             delegate=delegate,
             floats=floats,
             wallet=delegate_wallet(parts),
+            screening=ListScreening(settings.screening_file) if settings.screening_file else OpenScreening(),
             anchoring=Anchoring(every=timedelta(seconds=settings.anchor_seconds)),
             origins=settings.origins,
         )

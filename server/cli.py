@@ -10,7 +10,7 @@ import uvicorn
 from alembic import command
 from alembic.config import Config
 
-from server import worker
+from server import case_commands, worker
 from server.adapters.clock import SystemClock
 from server.adapters.database import SqlDatabase
 from server.adapters.merchant_rows import key_digest, put_merchant
@@ -114,6 +114,7 @@ def parser() -> argparse.ArgumentParser:
     add("serve", serve).add_argument("role", nargs="?", choices=("server", "facilitator"), default="server")
     add("work", work)
     add("reconcile", check_books)
+    case_commands.add_to(commands)
     add_options(add("verify", verify))
     return top
 

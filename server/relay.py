@@ -6,6 +6,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from datetime import timedelta
 
+from server.application.cases import CASES
 from server.application.deliver import RECONCILE, RESEND, RESOLVE, WATCH
 from server.application.paddock import Paddock
 from server.application.resend import anything_to_resend
@@ -41,6 +42,7 @@ async def relay(
                 async with paddock.db.begin("ask to reconcile") as work:
                     await work.outbox.add(RECONCILE, "books", now)
                     await work.outbox.add(WATCH, "wallets", now)
+                    await work.outbox.add(CASES, "orders", now)
                 reconciled = now
             if not await hand_out(paddock, hand_over):
                 await paddock.clock.sleep(IDLE)

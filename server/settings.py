@@ -40,6 +40,7 @@ NEEDS = {
     "facilitator": ("PADDOCK_SETTLEMENT_KEY",),
     "migrate": ("PADDOCK_MERCHANT_KEY", "PADDOCK_MERCHANT_PAY_TO"),
     "reconcile": ("PADDOCK_DELEGATE_ADDRESS",),
+    "support": ("PADDOCK_DELEGATE_ADDRESS",),
 }
 """What each role must be given off the devnet; no process is asked for a secret that it does not use."""
 _SIGNING = ("PADDOCK_SETTLEMENT", "PADDOCK_DELEGATE", "PADDOCK_FLOAT", "PADDOCK_RECEIPT")
@@ -92,6 +93,7 @@ class Settings:
     delegate_cap: int
     delegate_gas_floor: int
     settlement_gas_floor: int
+    screening_file: Path | None
     delegate_address: str
     merchant_id: str
     merchant_name: str
@@ -135,7 +137,8 @@ def load(environ: Mapping[str, str] = os.environ, role: str = "server") -> Setti
         finality=_depth(environ, "PADDOCK_FINALITY", 2 if devnet else None),
         confirmations=_depth(environ, "PADDOCK_CONFIRMATIONS", 1 if devnet else None),
         anchor_seconds=_integer(environ, "PADDOCK_ANCHOR_SECONDS", 5 if devnet else 60),
-        ready_file=Path(environ["PADDOCK_READY_FILE"]) if environ.get("PADDOCK_READY_FILE") else None,
+        ready_file=_path(environ, "PADDOCK_READY_FILE"),
+        screening_file=_path(environ, "PADDOCK_SCREENING_FILE"),
         metrics_port=_integer(environ, "PADDOCK_METRICS_PORT", 0),
         delegate_cap=_integer(environ, "PADDOCK_DELEGATE_CAP", 0),
         delegate_gas_floor=_integer(environ, "PADDOCK_DELEGATE_GAS_FLOOR", 0),
@@ -275,6 +278,10 @@ def _hosts(text: str) -> tuple[str, ...]:
                 f"PADDOCK_FACILITATOR_HOSTS: {host!r} is not a host like facilitator.example, without scheme and port"
             )
     return found
+
+
+def _path(environ: Mapping[str, str], name: str) -> Path | None:
+    return Path(environ[name]) if environ.get(name) else None
 
 
 def _origins(text: str) -> tuple[str, ...]:

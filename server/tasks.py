@@ -8,9 +8,10 @@ from typing import Any
 import dramatiq
 from dramatiq import Broker
 
-from server.application import deliver
+from server.application import cases, deliver
 from server.application.advance import advance
 from server.application.anchor import anchor
+from server.application.cases import watch_books, watch_orders
 from server.application.chain_receipts import chain_receipts
 from server.application.execute import execute
 from server.application.follow import follow
@@ -18,6 +19,7 @@ from server.application.paddock import Paddock
 from server.application.perform import perform as perform_service
 from server.application.prove import prove
 from server.application.reconcile import reconcile
+from server.application.redeliver import redeliver
 from server.application.refund import refund
 from server.application.resend import resend
 from server.application.resolve import resolve
@@ -34,9 +36,11 @@ UseCase = Callable[[Paddock, str], Awaitable[float | None]]
 
 
 async def check_books(paddock: Paddock, _subject: str) -> float | None:
-    """Compare ledger and chain, and complain about every difference."""
-    for difference in await reconcile(paddock):
+    """Compare ledger and chain, complain about every difference, and open a case for those that last."""
+    found = await reconcile(paddock)
+    for difference in found:
         log.error("ledger and chain differ: %s", difference)
+    await watch_books(paddock, found)
     return None
 
 
@@ -53,6 +57,8 @@ USE_CASES: dict[str, UseCase] = {
     deliver.RESEND: resend,
     deliver.RECONCILE: check_books,
     deliver.WATCH: watch,
+    cases.CASES: watch_orders,
+    cases.REDELIVER: redeliver,
 }
 
 

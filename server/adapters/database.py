@@ -8,16 +8,19 @@ from sqlalchemy import event
 from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
+from server.adapters.case_rows import CaseRows
 from server.adapters.extension_rows import IdentifierRows, SignInRows
 from server.adapters.job_rows import OutboxRows
 from server.adapters.money_rows import DeliveryRows, LedgerRows, ProofRows, ReceiptRows
 from server.adapters.order_rows import OrderRows
 from server.adapters.proof_rows import AnchorRows, ReceiptChainRows
 from server.adapters.settlement_rows import SettlementRows
+from server.adapters.suspect_rows import SuspectRows
 from server.adapters.transaction_rows import TransactionRows
 from server.domain.errors import ConfigurationError
 from server.ports import (
     Anchors,
+    Cases,
     Clock,
     Deliveries,
     Identifiers,
@@ -29,6 +32,7 @@ from server.ports import (
     Receipts,
     Settlements,
     SignIns,
+    Suspects,
     Transactions,
     UnitOfWork,
 )
@@ -52,6 +56,8 @@ class SqlUnitOfWork:
         self.transactions: Transactions = TransactionRows(connection)
         self.identifiers: Identifiers = IdentifierRows(connection)
         self.sign_ins: SignIns = SignInRows(connection)
+        self.cases: Cases = CaseRows(connection, clock)
+        self.suspects: Suspects = SuspectRows(connection)
 
 
 class SqlDatabase:

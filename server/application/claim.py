@@ -6,6 +6,7 @@ from protocol.payment import Payment
 from server.application.identify import identify
 from server.application.paddock import Paddock
 from server.application.present import PaidCall, Presented, stored_form
+from server.application.screen import screen_purchase
 from server.application.watch import require_room
 from server.domain.errors import DuplicateClaim, PaymentConflict, PaymentRefused, StaleWrite
 from server.domain.orders import Authorization, Mode, Order, Terms
@@ -29,6 +30,7 @@ async def claim(
         if presented.refusal:
             raise presented.refusal
         await require_room(paddock, presented.requirements)
+        await screen_purchase(paddock, presented.payment.payer, presented.payment.to)
         verdict = await paddock.facilitator.verify(presented.payload, presented.requirements)
         if verdict.is_valid:
             order = _order(paddock, service, call, presented, arguments, await _height(paddock, presented))

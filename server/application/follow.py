@@ -100,4 +100,5 @@ async def _finalize(paddock: Paddock, order: Order, block: int) -> None:
     order.learn("final", f"block {block}")
     async with paddock.db.begin("final") as work:
         await work.orders.save(order)
-        await work.outbox.add(PROVE, order.id, paddock.clock.now())
+        if not order.owes:
+            await work.outbox.add(PROVE, order.id, paddock.clock.now())

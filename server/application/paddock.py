@@ -9,7 +9,7 @@ from server.domain.errors import ConfigurationError
 from server.domain.market import Asset, Market, Merchant
 from server.domain.orders import Order
 from server.domain.quotes import QuoteKeys
-from server.ports import Chain, Clock, Database, Facilitator, TransactionSigner
+from server.ports import Chain, Clock, Database, Facilitator, OpenScreening, Screening, TransactionSigner
 from server.services.service import Service
 
 
@@ -56,6 +56,22 @@ class Ground:
     """Blocks, its own among them, that a payment's block must have before an answer leaves."""
 
 
+def ground_of(grounds: Mapping[str, Ground], network: str) -> Ground:
+    """The ground of a network. Raises ConfigurationError for one that was taken out of the settings."""
+    ground = grounds.get(network)
+    if ground is None:
+        raise ConfigurationError(f"{network} is not configured: put it back into PADDOCK_RPC_URL, orders need it")
+    return ground
+
+
+def asset_of(grounds: Mapping[str, Ground], order: Order) -> Asset:
+    """The asset that an order is paid in. Raises ConfigurationError for one that was taken out of the settings."""
+    asset = ground_of(grounds, order.terms.network).market.asset_at(order.terms.asset)
+    if asset is None:
+        raise ConfigurationError(f"{order.terms.asset} on {order.terms.network} is not configured any more")
+    return asset
+
+
 @dataclass(frozen=True)
 class Paddock:
     """Implementations of the ports, chosen once. `delegate` is there only in the process that holds that key.
@@ -82,17 +98,11 @@ class Paddock:
 
     def on(self, network: str) -> Ground:
         """The ground of a network. Raises ConfigurationError for one that was taken out of the settings."""
-        ground = self.grounds.get(network)
-        if ground is None:
-            raise ConfigurationError(f"{network} is not configured: put it back into PADDOCK_RPC_URL, orders need it")
-        return ground
+        return ground_of(self.grounds, network)
 
     def asset_of(self, order: Order) -> Asset:
         """The asset that an order is paid in."""
-        asset = self.on(order.terms.network).market.asset_at(order.terms.asset)
-        if asset is None:
-            raise ConfigurationError(f"{order.terms.asset} on {order.terms.network} is not configured any more")
-        return asset
+        return asset_of(self.grounds, order)
 
     @property
     def home(self) -> Ground:
@@ -108,6 +118,8 @@ class Paddock:
     def chain(self) -> Chain:
         """Home's chain."""
         return self.home.chain
+
+    screening: Screening = field(default_factory=OpenScreening)
 
     @property
     def origin(self) -> str:

@@ -9,6 +9,7 @@ import msgspec
 from protocol.receipts import EXTENSION, PADDOCK_EXTENSION
 from protocol.wire import SettleResponse
 from server.application.claim import claim
+from server.application.decide import redelivered
 from server.application.fulfil import fulfil
 from server.application.paddock import Paddock
 from server.application.present import PaidCall, present
@@ -114,12 +115,14 @@ async def _outcome(paddock: Paddock, order: Order, *, replayed: bool) -> Sold:
 
 
 async def released(paddock: Paddock, view: UnitOfWork, order: Order, replayed: bool) -> Sold:
-    """The stored answer of a released order with its receipts. Raises AlreadyDelivered when it is no longer kept."""
+    """What was released, with its receipts. Raises AlreadyDelivered, with the receipt, when it is kept no longer."""
     delivery = await view.deliveries.get(order.id)
     receipts = await view.receipts.get(order.id)
     if delivery is None or receipts is None:
         raise UnknownOrder(order.id)
-    if order.released_at and paddock.clock.now() > order.released_at + paddock.limits.keep_answers:
+    now = paddock.clock.now()
+    lapsed = order.released_at and now > order.released_at + paddock.limits.keep_answers
+    if lapsed and not await redelivered(view, order.id, now):
         raise AlreadyDelivered("", order_id=order.id, receipt=msgspec.to_builtins(receipts[0]))
     extensions = {
         EXTENSION: {"info": {"receipt": msgspec.json.decode(receipts[1])}},

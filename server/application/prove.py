@@ -7,7 +7,8 @@ import msgspec
 from protocol.amounts import display
 from server.application.chain_receipts import ask_to_chain
 from server.application.execute import load
-from server.application.paddock import Paddock
+from server.application.paddock import Paddock, asset_of, ground_of
+from server.application.reconcile import Books
 from server.domain.orders import Order
 from server.ports import UnitOfWork
 
@@ -22,12 +23,13 @@ async def prove(paddock: Paddock, order_id: str) -> float | None:
     return None
 
 
-async def proof_record(paddock: Paddock, order: Order) -> dict[str, Any]:
+async def proof_record(paddock: Books, order: Order) -> dict[str, Any]:
     """Quote, payment hash, chain evidence, delivery, times, ledger rows, receipt and terminal status, as JSON values.
 
     Holds no signed payload: the payment is named by its hash.
     """
-    settlement = await paddock.on(order.terms.network).chain.mined(order.settlement_tx) if order.settlement_tx else None
+    chain = ground_of(paddock.grounds, order.terms.network).chain
+    settlement = await chain.mined(order.settlement_tx) if order.settlement_tx else None
     async with paddock.db.read() as view:
         return {
             "order": {"id": order.id, "status": order.shown, "failure": order.failure},
@@ -56,8 +58,8 @@ async def proof_record(paddock: Paddock, order: Order) -> dict[str, Any]:
         }
 
 
-def _quote(paddock: Paddock, order: Order) -> dict[str, Any]:
-    terms, asset = order.terms, paddock.asset_of(order)
+def _quote(paddock: Books, order: Order) -> dict[str, Any]:
+    terms, asset = order.terms, asset_of(paddock.grounds, order)
     return {
         "id": order.id,
         "service": terms.service,

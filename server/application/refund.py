@@ -2,13 +2,18 @@
 
 from protocol.payment import Method
 from protocol.typed_data import authorization_digest
+from server.application.cases import open_case
 from server.application.execute import authorization_for, callback_of, complete, load, outgoing
 from server.application.paddock import Paddock
+from server.application.screen import refused_refund
 from server.application.send import look, prepare, sign
 from server.domain import calls, ledger
+from server.domain.cases import CaseKind
 from server.domain.errors import Reverted
-from server.domain.evidence import TransferLog, search_from
+from server.domain.evidence import Mined, TransferLog, search_from
 from server.domain.orders import Mode, Order
+from server.domain.refunds import BLOCKED
+from server.domain.sending import ChainTransaction, TransactionState
 from server.domain.states import MoneyBackState
 from server.ports import TransactionSigner
 
@@ -35,11 +40,11 @@ async def refund(paddock: Paddock, order_id: str) -> float | None:
         return await _ended(paddock, order, signer)
     async with paddock.db.read() as view:
         sent = await view.transactions.of("refund", order_id)
-    if sent is None:
+    if sent is None or (order.money_back is MoneyBackState.DUE and _is_over(sent)):
         return await _start(paddock, order, signer)
     mined = await look(chain, sent)
     if mined is not None and not mined.succeeded:
-        await _block(paddock, order, "the refund's transaction reverted")
+        await _block(paddock, order, "the refund's transaction reverted", mined)
         return None
     return 0.2
 
@@ -54,7 +59,16 @@ def account_of(order: Order) -> str:
     return ledger.delegate(order) if order.terms.mode is Mode.DELEGATE else ledger.refund_float(order)
 
 
+def _is_over(sent: ChainTransaction) -> bool:
+    """Whether it can move no money any more: after a refund that reverted another one may be sent."""
+    return sent.state in (TransactionState.REVERTED, TransactionState.LOST)
+
+
 async def _start(paddock: Paddock, order: Order, signer: TransactionSigner) -> float | None:
+    listed = await refused_refund(paddock, order)
+    if listed is not None:
+        await _block(paddock, order, f"screening refuses the payer: {listed}")
+        return None
     ground = paddock.on(order.terms.network)
     back = authorization_for(paddock, order, signer.address, order.authorization.payer)
     signature = await signer.sign_digest(authorization_digest(ground.market.domain(paddock.asset_of(order)), back))
@@ -66,7 +80,8 @@ async def _start(paddock: Paddock, order: Order, signer: TransactionSigner) -> f
         await _block(paddock, order, calls.describe_revert((), error.data) + f" ({error.detail})")
         return None
     async with paddock.db.begin("refund signed") as work:
-        if await work.transactions.of("refund", order.id):
+        sent = await work.transactions.of("refund", order.id)
+        if sent and not _is_over(sent):
             return 0.0
         transaction = await sign(work, paddock.clock, sender, ground.market.chain_id, prepared, "refund", order.id)
         order.refund_tx = transaction.hash
@@ -106,9 +121,13 @@ async def _refunded(paddock: Paddock, order: Order, transfer: TransferLog) -> No
         await work.orders.save(order)
 
 
-async def _block(paddock: Paddock, order: Order, reason: str) -> None:
-    """The money cannot go back now: it stays a liability, and the operator sees why."""
+async def _block(paddock: Paddock, order: Order, reason: str, mined: Mined | None = None) -> None:
+    """The money cannot go back now: it stays a liability, and a case tells the operator why."""
     order.give_back(MoneyBackState.BLOCKED, reason)
-    order.failure = f"{order.failure}; refund blocked: {reason}"
+    order.failure = f"{order.failure}{BLOCKED}"
     async with paddock.db.begin("refund blocked") as work:
         await work.orders.save(order)
+        sent = await work.transactions.of("refund", order.id)
+        if mined and sent:
+            await work.transactions.record(sent.hash, mined)
+        await open_case(work, CaseKind.REFUND_BLOCKED, order.id, reason)

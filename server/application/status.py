@@ -1,9 +1,11 @@
 """Status: what anyone who knows a quote's or an order's id may learn of it, before payment and after."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from protocol.amounts import display
 from server.application.paddock import Paddock
+from server.domain.cases import Case, shown_to_buyer
 from server.domain.errors import UnknownOrder
 from server.domain.orders import Order
 from server.domain.quotes import Quote
@@ -16,10 +18,11 @@ async def status(paddock: Paddock, order_id: str) -> dict[str, Any]:
         raise UnknownOrder("no quote of this marketplace has that id")
     async with paddock.db.read() as view:
         order = await view.orders.get(order_id)
-    return order_status(paddock, order) if order else _quote_status(paddock, quote)
+        cases = await view.cases.of(order_id)
+    return order_status(paddock, order, cases) if order else _quote_status(paddock, quote)
 
 
-def order_status(paddock: Paddock, order: Order) -> dict[str, Any]:
+def order_status(paddock: Paddock, order: Order, cases: Sequence[Case] = ()) -> dict[str, Any]:
     """The public view of an order: no payer, no arguments, no answer."""
     terms, asset = order.terms, paddock.asset_of(order)
     return {
@@ -29,6 +32,7 @@ def order_status(paddock: Paddock, order: Order) -> dict[str, Any]:
         "fulfilment": order.fulfilment,
         "money_back": order.money_back,
         "failure": order.failure,
+        "case": shown_to_buyer(cases),
         "service": terms.service,
         "mode": terms.mode,
         "network": terms.network,
@@ -58,6 +62,7 @@ def _quote_status(paddock: Paddock, quote: Quote) -> dict[str, Any]:
         "payment": None,
         "fulfilment": None,
         "money_back": None,
+        "case": None,
         "quoted_at": quote.issued_at,
         "expires_at": quote.expires_at,
         "transactions": {"settlement": None, "callback": None, "refund": None},

@@ -60,6 +60,21 @@ class NotAllowed(RequestRefused):
     action = "Send the operator's token or the merchant's key as 'Authorization: Bearer …'."
 
 
+class UnknownCase(RequestRefused):
+    slug, title, status = "unknown-case", "There is no such case", 404
+    action = "See /api/cases for those that you may read."
+
+
+class OperatorOnly(RequestRefused):
+    slug, title, status = "operator-only", "Only the operator decides that", 403
+    action = "Ask the operator of the marketplace, or decide otherwise."
+
+
+class BadSignedRequest(RequestRefused):
+    slug, title = "bad-signed-request", "The payer's signed request cannot be used"
+    action = "Sign a new PaddockRequest for exactly this action and this order, and send it within five minutes."
+
+
 class BadArguments(RequestRefused):
     slug, title = "bad-arguments", "The service cannot work with these arguments"
     action = "Compare with the example in /api/services; nothing was charged."
@@ -138,6 +153,21 @@ class AlreadyDelivered(PaymentConflict):
     action = "The receipt is at the status URL; for a new answer ask for fresh terms."
 
 
+class CaseConflict(PaddockError):
+    slug, title, status = "case-conflict", "The case cannot be decided so now", 409
+    action = "Look at the case again, and decide by how it stands."
+
+
+class RefundRefused(CaseConflict):
+    slug, title = "refund-refused", "This order's money cannot be sent back now"
+    action = "Look at the order; the detail says what stands in the way. Nothing was changed."
+
+
+class Screened(PaddockError):
+    slug, title, status = "screened", "This payment is not accepted here", 403
+    action = "Nothing was charged. Ask the operator of the marketplace if you think that this is a mistake."
+
+
 class HandlerFailed(PaddockError):
     slug, title, status = "service-failed", "The service could not answer", 502
     action = "Nothing was charged. The same payment may be sent again until it expires."
@@ -176,6 +206,11 @@ class SignerUnavailable(Unavailable):
 
 class WalletFull(Unavailable):
     slug, title = "wallet-full", "The delegate wallet holds as much as it may"
+
+
+class ScreeningUnavailable(Unavailable):
+    slug, title = "screening-unavailable", "It cannot be checked now whether this payment may be accepted"
+    action = "Wait for Retry-After seconds and send the same again; nothing was charged."
 
 
 class InternalError(PaddockError):

@@ -184,6 +184,13 @@ class Order:
             return False
         return self.shown is not Shown.PENDING
 
+    @property
+    def owes(self) -> bool:
+        """Paid for, and neither delivered nor given back: somebody's money is still held."""
+        paid = self.payment is PaymentState.SETTLED
+        delivered = self.fulfilment is FulfilmentState.RELEASED
+        return paid and not delivered and self.money_back is not MoneyBackState.REFUNDED
+
     def _record(self, what: str, old: str, new: str, note: str) -> None:
         self.changes.append(Change(what, str(old), str(new), note))
 

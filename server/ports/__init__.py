@@ -1,6 +1,7 @@
 """What the core needs from outside: one protocol for each thing that has a real and a fake implementation."""
 
 from server.domain.sending import Fees
+from server.ports.cases import CaseEvent, Cases, Repeated, Suspects
 from server.ports.chain import Call, Chain, ChainReader, TransactionSigner
 from server.ports.clock import Clock
 from server.ports.database import Database, UnitOfWork
@@ -8,11 +9,14 @@ from server.ports.extensions import Identifiers, SignIns
 from server.ports.facilitator import Facilitator
 from server.ports.proofs import Anchors, ReceiptChain
 from server.ports.records import Deliveries, Event, Ledger, Orders, Proofs, Receipts
+from server.ports.screening import OpenScreening, Party, Purpose, Screening, Verdict
 from server.ports.work import Job, Outbox, Settlements, Transactions
 
 __all__ = [
     "Anchors",
     "Call",
+    "CaseEvent",
+    "Cases",
     "Chain",
     "ChainReader",
     "Clock",
@@ -24,14 +28,21 @@ __all__ = [
     "Identifiers",
     "Job",
     "Ledger",
+    "OpenScreening",
     "Orders",
     "Outbox",
+    "Party",
     "Proofs",
+    "Purpose",
     "ReceiptChain",
     "Receipts",
+    "Repeated",
+    "Screening",
     "Settlements",
     "SignIns",
+    "Suspects",
     "TransactionSigner",
     "Transactions",
     "UnitOfWork",
+    "Verdict",
 ]

@@ -3,6 +3,7 @@
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
+from server.ports.cases import Cases, Suspects
 from server.ports.extensions import Identifiers, SignIns
 from server.ports.proofs import Anchors, ReceiptChain
 from server.ports.records import Deliveries, Ledger, Orders, Proofs, Receipts
@@ -24,6 +25,8 @@ class UnitOfWork(Protocol):
     transactions: Transactions
     identifiers: Identifiers
     sign_ins: SignIns
+    cases: Cases
+    suspects: Suspects
 
 
 class Database(Protocol):

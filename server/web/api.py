@@ -7,9 +7,9 @@ from litestar import Request, Response, get, post
 from litestar.params import FromPath
 
 from server.application.cancel import cancel
-from server.application.execute import load
 from server.application.status import order_status, status
 from server.domain.errors import UnknownOrder
+from server.web.credentials import PARTIES, STAFF
 from server.web.given import GivenCredentials, GivenPaddock
 from server.web.listing import listing
 from server.web.origins import link_origin
@@ -26,7 +26,7 @@ async def services(request: Request[Any, Any, Any], paddock: GivenPaddock) -> li
 @get("/api/orders/{order_id:str}", tags=["orders"], summary="Where a quote or an order stands")
 async def order(order_id: FromPath[str], paddock: GivenPaddock) -> Response[bytes]:
     """Answers with the quote's id before payment, and with the same id after it."""
-    return _json(await status(paddock, order_id))
+    return as_json(await status(paddock, order_id))
 
 
 @get("/api/orders/{order_id:str}/proof", tags=["orders"], summary="The stored proof record of a final order")
@@ -36,9 +36,8 @@ async def proof(
     paddock: GivenPaddock,
     credentials: GivenCredentials,
 ) -> Response[bytes]:
-    """For the operator and the order's merchant; the payer has its own copy of everything in it."""
-    found = await load(paddock, order_id)
-    credentials.require_operator_or_merchant(request, paddock, found.terms.merchant)
+    """For the order's payer (by a signed request for action `proof`), its merchant, and the operator."""
+    await credentials.require(request, paddock, order_id, "proof", PARTIES)
     async with paddock.db.read() as view:
         record = await view.proofs.get(order_id)
     if record is None:
@@ -59,10 +58,10 @@ async def cancel_order(
     credentials: GivenCredentials,
 ) -> Response[bytes]:
     """409 once the payment is being worked on: then the payment wins."""
-    found = await load(paddock, order_id)
-    credentials.require_operator_or_merchant(request, paddock, found.terms.merchant)
-    return _json(order_status(paddock, await cancel(paddock, order_id, "cancelled by the merchant")))
+    await credentials.require(request, paddock, order_id, "cancel", STAFF)
+    return as_json(order_status(paddock, await cancel(paddock, order_id, "cancelled by the merchant")))
 
 
-def _json(value: object) -> Response[bytes]:
-    return Response(msgspec.json.encode(value), status_code=200, media_type="application/json", headers=NO_STORE)
+def as_json(value: object, status: int = 200) -> Response[bytes]:
+    """JSON that nobody keeps."""
+    return Response(msgspec.json.encode(value), status_code=status, media_type="application/json", headers=NO_STORE)

@@ -14,6 +14,7 @@ from protocol import headers
 from server.application.paddock import Paddock, Settling
 from server.services.arguments import MAX_BODY
 from server.web import api, discovery, health, metrics, pages, paywall, receipts_api
+from server.web.case_api import CASE_API
 from server.web.console import CONSOLE
 from server.web.credentials import Credentials
 from server.web.facilitator_api import facilitator_router
@@ -42,6 +43,7 @@ def create_app(
         api.cancel_order,
         receipts_api.receipt,
         receipts_api.chain,
+        *CASE_API,
         discovery.resources,
         discovery.search,
         discovery.well_known,

@@ -11,6 +11,7 @@ from litestar.response import Redirect, Template
 from server.application.paddock import Paddock
 from server.domain.errors import NotAllowed, PaddockError
 from server.web import live
+from server.web.case_pages import CASE_PAGES
 from server.web.credentials import COOKIE, Credentials, matches
 from server.web.given import GivenCredentials, GivenPaddock
 from server.web.pages import on_page_error, page
@@ -59,12 +60,14 @@ async def orders(
         sequence = await view.orders.last_event()
         seen = await overview(paddock, view)
         jobs = await view.outbox.waiting()
+        cases = await view.cases.open_count()
     return page(
         "console/orders.html",
         paddock,
         overview=seen,
         most=WINDOW,
         jobs=jobs,
+        cases=cases,
         block=await live.block_number(paddock),
         sequence=sequence,
         find=wanted,
@@ -107,6 +110,6 @@ def _enter(paddock: Paddock, credentials: Credentials, token: str) -> Redirect:
 
 CONSOLE = Router(
     PATH,
-    route_handlers=[enter_by_link, enter_by_form, leave, orders, order, live.events],
+    route_handlers=[enter_by_link, enter_by_form, leave, orders, order, live.events, *CASE_PAGES],
     exception_handlers={PaddockError: on_page_error, NotAllowed: on_stranger},
 )

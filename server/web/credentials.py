@@ -1,16 +1,45 @@
-"""Who is asking: the operator by token, a merchant by its API key."""
+"""Who is asking: the operator by token, a merchant by its API key, a payer by a request that it signed."""
 
 import hashlib
 import hmac
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any
 
 from litestar.connection import ASGIConnection
 
+from protocol import requests
+from protocol.errors import ProtocolError
+from protocol.networks import chain_id
+from protocol.requests import SignedRequest
 from server.application.paddock import Paddock
-from server.domain.errors import NotAllowed
+from server.domain.errors import BadSignedRequest, NotAllowed, UnknownOrder
+from server.domain.orders import Order
 
 COOKIE = "paddock_console"
+Connection = ASGIConnection[Any, Any, Any, Any]
+
+
+class Role(StrEnum):
+    """What somebody is to an order."""
+
+    OPERATOR = "operator"
+    MERCHANT = "merchant"
+    PAYER = "payer"
+    STRANGER = "stranger"
+
+
+STAFF = frozenset({Role.OPERATOR, Role.MERCHANT})
+PARTIES = STAFF | {Role.PAYER}
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """An order, and who asks for it; `signed` is the payer's request."""
+
+    order: Order
+    role: Role
+    signed: SignedRequest | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,25 +48,59 @@ class Credentials:
 
     operator: bytes
 
-    def is_operator(self, connection: ASGIConnection[Any, Any, Any, Any]) -> bool:
+    def is_operator(self, connection: Connection) -> bool:
         """By the Authorization header, or by the console's cookie."""
         return matches(bearer(connection) or connection.cookies.get(COOKIE, ""), self.operator)
 
-    def require_operator(self, connection: ASGIConnection[Any, Any, Any, Any]) -> None:
+    def require_operator(self, connection: Connection) -> None:
         """Raises NotAllowed."""
         if not self.is_operator(connection):
             raise NotAllowed("this is the operator's")
 
-    def require_operator_or_merchant(
-        self, connection: ASGIConnection[Any, Any, Any, Any], paddock: Paddock, merchant: str
-    ) -> None:
-        """Raises NotAllowed unless the operator asks, or that merchant by its key. A cookie does not count."""
+    def staff(self, connection: Connection, paddock: Paddock) -> tuple[Role, str | None]:
+        """The operator, or a merchant with its id, by their tokens; else a stranger. A cookie does not count."""
         token = bearer(connection)
-        if not any(matches(token, known) for known in (self.operator, paddock.merchants[merchant].key_digest)):
-            raise NotAllowed("this is for the operator and the order's merchant")
+        if matches(token, self.operator):
+            return Role.OPERATOR, None
+        names = [name for name, merchant in paddock.merchants.items() if matches(token, merchant.key_digest)]
+        return (Role.MERCHANT, names[0]) if names else (Role.STRANGER, None)
+
+    async def role(self, connection: Connection, paddock: Paddock, order: Order, signed: SignedRequest | None) -> Role:
+        """What the asker is to this order; another order's merchant, and whoever did not pay it, is a stranger."""
+        role, merchant = self.staff(connection, paddock)
+        if role is Role.OPERATOR or (role is Role.MERCHANT and merchant == order.terms.merchant):
+            return role
+        payer, chain = order.authorization.payer, chain_id(order.terms.network)
+        return Role.PAYER if signed and await requests.is_signed_by(signed, payer, chain) else Role.STRANGER
+
+    async def require(
+        self, connection: Connection, paddock: Paddock, order_id: str, action: str, allowed: frozenset[Role]
+    ) -> Asked:
+        """The order and who asks. Raises UnknownOrder, in the same words for one that is not there and not theirs.
+
+        BadSignedRequest for a header that cannot be a request for this: it says nothing of whether the order is there.
+        """
+        signed = signed_request(connection, paddock, action, order_id)
+        async with paddock.db.read() as view:
+            order = await view.orders.get(order_id)
+        role = await self.role(connection, paddock, order, signed) if order else Role.STRANGER
+        if order is None or role not in allowed:
+            raise UnknownOrder()
+        return Asked(order, role, signed if role is Role.PAYER else None)
 
 
-def bearer(connection: ASGIConnection[Any, Any, Any, Any]) -> str:
+def signed_request(connection: Connection, paddock: Paddock, action: str, order_id: str) -> SignedRequest | None:
+    """The payer's request of the Authorization header, not yet checked by signature; None where there is none."""
+    value = connection.headers.get("authorization", "")
+    if value.partition(" ")[0].lower() != requests.SCHEME.lower():
+        return None
+    try:
+        return requests.read(value, action, order_id, int(paddock.clock.now().timestamp()))
+    except ProtocolError as error:
+        raise BadSignedRequest(error.detail) from error
+
+
+def bearer(connection: Connection) -> str:
     """The token of `Authorization: Bearer …`, or an empty string."""
     scheme, _, token = connection.headers.get("authorization", "").partition(" ")
     return token.strip() if scheme.lower() == "bearer" else ""

@@ -9,10 +9,8 @@ from litestar.params import FromPath, FromQuery, QueryParameter
 
 from server.application.anchor import site_of
 from server.application.bundle import LONGEST_PAGE, bundle, chain_page
-from server.application.execute import load
 from server.application.paddock import Paddock
-from server.domain.errors import NotAllowed
-from server.web.credentials import Credentials
+from server.web.credentials import PARTIES, Credentials, Role
 from server.web.given import GivenCredentials, GivenPaddock
 
 NO_STORE = {"Cache-Control": "no-store"}
@@ -28,8 +26,7 @@ async def receipt(
     credentials: GivenCredentials,
 ) -> Response[bytes]:
     """The signed receipt, its place in the merchant's chain, the Merkle proof to the anchored root; kept for ever."""
-    found = await load(paddock, order_id)
-    require_reader(request, paddock, credentials, found.terms.merchant)
+    await credentials.require(request, paddock, order_id, "receipt", PARTIES)
     return _json(await bundle(paddock, order_id))
 
 
@@ -52,18 +49,10 @@ async def chain(
     return _json(await chain_page(paddock, merchant, first, limit, whole=whole))
 
 
-def require_reader(request: Request[Any, Any, Any], paddock: Paddock, credentials: Credentials, merchant: str) -> None:
-    """Raises NotAllowed unless this one may read a receipt: the operator and its merchant."""
-    credentials.require_operator_or_merchant(request, paddock, merchant)
-
-
 def may_read(request: Request[Any, Any, Any], paddock: Paddock, credentials: Credentials, merchant: str) -> bool:
-    """The same as a question."""
-    try:
-        require_reader(request, paddock, credentials, merchant)
-    except NotAllowed:
-        return False
-    return True
+    """Whether this one may read what was signed for a merchant's orders: the operator, and that merchant."""
+    role, own = credentials.staff(request, paddock)
+    return role is Role.OPERATOR or (role is Role.MERCHANT and own == merchant)
 
 
 def published_anchor(paddock: Paddock) -> dict[str, str] | None:

@@ -2,7 +2,7 @@
 
 import pytest
 from eth_account import Account
-from server.adapters.deployments import read_market
+from server.adapters.networks import read_deployments
 
 from scripts.accounts import account
 from scripts.solc.foundry import ToolMissing
@@ -47,7 +47,8 @@ def known_chain(tmp_path_factory):
     """A devnet with Base Sepolia's chain id and dollar: (anvil, deployments file, market)."""
     try:
         with run_known_dollar(tmp_path_factory.mktemp("known-dollar")) as (anvil, deployments):
-            yield anvil, deployments, read_market(deployments, account("delegate").address)
+            (market,) = read_deployments([deployments], account("delegate").address).values()
+            yield anvil, deployments, market
     except ToolMissing as error:
         missing(str(error))
 

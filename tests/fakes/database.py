@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from server.ports import Clock
+from tests.fakes.case_rows import FakeCases, FakeSuspects
 from tests.fakes.extension_rows import FakeIdentifiers, FakeSignIns
 from tests.fakes.order_rows import FakeOrders
 from tests.fakes.proof_rows import FakeAnchors, FakeReceiptChain
@@ -39,6 +40,8 @@ class FakeUnitOfWork:
         self.transactions = FakeTransactions(tables)
         self.identifiers = FakeIdentifiers(tables)
         self.sign_ins = FakeSignIns(tables)
+        self.cases = FakeCases(tables, clock)
+        self.suspects = FakeSuspects(tables)
 
 
 class FakeDatabase:

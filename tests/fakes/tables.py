@@ -5,12 +5,13 @@ from datetime import datetime
 
 from protocol.receipts import SignedReceipt
 from server.domain.anchors import Anchor, Chained, Site
+from server.domain.cases import Case
 from server.domain.deliveries import Delivery
 from server.domain.ledger import Entry
 from server.domain.orders import Order
 from server.domain.sending import ChainTransaction
 from server.domain.settlements import Settlement
-from server.ports import Event, Job
+from server.ports import CaseEvent, Event, Job
 
 
 @dataclass(slots=True)
@@ -43,6 +44,8 @@ class Tables:
     transactions: dict[str, ChainTransaction] = field(default_factory=dict)
     identifiers: dict[tuple[str, bytes, str], str] = field(default_factory=dict)
     nonces: dict[str, datetime] = field(default_factory=dict)
+    cases: dict[str, Case] = field(default_factory=dict)
+    case_events: list[CaseEvent] = field(default_factory=list)
 
     def copy(self) -> "Tables":
         return Tables(**{name: getattr(self, name).copy() for name in self.__dataclass_fields__})

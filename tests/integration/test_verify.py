@@ -14,10 +14,10 @@ import httpx
 import pytest
 from eth_abi.abi import encode
 from eth_utils.crypto import keccak
-from server.adapters.networks import read_deployments
 
 from scripts.accounts import account
 from server import cli
+from server.adapters.networks import read_deployments
 from tests.stack.anvil import Anvil, run_anvil
 from tests.stack.buyer import Buyer
 from tests.stack.funds import fund

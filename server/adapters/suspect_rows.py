@@ -1,0 +1,96 @@
+"""Queries for orders that look as if something were wrong and that have no case for it."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from itertools import pairwise
+
+from sqlalchemy import ColumnElement, and_, exists, func, or_, select, tuple_
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from server.adapters.case_models import cases
+from server.adapters.models import order_events, orders, outbox, proofs
+from server.application.deliver import EXECUTE, FOLLOW, PROVE, REFUND
+from server.domain.cases import CaseKind
+from server.domain.states import FulfilmentState, MoneyBackState, PaymentState
+from server.ports import Repeated
+
+_MOVING = (MoneyBackState.DUE, MoneyBackState.SENDING, MoneyBackState.IN_DOUBT)
+_UNDECIDED = (PaymentState.SETTLING, PaymentState.IN_DOUBT)
+_ENDED = (FulfilmentState.RELEASED, FulfilmentState.FAILED)
+_SETTLED = orders.c.payment == PaymentState.SETTLED
+_OWED = and_(orders.c.fulfilment != FulfilmentState.RELEASED, orders.c.money_back != MoneyBackState.REFUNDED)
+_TO_COME: dict[str, ColumnElement[bool]] = {
+    EXECUTE: orders.c.fulfilment == FulfilmentState.EXECUTING,
+    REFUND: orders.c.money_back.in_(_MOVING),
+    FOLLOW: orders.c.final_at.is_(None),
+    PROVE: and_(orders.c.final_at.is_not(None), ~_OWED, ~exists().where(proofs.c.order_id == orders.c.id)),
+}
+"""Topic → what makes its job necessary for a settled order."""
+MOST_GROUPS, MOST_ROWS = 100, 2000
+
+
+class SuspectRows:
+    """Implements ports.Suspects."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+
+    async def stuck(self, before: datetime, limit: int) -> Sequence[str]:
+        pending = or_(
+            orders.c.payment.in_(_UNDECIDED),
+            and_(_SETTLED, orders.c.fulfilment.not_in(_ENDED)),
+            orders.c.money_back.in_(_MOVING),
+        )
+        moved = exists().where(order_events.c.order_id == orders.c.id, order_events.c.at > before)
+        return await self._ids(limit, pending, orders.c.created_at <= before, ~moved, ~_has_case(CaseKind.STUCK))
+
+    async def denied(self, limit: int) -> Sequence[str]:
+        failed = and_(_SETTLED, orders.c.fulfilment == FulfilmentState.FAILED)
+        none = and_(orders.c.money_back == MoneyBackState.NONE, ~_has_case(CaseKind.PAID_BUT_DENIED))
+        blocked = and_(orders.c.money_back == MoneyBackState.BLOCKED, ~_has_case(CaseKind.REFUND_BLOCKED))
+        return await self._ids(limit, failed, or_(none, blocked))
+
+    async def repeated(self, since: datetime, within: timedelta, limit: int) -> Sequence[Repeated]:
+        same = (orders.c.payer, orders.c.intent)
+        kept = and_(_SETTLED, orders.c.money_back == MoneyBackState.NONE, orders.c.created_at >= since)
+        groups = select(*same).where(kept, ~_said_since(since)).group_by(*same).having(func.count() > 1)
+        query = (
+            select(orders.c.id, orders.c.paid_at, *same)
+            .where(kept, tuple_(*same).in_(groups.limit(MOST_GROUPS)))
+            .order_by(*same, orders.c.paid_at)
+            .limit(MOST_ROWS)
+        )
+        found: dict[tuple[str, bytes], Repeated] = {}
+        for first, second in pairwise((await self._connection.execute(query)).all()):
+            group, after = (second.payer, second.intent), second.paid_at - first.paid_at
+            if (first.payer, first.intent) == group and after <= within:
+                found.setdefault(group, Repeated(second.id, first.id, after))
+        return list(found.values())[:limit]
+
+    async def jobless(self, limit: int) -> Sequence[tuple[str, str]]:
+        found: list[tuple[str, str]] = []
+        for topic, needed in _TO_COME.items():
+            waits = exists().where(outbox.c.id == topic + ":" + orders.c.id, outbox.c.done == 0)
+            ids = await self._ids(limit, _SETTLED, needed, ~waits)
+            found += [(order_id, topic) for order_id in ids]
+        return found[:limit]
+
+    async def _ids(self, limit: int, *conditions: ColumnElement[bool]) -> list[str]:
+        query = select(orders.c.id).where(*conditions).order_by(orders.c.created_at).limit(limit)
+        return list((await self._connection.execute(query)).scalars())
+
+
+def _has_case(kind: CaseKind) -> ColumnElement[bool]:
+    return exists().where(cases.c.order_id == orders.c.id, cases.c.kind == kind)
+
+
+def _said_since(since: datetime) -> ColumnElement[bool]:
+    """Whether a case about a duplicate of the same payer and intent was opened since then."""
+    other = orders.alias()
+    return exists().where(
+        cases.c.kind == CaseKind.DUPLICATE,
+        cases.c.opened_at >= since,
+        cases.c.order_id == other.c.id,
+        other.c.payer == orders.c.payer,
+        other.c.intent == orders.c.intent,
+    )

@@ -1,0 +1,84 @@
+"""The console's pages about cases: those that wait for a person, and one with its timeline and the decision."""
+
+from typing import Any
+
+from litestar import Request, get, post
+from litestar.params import FromPath, FromQuery
+from litestar.response import Redirect, Template
+
+from server.application.cases import MOST
+from server.application.decide import Decision, decide
+from server.application.paddock import Paddock
+from server.domain.cases import MOST_NOTE, MOST_REASON, CaseState, Outcome
+from server.domain.errors import BadArguments, CaseConflict, UnknownCase
+from server.domain.refunds import why_no_refund
+from server.web.given import GivenCredentials, GivenPaddock
+from server.web.pages import page
+
+
+@get("/cases", include_in_schema=False)
+async def cases(
+    request: Request[Any, Any, Any], paddock: GivenPaddock, credentials: GivenCredentials, show: FromQuery[str] = ""
+) -> Template:
+    """The open cases, or with `show=all` the resolved ones too, newest first."""
+    credentials.require_operator(request)
+    state = None if show == "all" else CaseState.OPEN
+    async with paddock.db.read() as view:
+        found = await view.cases.listed(MOST, state=state)
+        count = await view.cases.open_count()
+    return page("console/cases.html", paddock, cases=found, count=count, everything=state is None, most=MOST)
+
+
+@get("/cases/{case_id:str}", include_in_schema=False)
+async def case(
+    request: Request[Any, Any, Any], case_id: FromPath[str], paddock: GivenPaddock, credentials: GivenCredentials
+) -> Template:
+    """One case: why it was opened, what happened since, and the form that decides it."""
+    credentials.require_operator(request)
+    return await _case(paddock, case_id)
+
+
+@post("/cases/{case_id:str}", include_in_schema=False)
+async def resolve(
+    request: Request[Any, Any, Any], case_id: FromPath[str], paddock: GivenPaddock, credentials: GivenCredentials
+) -> Template | Redirect:
+    """Decide, by the form. Another site's form cannot do it: the cookie does not come with that."""
+    credentials.require_operator(request)
+    form = await request.form()
+    outcome, reason, note = (str(form.get(name, "")) for name in ("outcome", "reason", "note"))
+    try:
+        if outcome not in {one.value for one in Outcome}:
+            raise BadArguments("choose one of the outcomes")
+        await decide(paddock, case_id, Decision(Outcome(outcome), reason, note=note))
+    except (BadArguments, CaseConflict) as error:
+        given = {"outcome": outcome, "reason": reason, "note": note}
+        return await _case(paddock, case_id, refused=error.detail, given=given, status=error.status)
+    return Redirect(f"/console/cases/{case_id}", status_code=303, headers={"Cache-Control": "no-store"})
+
+
+async def _case(
+    paddock: Paddock, case_id: str, refused: str = "", given: dict[str, str] | None = None, status: int = 200
+) -> Template:
+    async with paddock.db.read() as view:
+        found = await view.cases.get(case_id)
+        if found is None:
+            raise UnknownCase(f"there is no case {case_id[:80]!r}")
+        timeline = await view.cases.timeline(case_id)
+        order = await view.orders.get(found.order_id) if found.order_id else None
+    return page(
+        "console/case.html",
+        paddock,
+        status,
+        case=found,
+        timeline=timeline,
+        order=order,
+        no_refund=why_no_refund(order) if order else "the case belongs to no order",
+        outcomes=list(Outcome),
+        refused=refused,
+        given=given or {"outcome": "", "reason": "", "note": ""},
+        most_reason=MOST_REASON,
+        most_note=MOST_NOTE,
+    )
+
+
+CASE_PAGES: list[Any] = [cases, case, resolve]
