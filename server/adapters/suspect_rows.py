@@ -67,11 +67,11 @@ class SuspectRows:
                 found.setdefault(group, Repeated(second.id, first.id, after))
         return list(found.values())[:limit]
 
-    async def jobless(self, limit: int) -> Sequence[tuple[str, str]]:
+    async def jobless(self, since: datetime, limit: int) -> Sequence[tuple[str, str]]:
         found: list[tuple[str, str]] = []
         for topic, needed in _TO_COME.items():
             waits = exists().where(outbox.c.id == topic + ":" + orders.c.id, outbox.c.done == 0)
-            ids = await self._ids(limit, _SETTLED, needed, ~waits)
+            ids = await self._ids(limit, _SETTLED, orders.c.created_at >= since, needed, ~waits)
             found += [(order_id, topic) for order_id in ids]
         return found[:limit]
 

@@ -18,6 +18,8 @@ DUPLICATE_WITHIN = timedelta(minutes=5)
 """Two payments of one payer for the same request within this time look like one too many."""
 LOOK_BACK = timedelta(hours=1)
 """How far back duplicates are looked for: longer than a worker is away."""
+JOBS_SINCE = timedelta(days=7)
+"""How old the orders may be whose jobs are looked for."""
 SETTLES_WITHIN = timedelta(minutes=5)
 """A difference between ledger and chain that is younger is a settlement that is being written down."""
 MOST = 200
@@ -42,7 +44,7 @@ async def watch_orders(paddock: Paddock, _subject: str) -> float | None:
     now = paddock.clock.now()
     async with paddock.db.read() as view:
         found = [one async for one in _suspicions(paddock, view)]
-        jobless = await view.suspects.jobless(MOST)
+        jobless = await view.suspects.jobless(now - JOBS_SINCE, MOST)
         stuck = await _open_ones(view, CaseKind.STUCK)
         ended = [one for one in stuck if await _has_ended(view, one) and not await _says(view, one, _ENDED)]
     if found or jobless or ended:

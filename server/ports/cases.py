@@ -75,5 +75,5 @@ class Suspects(Protocol):
         At most one for a payer and an intent: none, where a case says so since then.
         """
 
-    async def jobless(self, limit: int) -> Sequence[tuple[str, str]]:
-        """(order id, topic) of settled orders whose next job is not in the outbox."""
+    async def jobless(self, since: datetime, limit: int) -> Sequence[tuple[str, str]]:
+        """(order id, topic) of settled orders, claimed since then, whose next job is not in the outbox."""

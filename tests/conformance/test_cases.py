@@ -235,12 +235,13 @@ async def test_jobless_are_settled_orders_whose_next_job_is_not_in_the_outbox(da
     }  # fmt: skip
     async with database.begin("test") as work:
         await work.proofs.put(proven.id, b"{}", NOW)
-        assert set(await work.suspects.jobless(99)) == wanted
-        assert len(await work.suspects.jobless(1)) == 1
+        assert set(await work.suspects.jobless(NOW, 99)) == wanted
+        assert len(await work.suspects.jobless(NOW, 1)) == 1
+        assert await work.suspects.jobless(NOW + MINUTE, 99) == []
         for order_id, topic in wanted:
             await work.outbox.add(topic, order_id, NOW)
-        assert await work.suspects.jobless(99) == []
+        assert await work.suspects.jobless(NOW, 99) == []
         for job in await work.outbox.take(NOW, NOW + MINUTE, 99):
             await work.outbox.finish(job)
-        assert set(await work.suspects.jobless(99)) == wanted
+        assert set(await work.suspects.jobless(NOW, 99)) == wanted
     assert blocked.owes

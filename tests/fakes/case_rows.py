@@ -108,10 +108,10 @@ class FakeSuspects:
             found += close[:1] if group not in said else []
         return found[:limit]
 
-    async def jobless(self, limit: int) -> Sequence[tuple[str, str]]:
+    async def jobless(self, since: datetime, limit: int) -> Sequence[tuple[str, str]]:
         found: list[tuple[str, str]] = []
         for topic in ("execute", "refund", "follow", "prove"):
-            needing = (order for order in self._settled() if topic in self._topics(order))
+            needing = (o for o in self._settled() if o.created_at >= since and topic in self._topics(o))
             found += [(o.id, topic) for o in needing if not self._waits(f"{topic}:{o.id}")]
         return found[:limit]
 

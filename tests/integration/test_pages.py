@@ -300,7 +300,7 @@ async def test_the_reference_shows_every_path_of_the_document(stranger):
 async def test_no_page_names_another_origin_or_carries_inline_code(operator, paddock):
     order = await add(paddock)
     await deliver(paddock, order)
-    for path in (*PUBLIC, "/console", f"/console/orders/{order.id}"):
+    for path in (*PUBLIC, "/console", "/console/cases", f"/console/orders/{order.id}"):
         for tag, attrs in Read(await operator.get(path)).tags:
             for name in ("href", "src", "action", "srcset", "poster", "data"):
                 assert re.match(r"[/#](?!/)", attrs.get(name) or "/"), (path, tag, attrs)

@@ -240,7 +240,8 @@ async def test_a_rejected_case_is_not_opened_again_by_itself_and_the_refund_can_
     (case,) = await watched(world)
     await resolve(world, case, "rejection")
     assert [one.state for one in await watched(world)] == [CaseState.RESOLVED]
-    await resolve(world, case, "refund", status=409)
+    for outcome in Outcome:
+        await resolve(world, case, outcome, status=409)
     assert (await world.order(quoted.id)).money_back is MoneyBackState.NONE, "what is decided is not decided again"
     assert len(await lines(world, case)) == 2
     await refund_by_hand(world.paddock, quoted.id)
@@ -355,6 +356,10 @@ async def test_an_order_without_the_job_that_it_needs_opens_missing_job_and_gets
     assert (case.kind, case.order_id) == (CaseKind.MISSING_JOB, quoted.id)
     assert "follow" in case.detail
     assert await seen_by_buyer(world, quoted.id) is None, "this is ours alone"
+    asked = signed_request(world.buyer.account, "case", quoted.id, world.clock.now().timestamp())
+    for headers, count in ((asked, 0), (OPERATOR, 1)):
+        shown = await world.client.get(f"/api/orders/{quoted.id}/case", headers=headers)
+        assert len(shown.json()["cases"]) == count
     await world.work(20)
     async with world.db.read() as view:
         assert await view.proofs.get(quoted.id) is not None

@@ -144,7 +144,7 @@ async def test_s31_an_answer_that_was_not_released_is_nobodys(world):
         asked = asker(world, role, "delivery", quoted.id)
         answer = await world.client.get(f"/api/orders/{quoted.id}/delivery", headers=asked)
         assert answer.status_code == 404
-        assert b"hello" not in answer.content
+        assert answer.json()["detail"] == "nothing was released for this order"
 
 
 async def test_s31_the_answer_is_kept_for_a_day(world, sold):
