@@ -1,7 +1,7 @@
 """The one place that knows every adapter: puts a process together from its settings."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
@@ -11,22 +11,28 @@ from protocol.networks import caip2
 from protocol.typed_data import domain_separator
 from server.adapters.chain import EvmChain
 from server.adapters.clock import SystemClock
+from server.adapters.courier import HttpCourier
 from server.adapters.database import SqlDatabase
 from server.adapters.deployments import read_market
+from server.adapters.egress import GuardedClient
 from server.adapters.facilitator_client import RemoteFacilitator
 from server.adapters.merchant_rows import all_merchants
 from server.adapters.signers import LocalSigner
+from server.application.announce import AnnouncingDatabase
 from server.application.paddock import Paddock, Settling
+from server.application.post import Post
+from server.domain.addresses import EgressRules
 from server.domain.calls import encode_call
 from server.domain.errors import ConfigurationError
-from server.domain.market import Market
+from server.domain.market import Market, Merchant
 from server.domain.quotes import QuoteKeys
+from server.domain.webhooks import WebhookKeys
 from server.facilitator.local import LocalFacilitator
 from server.facilitator.settler import Settler
-from server.ports import Call, Facilitator
+from server.ports import Call, Courier, Facilitator
 from server.services import CATALOGUE
 from server.services.service import Fulfilment, Service
-from server.settings import Settings, read_quote_keys
+from server.settings import Settings, read_keys
 
 
 @dataclass(frozen=True)
@@ -84,21 +90,61 @@ async def open_paddock(parts: Parts, facilitator: Facilitator, *, holds_delegate
         merchants = await all_merchants(connection)
     if not merchants:
         raise ConfigurationError("the database knows no merchant; run `paddock migrate` first")
-    current, keys = read_quote_keys(settings.quote_keys) if settings.quote_keys else (0, {})
-    yield Paddock(
-        db=parts.db,
-        clock=parts.clock,
-        chain=parts.chain,
-        facilitator=facilitator,
-        market=parts.market,
-        services={service.slug: service for service in CATALOGUE},
-        merchants=merchants,
-        quotes=QuoteKeys(current, keys),
-        receipts=signer("PADDOCK_RECEIPT_KEY", settings.receipt_key),
-        opened_at=parts.clock.now(),
-        delegate=delegate,
-        origins=settings.origins,
-    )
+    current, keys = read_keys(settings.quote_keys, "PADDOCK_QUOTE_KEYS") if settings.quote_keys else (0, {})
+    courier = HttpCourier(GuardedClient(egress_rules(settings))) if holds_delegate else None
+    try:
+        yield Paddock(
+            db=AnnouncingDatabase(parts.db),
+            clock=parts.clock,
+            chain=parts.chain,
+            facilitator=facilitator,
+            market=parts.market,
+            services={service.slug: service for service in CATALOGUE},
+            merchants=merchants,
+            quotes=QuoteKeys(current, keys),
+            receipts=signer("PADDOCK_RECEIPT_KEY", settings.receipt_key),
+            opened_at=parts.clock.now(),
+            delegate=delegate,
+            origins=settings.origins,
+            post=post_for(settings, courier),
+        )
+    finally:
+        if courier:
+            await courier.close()
+
+
+@dataclass(frozen=True)
+class Desk:
+    """Implements application.post.Office: what managing webhooks takes, without a chain."""
+
+    db: SqlDatabase
+    clock: SystemClock
+    post: Post
+    merchants: Mapping[str, Merchant]
+
+
+@asynccontextmanager
+async def open_desk(settings: Settings) -> AsyncIterator[Desk]:
+    """Database and keys, for a command."""
+    clock = SystemClock()
+    db = SqlDatabase(settings.database_url, clock)
+    try:
+        async with db.view() as connection:
+            merchants = await all_merchants(connection)
+        yield Desk(db, clock, post_for(settings), merchants)
+    finally:
+        await db.close()
+
+
+def post_for(settings: Settings, courier: Courier | None = None) -> Post:
+    """Webhooks as the settings have them."""
+    keys = WebhookKeys(*read_keys(settings.webhook_keys, "PADDOCK_WEBHOOK_KEYS"))
+    return Post(keys, egress_rules(settings), courier)
+
+
+def egress_rules(settings: Settings) -> EgressRules:
+    """Where this process connects to on a merchant's word."""
+    return EgressRules(https_only=not settings.devnet, allow_private=settings.webhook_allow_private)
 
 
 def signer(name: str, key: str) -> LocalSigner:

@@ -14,7 +14,7 @@ from alembic.config import Config
 from protocol.errors import ProtocolError
 from protocol.receipts import SignedReceipt
 from protocol.signatures import parse_address
-from server import worker
+from server import webhook_commands, worker
 from server.adapters.clock import SystemClock
 from server.adapters.database import SqlDatabase
 from server.adapters.merchant_rows import key_digest, put_merchant
@@ -134,6 +134,10 @@ def parser() -> argparse.ArgumentParser:
     add("serve", serve).add_argument("role", nargs="?", choices=("server", "facilitator"), default="server")
     add("work", work)
     add("reconcile", check_books)
+    hooks = commands.add_parser(
+        "webhook", help="Manage merchants' webhooks.", description="Manage merchants' webhooks."
+    )
+    webhook_commands.register(hooks)
     checking = add("verify", verify)
     checking.add_argument("receipt", help="file with a signed receipt (JSON)")
     checking.add_argument("--signer", required=True, help="receiptSigner of the marketplace's /.well-known/x402")

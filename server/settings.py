@@ -20,16 +20,21 @@ DEVNET_SECRETS = {
     "PADDOCK_RECEIPT_KEY": "0x92db14e403b83dfe3df233f83dfa3a0d7096f21ca9b0d6d6b8d88b2b4ec1564e",
     "PADDOCK_OPERATOR_TOKEN": "devnet-operator",
     "PADDOCK_MERCHANT_KEY": "devnet-merchant",
+    "PADDOCK_WEBHOOK_KEYS": "1:" + "77" * 32,
 }
 
 
 NEEDS = {
-    "server": ("PADDOCK_QUOTE_KEYS", "PADDOCK_RECEIPT_KEY", "PADDOCK_OPERATOR_TOKEN", "PADDOCK_DELEGATE_ADDRESS"),
-    "worker": ("PADDOCK_DELEGATE_KEY", "PADDOCK_RECEIPT_KEY", "PADDOCK_DELEGATE_ADDRESS"),
+    "server": (
+        "PADDOCK_QUOTE_KEYS", "PADDOCK_RECEIPT_KEY", "PADDOCK_OPERATOR_TOKEN", "PADDOCK_DELEGATE_ADDRESS",
+        "PADDOCK_WEBHOOK_KEYS",
+    ),
+    "worker": ("PADDOCK_DELEGATE_KEY", "PADDOCK_RECEIPT_KEY", "PADDOCK_DELEGATE_ADDRESS", "PADDOCK_WEBHOOK_KEYS"),
+    "webhook": ("PADDOCK_WEBHOOK_KEYS",),
     "facilitator": ("PADDOCK_SETTLEMENT_KEY",),
     "migrate": ("PADDOCK_MERCHANT_KEY", "PADDOCK_MERCHANT_PAY_TO"),
     "reconcile": ("PADDOCK_DELEGATE_ADDRESS",),
-}
+}  # fmt: skip
 """What each role must be given off the devnet; no process is asked for a secret that it does not use."""
 
 
@@ -52,12 +57,14 @@ class Settings:
     merchant_id: str
     merchant_name: str
     merchant_pay_to: str
+    webhook_allow_private: bool
     quote_keys: str = field(repr=False)
     settlement_key: str = field(repr=False)
     delegate_key: str = field(repr=False)
     receipt_key: str = field(repr=False)
     operator_token: str = field(repr=False)
     merchant_key: str = field(repr=False)
+    webhook_keys: str = field(repr=False)
 
     @property
     def embedded_facilitator(self) -> bool:
@@ -89,18 +96,20 @@ def load(environ: Mapping[str, str] = os.environ, role: str = "server") -> Setti
         merchant_id=environ.get("PADDOCK_MERCHANT_ID", "paddock"),
         merchant_name=environ.get("PADDOCK_MERCHANT_NAME", "Paddock Devnet Services"),
         merchant_pay_to=environ.get("PADDOCK_MERCHANT_PAY_TO", "0x90F79bf6EB2c4f870365E785982E1f101E93b906"),
+        webhook_allow_private=_flag(environ, "PADDOCK_WEBHOOK_ALLOW_PRIVATE"),
         quote_keys=secrets["PADDOCK_QUOTE_KEYS"],
         settlement_key=secrets["PADDOCK_SETTLEMENT_KEY"],
         delegate_key=secrets["PADDOCK_DELEGATE_KEY"],
         receipt_key=secrets["PADDOCK_RECEIPT_KEY"],
         operator_token=secrets["PADDOCK_OPERATOR_TOKEN"],
         merchant_key=secrets["PADDOCK_MERCHANT_KEY"],
+        webhook_keys=secrets["PADDOCK_WEBHOOK_KEYS"],
     )
     _check_places(settings, role)
     return settings
 
 
-def read_quote_keys(text: str) -> tuple[int, dict[int, bytes]]:
+def read_keys(text: str, variable: str) -> tuple[int, dict[int, bytes]]:
     """`id:hex[,id:hex…]`, the current key first, as (current id, keys by id)."""
     keys: dict[int, bytes] = {}
     for part in text.split(","):
@@ -108,9 +117,9 @@ def read_quote_keys(text: str) -> tuple[int, dict[int, bytes]]:
         try:
             key_id, key = int(name), bytes.fromhex(value)
         except ValueError as error:
-            raise ConfigurationError("PADDOCK_QUOTE_KEYS must read like 1:<64 hex digits>[,2:<…>]") from error
+            raise ConfigurationError(f"{variable} must read like 1:<64 hex digits>[,2:<…>]") from error
         if not 0 <= key_id <= 255 or len(key) < 32:
-            raise ConfigurationError("PADDOCK_QUOTE_KEYS: ids go from 0 to 255, keys have at least 32 bytes")
+            raise ConfigurationError(f"{variable}: ids go from 0 to 255, keys have at least 32 bytes")
         keys[key_id] = key
     return next(iter(keys)), keys
 
@@ -133,6 +142,8 @@ def _check_places(settings: Settings, role: str) -> None:
         host = urlsplit(settings.rpc_url).hostname or ""
         if host not in _LOOPBACK and "." in host:
             raise ConfigurationError("PADDOCK_DEVNET=1 needs an anvil on loopback or on the Compose network")
+    elif settings.webhook_allow_private:
+        raise ConfigurationError("PADDOCK_WEBHOOK_ALLOW_PRIVATE=1 is only for a devnet")
     elif settings.embedded_facilitator and role == "server":
         raise ConfigurationError("PADDOCK_FACILITATOR_URL: the embedded facilitator is for the devnet; give its URL")
 

@@ -8,7 +8,7 @@ from typing import Any
 import dramatiq
 from dramatiq import Broker
 
-from server.application import deliver
+from server.application import announce, deliver
 from server.application.execute import execute
 from server.application.follow import follow
 from server.application.paddock import Paddock
@@ -17,6 +17,7 @@ from server.application.reconcile import reconcile
 from server.application.refund import refund
 from server.application.resend import resend
 from server.application.resolve import resolve
+from server.application.webhook import webhook
 from server.domain.errors import PaddockError, StaleWrite
 from server.ports import Job
 
@@ -43,7 +44,10 @@ USE_CASES: dict[str, UseCase] = {
     deliver.RESOLVE: resolve,
     deliver.RESEND: resend,
     deliver.RECONCILE: check_books,
+    announce.WEBHOOK: webhook,
 }
+QUEUE, WEBHOOKS = "paddock", "webhooks"
+"""The broker's queues: who waits for strangers' servers takes no hand from who moves money."""
 
 
 def register(broker: Broker, paddock: Paddock) -> Callable[[Job], None]:
@@ -62,7 +66,8 @@ def _actor(broker: Broker, paddock: Paddock, topic: str, use_case: UseCase) -> d
     async def work(job_id: str, subject: str, generation: int, attempts: int) -> None:
         await perform(paddock, Job(job_id, topic, subject, generation, attempts), use_case)
 
-    declare = dramatiq.actor(actor_name=topic, queue_name="paddock", broker=broker)
+    queue = WEBHOOKS if topic == announce.WEBHOOK else QUEUE
+    declare = dramatiq.actor(actor_name=topic, queue_name=queue, broker=broker)
     return declare(work)
 
 

@@ -12,6 +12,7 @@ from server.adapters.job_rows import OutboxRows
 from server.adapters.money_rows import DeliveryRows, LedgerRows, ProofRows, ReceiptRows
 from server.adapters.order_rows import OrderRows
 from server.adapters.settlement_rows import SettlementRows, TransactionRows
+from server.adapters.webhook_rows import WebhookRows
 from server.domain.errors import ConfigurationError
 from server.ports import (
     Clock,
@@ -24,6 +25,7 @@ from server.ports import (
     Settlements,
     Transactions,
     UnitOfWork,
+    Webhooks,
 )
 
 DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg", "postgres": "postgresql+asyncpg"}
@@ -41,6 +43,7 @@ class SqlUnitOfWork:
         self.outbox: Outbox = OutboxRows(connection)
         self.settlements: Settlements = SettlementRows(connection)
         self.transactions: Transactions = TransactionRows(connection)
+        self.webhooks: Webhooks = WebhookRows(connection, clock)
 
 
 class SqlDatabase:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from server.application.post import Post
 from server.domain.market import Market, Merchant
 from server.domain.quotes import QuoteKeys
 from server.ports import Chain, Clock, Database, Facilitator, TransactionSigner
@@ -51,6 +52,7 @@ class Paddock:
     delegate: TransactionSigner | None = None
     origins: tuple[str, ...] = ("http://127.0.0.1:8402",)
     limits: Limits = field(default_factory=Limits)
+    post: Post | None = None
 
     @property
     def origin(self) -> str:

@@ -20,8 +20,14 @@ async def status(paddock: Paddock, order_id: str) -> dict[str, Any]:
 
 
 def order_status(paddock: Paddock, order: Order) -> dict[str, Any]:
-    """The public view of an order: no payer, no arguments, no answer."""
+    """The public view of an order, with its price in words."""
     terms, asset = order.terms, paddock.market.asset
+    return public_view(order) | {"price": f"{display(terms.amount, asset.decimals)} {asset.symbol}"}
+
+
+def public_view(order: Order) -> dict[str, Any]:
+    """What anybody may know of an order: no payer, no arguments, no answer, no signed payment."""
+    terms = order.terms
     return {
         "id": order.id,
         "status": order.shown,
@@ -34,7 +40,6 @@ def order_status(paddock: Paddock, order: Order) -> dict[str, Any]:
         "network": terms.network,
         "asset": terms.asset,
         "amount": str(terms.amount),
-        "price": f"{display(terms.amount, asset.decimals)} {asset.symbol}",
         "pay_to": terms.pay_to,
         "expires_at": terms.expires_at,
         "created_at": order.created_at,

@@ -4,6 +4,7 @@ PaddockError
 ├── RequestRefused          the request itself
 │   ├── UnknownService, UnknownOrder, NotAllowed
 │   ├── BadArguments, TooLarge, Misdirected
+│   ├── BadUrl, BadWebhook, UnknownWebhook, WebhookConflict
 │   └── MalformedPayment
 ├── PaymentRefused          the payment: answered with 402 and fresh terms
 │   └── BindingMismatch, QuoteExpired
@@ -76,6 +77,26 @@ class Misdirected(RequestRefused):
 class MalformedPayment(RequestRefused):
     slug, title = "malformed-payment", "The payment header cannot be read"
     action = "Send one PAYMENT-SIGNATURE (v2) or one X-PAYMENT (v1) header: padded base64 of JSON. Nothing was charged."
+
+
+class BadUrl(RequestRefused):
+    slug, title, status = "bad-url", "That URL cannot be used", 422
+    action = "Correct the URL as the detail says, and send the request again."
+
+
+class BadWebhook(RequestRefused):
+    slug, title, status = "bad-webhook", "The endpoint cannot be like that", 422
+    action = "Correct the request as the detail says, and send it again."
+
+
+class UnknownWebhook(RequestRefused):
+    slug, title, status = "unknown-webhook", "This merchant has no such endpoint or delivery", 404
+    action = "See GET /api/merchants/{id}/webhooks for the endpoints, and …/deliveries for what was sent."
+
+
+class WebhookConflict(RequestRefused):
+    slug, title, status = "webhook-conflict", "Not while the endpoint is as it is", 409
+    action = "Do what the detail says first."
 
 
 class PaymentRefused(PaddockError):

@@ -5,6 +5,7 @@ from server.ports.clock import Clock
 from server.ports.database import Database, UnitOfWork
 from server.ports.facilitator import Facilitator
 from server.ports.records import Deliveries, Event, Ledger, Orders, Proofs, Receipts
+from server.ports.webhooks import Courier, Reply, Webhooks
 from server.ports.work import Job, Outbox, Settlements, Transactions
 
 __all__ = [
@@ -12,6 +13,7 @@ __all__ = [
     "Chain",
     "ChainReader",
     "Clock",
+    "Courier",
     "Database",
     "Deliveries",
     "Event",
@@ -23,8 +25,10 @@ __all__ = [
     "Outbox",
     "Proofs",
     "Receipts",
+    "Reply",
     "Settlements",
     "TransactionSigner",
     "Transactions",
     "UnitOfWork",
+    "Webhooks",
 ]

@@ -17,6 +17,7 @@ from tests.fakes.rows import (
     FakeTransactions,
 )
 from tests.fakes.tables import Tables
+from tests.fakes.webhook_rows import FakeWebhooks
 
 Hook = Callable[[str, str], None]
 
@@ -33,6 +34,7 @@ class FakeUnitOfWork:
         self.outbox = FakeOutbox(tables)
         self.settlements = FakeSettlements(tables)
         self.transactions = FakeTransactions(tables)
+        self.webhooks = FakeWebhooks(tables, clock)
 
 
 class FakeDatabase:

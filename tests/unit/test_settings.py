@@ -12,6 +12,7 @@ OWN = {
     "PADDOCK_RECEIPT_KEY": "0x" + "03" * 32,
     "PADDOCK_OPERATOR_TOKEN": "a-long-token",
     "PADDOCK_MERCHANT_KEY": "another-long-token",
+    "PADDOCK_WEBHOOK_KEYS": "1:" + "cd" * 32,
     "PADDOCK_DELEGATE_ADDRESS": "0x2B5AD5c4795c026514f8317c7a215E218DcCD6cF",
     "PADDOCK_MERCHANT_PAY_TO": "0x6813Eb9362372EEF6200f3b1dbC3f819671cBA69",
     "PADDOCK_FACILITATOR_URL": "https://facilitator.example/facilitator",
@@ -44,6 +45,12 @@ def test_a_public_devnet_secret_is_refused_on_any_other_network(name):
 def test_the_embedded_facilitator_is_refused_off_the_devnet():
     with pytest.raises(ConfigurationError, match="PADDOCK_FACILITATOR_URL"):
         load(OWN | {"PADDOCK_FACILITATOR_URL": "embedded"})
+
+
+def test_webhooks_into_the_inside_are_refused_off_the_devnet():
+    assert load({"PADDOCK_DEVNET": "1", "PADDOCK_WEBHOOK_ALLOW_PRIVATE": "1"}).webhook_allow_private
+    with pytest.raises(ConfigurationError, match="PADDOCK_WEBHOOK_ALLOW_PRIVATE"):
+        load(OWN | {"PADDOCK_WEBHOOK_ALLOW_PRIVATE": "1"})
 
 
 @pytest.mark.parametrize("rpc", ["https://rpc.example.com", "http://10.1.2.3:8545"])
