@@ -13,7 +13,7 @@ from server.domain.webhooks import WebhookKeys
 from server.ports import Clock, Courier, Database
 
 MOST_AT_ONCE = 4
-"""Attempts that one process makes at one endpoint at the same time; at one that did not answer last, a single one."""
+"""Attempts that one process makes at one endpoint at the same time; at a silent one, a single one."""
 LONGEST_LINE = 60.0
 """Seconds for which who finds every lane taken is sent away at most."""
 

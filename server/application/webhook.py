@@ -1,14 +1,14 @@
 """Webhook: bring the next message of an order to an endpoint, and write down what came of it."""
 
 import hashlib
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from protocol.webhooks import sign
 from server.application.paddock import Paddock
 from server.application.post import MOST_AT_ONCE, Post, post_of
 from server.domain.errors import ConfigurationError
-from server.domain.webhooks import GONE, LONGEST_QUIET, DeliveryState, Endpoint, WebhookDelivery, wait_after
-from server.ports import Courier, Reply
+from server.domain.webhooks import GONE, DeliveryState, Endpoint, WebhookDelivery
+from server.ports import Courier, Reply, UnitOfWork
 
 
 async def webhook(paddock: Paddock, subject: str) -> float | None:
@@ -26,7 +26,7 @@ async def webhook(paddock: Paddock, subject: str) -> float | None:
     now = paddock.clock.now()
     if not endpoint.enabled:
         return await _give_up(paddock, delivery, "the endpoint is disabled")
-    if endpoint.failures and delivery.overdue(now):
+    if endpoint.silent and delivery.overdue(now):
         return await _give_up(paddock, delivery, "the endpoint could not be reached")
     wait = _seconds_left(endpoint, delivery, now)
     return wait if wait > 0 else await _attempt(paddock, endpoint, delivery, body)
@@ -34,7 +34,7 @@ async def webhook(paddock: Paddock, subject: str) -> float | None:
 
 async def _attempt(paddock: Paddock, endpoint: Endpoint, delivery: WebhookDelivery, body: bytes) -> float | None:
     post = post_of(paddock)
-    most = 1 if endpoint.failures else MOST_AT_ONCE
+    most = 1 if endpoint.silent else MOST_AT_ONCE
     with post.lanes.enter(endpoint.id, delivery.order_id, most) as free:
         if not free:
             return post.lanes.wait(endpoint.id, paddock.clock.now())
@@ -60,18 +60,27 @@ async def _record(paddock: Paddock, endpoint: Endpoint, delivery: WebhookDeliver
         delivery.fail(now)
     async with paddock.db.begin("webhook recorded") as work:
         await work.webhooks.save_delivery(delivery)
-        if reply.status is None:
-            quiet = wait_after(endpoint.failures + 1, LONGEST_QUIET, endpoint.id)
-            await work.webhooks.note_health(endpoint.id, endpoint.failures + 1, now + timedelta(seconds=quiet))
-        elif endpoint.failures:
-            await work.webhooks.note_health(endpoint.id, 0, None)
-        if reply.status == GONE:
-            endpoint.disable("it answered 410 Gone")
-            await work.webhooks.save_endpoint(endpoint)
+        if reply.status in (None, GONE) or endpoint.failures:
+            await _judge(work, endpoint.id, reply, now)
         following = await work.webhooks.next_delivery(endpoint.id, delivery.order_id)
     if following is None:
         return None
     return 0.0 if delivery.state is not DeliveryState.WAITING else (delivery.due - now).total_seconds()
+
+
+async def _judge(work: UnitOfWork, endpoint_id: str, reply: Reply, now: datetime) -> None:
+    """What the attempt says of the endpoint itself, as it stands by now."""
+    endpoint = await work.webhooks.endpoint(endpoint_id)
+    if endpoint is None:
+        return
+    if reply.status == GONE:
+        endpoint.disable("it answered 410 Gone")
+        await work.webhooks.save_endpoint(endpoint)
+    elif reply.status is None:
+        endpoint.miss(now)
+        await work.webhooks.note_health(endpoint.id, endpoint.failures, endpoint.quiet_until)
+    else:
+        await work.webhooks.note_health(endpoint.id, 0, None)
 
 
 async def _give_up(paddock: Paddock, delivery: WebhookDelivery, why: str) -> float:

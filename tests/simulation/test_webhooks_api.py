@@ -156,6 +156,7 @@ async def test_an_endpoint_is_changed_disabled_and_enabled(world, merchant):
     await buy(world, "echo")
     await world.work(30)
     assert merchant.received == []
+    assert await merchant.log() == [], "nor kept for later"
     await merchant.api("PATCH", f"/{merchant.endpoint}", json={"enabled": True})
     await buy(world, "echo")
     await world.work(30)

@@ -26,10 +26,14 @@ def response(status: int, body: bytes = b"", **headers: str) -> bytes:
 
 @dataclass
 class Receiver:
-    """`answer` gives the bytes to send, or None to reset the connection. `drip` sends them one at a time, for ever."""
+    """`answer` gives the bytes to send, or None to reset the connection.
+
+    `drip` sends them one at a time, for ever; `hold` keeps the connection open after them.
+    """
 
     answer: Answer
     drip: bool = False
+    hold: bool = False
     tls: ssl.SSLContext | None = None
     connections: int = 0
     requests: list[tuple[str, Headers, bytes]] = field(default_factory=list)
@@ -79,6 +83,8 @@ class Receiver:
             await _drip(writer, answer)
         writer.write(answer)
         await writer.drain()
+        if self.hold:
+            await asyncio.Event().wait()
         writer.close()
 
 
