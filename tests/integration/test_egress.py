@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+import threading
 import time
 
 import httpx
@@ -247,6 +248,28 @@ async def test_w7_a_resolver_that_hangs_is_left_when_the_time_is_over():
 
     with pytest.raises(Unreachable, match=r"no answer within 0\.2 s"):
         await fetch("https://hooks.test/", EgressRules(), hang, seconds=0.2)
+
+
+async def test_w7_name_servers_that_hang_hold_up_no_other_look_up(monkeypatch):
+    """Those of the chain and the database go by the event loop's own threads, of which there are few."""
+    gate, real = threading.Event(), socket.getaddrinfo
+
+    def look_up(host, *rest, **more):
+        if host == "slow.test":
+            gate.wait(20)
+        return real("127.0.0.1" if host == "slow.test" else host, *rest, **more)
+
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
+    resolve = SystemResolver()
+    slow = [asyncio.create_task(resolve("slow.test", 80)) for _ in range(64)]
+    try:
+        await asyncio.sleep(0)
+        async with asyncio.timeout(10):
+            assert await asyncio.get_running_loop().getaddrinfo("localhost", 80)
+        assert not any(task.done() for task in slow)
+    finally:
+        gate.set()
+        await asyncio.gather(*slow)
 
 
 async def test_w7_of_a_long_answer_only_the_beginning_is_read():
