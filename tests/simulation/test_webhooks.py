@@ -9,7 +9,7 @@ import pytest
 from server.application.announce import announce
 from server.application.post import MOST_AT_ONCE, Lanes
 from server.application.webhook import webhook
-from server.domain.webhooks import Kind, kinds_of
+from server.domain.webhooks import QUIET_AFTER, Kind, kinds_of
 from server.ports import Reply
 from tests.simulation.webhook_world import buy, listening, with_other_parts
 from tests.simulation.world import open_world
@@ -336,10 +336,13 @@ async def test_w7_messages_to_an_endpoint_that_was_dead_for_three_days_are_given
     assert len(dead.received) == asked
 
 
-async def test_w7_one_endpoint_takes_a_few_hands_at_most_and_the_rest_come_back_in_line(world):
+@pytest.mark.parametrize(("failures", "hands"), [(0, MOST_AT_ONCE), (QUIET_AFTER - 1, MOST_AT_ONCE), (QUIET_AFTER, 1)])
+async def test_w7_one_endpoint_takes_a_few_hands_at_most_and_the_rest_come_back_in_line(world, failures, hands):
     """Thirty orders at once, and a receiver that keeps every connection open."""
     merchant = await listening(world)
     quotes = [(await buy(world, "echo"))[0] for _ in range(30)]
+    async with world.db.begin("test") as work:
+        await work.webhooks.note_health(merchant.endpoint, failures, None)
     open_now, most, gate = 0, 0, asyncio.Event()
 
     class Slow:
@@ -356,8 +359,8 @@ async def test_w7_one_endpoint_takes_a_few_hands_at_most_and_the_rest_come_back_
     for _ in range(50):
         await asyncio.sleep(0)
     turned_away = [task.result() for task in attempts if task.done()]
-    assert most == MOST_AT_ONCE
-    assert len(turned_away) == 30 - MOST_AT_ONCE
+    assert most == hands
+    assert len(turned_away) == 30 - hands
     assert sorted(turned_away) == turned_away
     assert len(set(turned_away)) == len(turned_away), "each at a time of its own"
     gate.set()
