@@ -8,33 +8,38 @@ from datetime import timedelta
 
 from eth_utils.address import is_same_address
 
-from protocol.networks import caip2, chain_id
-from protocol.payment import EXACT_PROXY, PERMIT2, UPTO_PROXY, Method
-from protocol.typed_data import domain_separator
+from protocol.networks import chain_id
 from protocol.wire import SCHEME_EXACT
 from server.adapters.chain import EvmChain
 from server.adapters.clock import SystemClock
+from server.adapters.courier import HttpCourier
 from server.adapters.database import SqlDatabase
+from server.adapters.egress import GuardedClient
 from server.adapters.facilitator_client import Kind, RemoteFacilitator
 from server.adapters.keys import address_of_key, open_signer
+from server.adapters.market_checks import check_market
 from server.adapters.merchant_rows import all_merchants
 from server.adapters.networks import Depths, market_of, read_deployments, read_networks
 from server.adapters.nodes import NodeChain
 from server.adapters.quorum import QuorumChain
 from server.adapters.screening import ListScreening
+from server.application.announce import AnnouncingDatabase
 from server.application.paddock import Anchoring, Ground, Paddock, Settling
+from server.application.post import Post
 from server.application.wallets import HotWallet
 from server.application.watch import keep_watch
-from server.domain.calls import encode_call
-from server.domain.errors import ConfigurationError, Reverted
-from server.domain.market import Asset, Market
+from server.domain.addresses import EgressRules
+from server.domain.errors import ConfigurationError
+from server.domain.market import Merchant
 from server.domain.quotes import QuoteKeys
+from server.domain.webhooks import WebhookKeys
 from server.facilitator.local import LocalFacilitator
 from server.facilitator.settler import Settler
 from server.key_sources import KeySource
-from server.ports import Call, Clock, Facilitator, OpenScreening, TransactionSigner
+from server.ports import Clock, Courier, Facilitator, OpenScreening, TransactionSigner
 from server.services import CATALOGUE
-from server.settings import DEVNET_SECRETS, SIGNING_KEYS, Nodes, Settings, read_quote_keys
+from server.setting_values import Nodes, read_keys
+from server.settings import DEVNET_SECRETS, SIGNING_KEYS, Settings
 
 
 @dataclass(frozen=True)
@@ -68,7 +73,7 @@ async def open_parts(settings: Settings) -> AsyncIterator[Parts]:
             market = market_of(network, chain_id(network), deployed, assets, settings.delegate_address)
             chain = connect(settings, nodes, depths, clock)
             stack.push_async_callback(chain.close)
-            await check_market(settings, chain, market)
+            await check_market(chain, market, devnet=settings.devnet)
             confirmations = _depth(settings.confirmations, depths.confirmations, 1)
             grounds[network] = Ground(market, chain, max(1, confirmations))
         yield Parts(settings, db, grounds, clock)
@@ -86,40 +91,6 @@ def _depth(wanted: int | None, known: int | None, otherwise: int) -> int:
     return next((blocks for blocks in (wanted, known) if blocks is not None), otherwise)
 
 
-async def check_market(settings: Settings, chain: NodeChain, market: Market) -> None:
-    """The chain is the one that is named, each token has the EIP-712 domain that we say, a devnet is an anvil."""
-    found = await chain.chain_id()
-    if found != market.chain_id:
-        raise ConfigurationError(f"the node in PADDOCK_RPC_URL is on {caip2(found)}, and {market.network} is wanted")
-    if settings.devnet and not (await chain.client_version()).lower().startswith("anvil"):
-        raise ConfigurationError("PADDOCK_DEVNET=1 is only for an anvil devnet, and this node is none")
-    for asset in market.assets:
-        await (check_domain if asset.method is Method.EIP3009 else check_permit2)(chain, market, asset)
-
-
-async def check_domain(chain: NodeChain, market: Market, asset: Asset) -> None:
-    """What payers sign for a token is what the token takes. Raises ConfigurationError."""
-    try:
-        separator = await chain.call(Call(asset.address, asset.address, encode_call("DOMAIN_SEPARATOR()")))
-    except Reverted:
-        separator = b""
-    if separator != domain_separator(market.domain(asset)):
-        raise ConfigurationError(
-            f"the token at {asset.address} on {market.network} does not have the EIP-712 domain {asset.name!r} version "
-            f"{asset.version!r}: correct networks.toml or the deployments file, or deploy again with `make up`"
-        )
-
-
-async def check_permit2(chain: NodeChain, market: Market, asset: Asset) -> None:
-    """Permit2 and the x402 proxies are there, and the token is. Raises ConfigurationError."""
-    for address in (asset.address, PERMIT2, EXACT_PROXY, UPTO_PROXY):
-        if not await chain.code(address):
-            raise ConfigurationError(
-                f"{asset.symbol} on {market.network} is paid by Permit2, and there is no contract at {address}: "
-                "take the asset out of networks.toml or the deployments file"
-            )
-
-
 @asynccontextmanager
 async def open_paddock(parts: Parts, facilitator: Facilitator, *, holds_delegate: bool) -> AsyncIterator[Paddock]:
     """The use cases' ports for a server or a worker; only a worker holds the keys of delegate wallet and floats."""
@@ -128,12 +99,15 @@ async def open_paddock(parts: Parts, facilitator: Facilitator, *, holds_delegate
         merchants = await all_merchants(connection)
     if not merchants:
         raise ConfigurationError("the database knows no merchant; run `paddock migrate` first")
-    current, keys = read_quote_keys(settings.quote_keys) if settings.quote_keys else (0, {})
+    current, keys = read_keys(settings.quote_keys, "PADDOCK_QUOTE_KEYS") if settings.quote_keys else (0, {})
     async with AsyncExitStack() as stack:
         receipts = await stack.enter_async_context(signer(settings, settings.receipt_key))
         delegate: TransactionSigner | None = None
         floats: dict[str, TransactionSigner] = {}
+        courier: HttpCourier | None = None
         if holds_delegate:
+            courier = HttpCourier(GuardedClient(egress_rules(settings)))
+            stack.push_async_callback(courier.close)
             delegate = await stack.enter_async_context(signer(settings, settings.delegate_key))
             if not is_same_address(delegate.address, settings.delegate_address):
                 raise ConfigurationError(
@@ -144,7 +118,7 @@ async def open_paddock(parts: Parts, facilitator: Facilitator, *, holds_delegate
                 own = await stack.enter_async_context(signer(settings, settings.float_key))
                 floats = {settings.merchant_id: own}
         yield Paddock(
-            db=parts.db,
+            db=AnnouncingDatabase(parts.db),
             clock=parts.clock,
             facilitator=facilitator,
             grounds=parts.grounds,
@@ -156,6 +130,7 @@ async def open_paddock(parts: Parts, facilitator: Facilitator, *, holds_delegate
             delegate=delegate,
             floats=floats,
             wallet=delegate_wallet(parts),
+            post=post_for(settings, courier),
             screening=ListScreening(settings.screening_file) if settings.screening_file else OpenScreening(),
             anchoring=Anchoring(every=timedelta(seconds=settings.anchor_seconds)),
             origins=settings.origins,
@@ -175,6 +150,40 @@ def delegate_wallet(parts: Parts) -> HotWallet:
         cap=settings.delegate_cap,
         gas_floor=settings.delegate_gas_floor,
     )
+
+
+@dataclass(frozen=True)
+class Desk:
+    """Implements application.post.Office: what managing webhooks takes, without a chain."""
+
+    db: SqlDatabase
+    clock: SystemClock
+    post: Post
+    merchants: Mapping[str, Merchant]
+
+
+@asynccontextmanager
+async def open_desk(settings: Settings) -> AsyncIterator[Desk]:
+    """Database and keys, for a command."""
+    clock = SystemClock()
+    db = SqlDatabase(settings.database_url, clock)
+    try:
+        async with db.view() as connection:
+            merchants = await all_merchants(connection)
+        yield Desk(db, clock, post_for(settings), merchants)
+    finally:
+        await db.close()
+
+
+def post_for(settings: Settings, courier: Courier | None = None) -> Post:
+    """Webhooks as the settings have them."""
+    keys = WebhookKeys(*read_keys(settings.webhook_keys, "PADDOCK_WEBHOOK_KEYS"))
+    return Post(keys, egress_rules(settings), courier)
+
+
+def egress_rules(settings: Settings) -> EgressRules:
+    """Where this process connects to on a merchant's word."""
+    return EgressRules(https_only=not settings.devnet, allow_private=settings.webhook_allow_private)
 
 
 def signer(settings: Settings, source: KeySource) -> AbstractAsyncContextManager[TransactionSigner]:

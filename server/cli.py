@@ -10,7 +10,7 @@ import uvicorn
 from alembic import command
 from alembic.config import Config
 
-from server import case_commands, worker
+from server import case_commands, webhook_commands, worker
 from server.adapters.clock import SystemClock
 from server.adapters.database import SqlDatabase
 from server.adapters.merchant_rows import key_digest, put_merchant
@@ -115,6 +115,10 @@ def parser() -> argparse.ArgumentParser:
     add("work", work)
     add("reconcile", check_books)
     case_commands.add_to(commands)
+    hooks = commands.add_parser(
+        "webhook", help="Manage merchants' webhooks.", description="Manage merchants' webhooks."
+    )
+    webhook_commands.register(hooks)
     add_options(add("verify", verify))
     return top
 

@@ -8,7 +8,7 @@ from typing import Any
 import dramatiq
 from dramatiq import Broker
 
-from server.application import cases, deliver
+from server.application import announce, cases, deliver
 from server.application.advance import advance
 from server.application.anchor import anchor
 from server.application.cases import watch_books, watch_orders
@@ -24,6 +24,7 @@ from server.application.refund import refund
 from server.application.resend import resend
 from server.application.resolve import resolve
 from server.application.watch import watch
+from server.application.webhook import webhook
 from server.domain.errors import PaddockError, StaleWrite
 from server.ports import Job
 
@@ -59,7 +60,10 @@ USE_CASES: dict[str, UseCase] = {
     deliver.WATCH: watch,
     cases.CASES: watch_orders,
     cases.REDELIVER: redeliver,
+    announce.WEBHOOK: webhook,
 }
+QUEUE, WEBHOOKS = "paddock", "webhooks"
+"""The broker's queues: who waits for strangers' servers takes no hand from who moves money."""
 
 
 def register(broker: Broker, paddock: Paddock) -> Callable[[Job], None]:
@@ -78,7 +82,8 @@ def _actor(broker: Broker, paddock: Paddock, topic: str, use_case: UseCase) -> d
     async def work(job_id: str, subject: str, generation: int, attempts: int) -> None:
         await perform(paddock, Job(job_id, topic, subject, generation, attempts), use_case)
 
-    declare = dramatiq.actor(actor_name=topic, queue_name="paddock", broker=broker)
+    queue = WEBHOOKS if topic == announce.WEBHOOK else QUEUE
+    declare = dramatiq.actor(actor_name=topic, queue_name=queue, broker=broker)
     return declare(work)
 
 

@@ -16,9 +16,10 @@ from prometheus_client import start_http_server
 from server.bootstrap import open_paddock, open_parts, remote_facilitator
 from server.relay import relay
 from server.settings import Settings
-from server.tasks import register
+from server.tasks import QUEUE, WEBHOOKS, register
 
-THREADS = 8
+THREADS = {QUEUE: 8, WEBHOOKS: 32}
+"""For each queue. A thread waits for its job; webhooks mostly wait for others, and hold at most four an endpoint."""
 
 
 def make_broker(url: str) -> Broker:
@@ -53,8 +54,9 @@ def run(settings: Settings) -> None:
     broker = make_broker(settings.broker_url)
     if settings.metrics_port:
         start_http_server(settings.metrics_port, settings.host)  # in a thread that ends with the process
-    worker = Worker(broker, queues={"paddock"}, worker_threads=THREADS)
-    worker.start()
+    workers = [Worker(broker, queues={queue}, worker_threads=threads) for queue, threads in THREADS.items()]
+    for worker in workers:
+        worker.start()
     loop_thread = get_event_loop_thread()
     assert loop_thread is not None
     for name in (signal.SIGTERM, signal.SIGINT):
@@ -62,5 +64,6 @@ def run(settings: Settings) -> None:
     try:
         loop_thread.run_coroutine(serve(settings, broker, stop))
     finally:
-        worker.stop()
+        for worker in workers:
+            worker.stop()
         broker.close()

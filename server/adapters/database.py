@@ -17,6 +17,7 @@ from server.adapters.proof_rows import AnchorRows, ReceiptChainRows
 from server.adapters.settlement_rows import SettlementRows
 from server.adapters.suspect_rows import SuspectRows
 from server.adapters.transaction_rows import TransactionRows
+from server.adapters.webhook_rows import WebhookRows
 from server.domain.errors import ConfigurationError
 from server.ports import (
     Anchors,
@@ -35,6 +36,7 @@ from server.ports import (
     Suspects,
     Transactions,
     UnitOfWork,
+    Webhooks,
 )
 
 DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg", "postgres": "postgresql+asyncpg"}
@@ -58,6 +60,7 @@ class SqlUnitOfWork:
         self.sign_ins: SignIns = SignInRows(connection)
         self.cases: Cases = CaseRows(connection, clock)
         self.suspects: Suspects = SuspectRows(connection)
+        self.webhooks: Webhooks = WebhookRows(connection, clock)
 
 
 class SqlDatabase:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from server.application.post import Post
 from server.application.wallets import HotWallet
 from server.domain.errors import ConfigurationError
 from server.domain.market import Asset, Market, Merchant
@@ -92,6 +93,8 @@ class Paddock:
     delegate: TransactionSigner | None = None
     floats: Mapping[str, TransactionSigner] = field(default_factory=dict)
     wallet: HotWallet | None = None
+    screening: Screening = field(default_factory=OpenScreening)
+    post: Post | None = None
     origins: tuple[str, ...] = ("http://127.0.0.1:8402",)
     limits: Limits = field(default_factory=Limits)
     anchoring: Anchoring = field(default_factory=Anchoring)
@@ -118,8 +121,6 @@ class Paddock:
     def chain(self) -> Chain:
         """Home's chain."""
         return self.home.chain
-
-    screening: Screening = field(default_factory=OpenScreening)
 
     @property
     def origin(self) -> str:

@@ -23,8 +23,15 @@ async def status(paddock: Paddock, order_id: str) -> dict[str, Any]:
 
 
 def order_status(paddock: Paddock, order: Order, cases: Sequence[Case] = ()) -> dict[str, Any]:
-    """The public view of an order: no payer, no arguments, no answer."""
-    terms, asset = order.terms, paddock.asset_of(order)
+    """The public view of an order, with its price in words and what was decided about it."""
+    asset = paddock.asset_of(order)
+    price = f"{display(order.price, asset.decimals)} {asset.symbol}"
+    return public_view(order) | {"price": price, "case": shown_to_buyer(cases)}
+
+
+def public_view(order: Order) -> dict[str, Any]:
+    """What anybody may know of an order: no payer, no arguments, no answer, no signed payment."""
+    terms = order.terms
     return {
         "id": order.id,
         "status": order.shown,
@@ -32,13 +39,11 @@ def order_status(paddock: Paddock, order: Order, cases: Sequence[Case] = ()) -> 
         "fulfilment": order.fulfilment,
         "money_back": order.money_back,
         "failure": order.failure,
-        "case": shown_to_buyer(cases),
         "service": terms.service,
         "mode": terms.mode,
         "network": terms.network,
         "asset": terms.asset,
         "amount": str(terms.amount),
-        "price": f"{display(order.price, asset.decimals)} {asset.symbol}",
         "charged": str(order.price),
         "pay_to": terms.pay_to,
         "expires_at": terms.expires_at,

@@ -104,6 +104,26 @@ class SignInRefused(RequestRefused):
     action = "Ask again without SIGN-IN-WITH-X, and sign the fresh challenge in the 402. Nothing was charged."
 
 
+class BadUrl(RequestRefused):
+    slug, title, status = "bad-url", "That URL cannot be used", 422
+    action = "Correct the URL as the detail says, and send the request again."
+
+
+class BadWebhook(RequestRefused):
+    slug, title, status = "bad-webhook", "The endpoint cannot be like that", 422
+    action = "Correct the request as the detail says, and send it again."
+
+
+class UnknownWebhook(RequestRefused):
+    slug, title, status = "unknown-webhook", "This merchant has no such endpoint or delivery", 404
+    action = "See GET /api/merchants/{id}/webhooks for the endpoints, and …/deliveries for what was sent."
+
+
+class WebhookConflict(RequestRefused):
+    slug, title, status = "webhook-conflict", "Not while the endpoint is as it is", 409
+    action = "Do what the detail says first."
+
+
 class PaymentRefused(PaddockError):
     """`reason` is the x402 error code; `transaction` names a failed chain transaction, if there was one."""
 

@@ -10,6 +10,7 @@ from server.ports.facilitator import Facilitator
 from server.ports.proofs import Anchors, ReceiptChain
 from server.ports.records import Deliveries, Event, Ledger, Orders, Proofs, Receipts
 from server.ports.screening import OpenScreening, Party, Purpose, Screening, Verdict
+from server.ports.webhooks import Courier, Reply, Webhooks
 from server.ports.work import Job, Outbox, Settlements, Transactions
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     "Chain",
     "ChainReader",
     "Clock",
+    "Courier",
     "Database",
     "Deliveries",
     "Event",
@@ -37,6 +39,7 @@ __all__ = [
     "ReceiptChain",
     "Receipts",
     "Repeated",
+    "Reply",
     "Screening",
     "Settlements",
     "SignIns",
@@ -45,4 +48,5 @@ __all__ = [
     "Transactions",
     "UnitOfWork",
     "Verdict",
+    "Webhooks",
 ]

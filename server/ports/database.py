@@ -7,6 +7,7 @@ from server.ports.cases import Cases, Suspects
 from server.ports.extensions import Identifiers, SignIns
 from server.ports.proofs import Anchors, ReceiptChain
 from server.ports.records import Deliveries, Ledger, Orders, Proofs, Receipts
+from server.ports.webhooks import Webhooks
 from server.ports.work import Outbox, Settlements, Transactions
 
 
@@ -27,6 +28,7 @@ class UnitOfWork(Protocol):
     sign_ins: SignIns
     cases: Cases
     suspects: Suspects
+    webhooks: Webhooks
 
 
 class Database(Protocol):

@@ -21,6 +21,7 @@ from server.web.facilitator_api import facilitator_router
 from server.web.live import close_streams
 from server.web.problems import HANDLERS
 from server.web.reference import PricedJson
+from server.web.webhooks_api import WEBHOOKS
 
 CORS = CORSConfig(
     allow_origins=["*"],
@@ -56,6 +57,7 @@ def create_app(
         pages.reference_page,
         pages.STATIC_FILES,
         CONSOLE,
+        WEBHOOKS,
     ]
     if facilitator:
         handlers.append(facilitator_router("/facilitator"))

@@ -65,6 +65,11 @@ class Credentials:
         names = [name for name, merchant in paddock.merchants.items() if matches(token, merchant.key_digest)]
         return (Role.MERCHANT, names[0]) if names else (Role.STRANGER, None)
 
+    def acts_for(self, connection: Connection, paddock: Paddock, merchant: str) -> bool:
+        """Whether the operator asks, or that merchant by its key."""
+        role, own = self.staff(connection, paddock)
+        return role is Role.OPERATOR or (role is Role.MERCHANT and own == merchant)
+
     async def role(self, connection: Connection, paddock: Paddock, order: Order, signed: SignedRequest | None) -> Role:
         """What the asker is to this order; another order's merchant, and whoever did not pay it, is a stranger."""
         role, merchant = self.staff(connection, paddock)

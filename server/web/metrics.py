@@ -1,12 +1,37 @@
-"""Prometheus metrics of the server process."""
+"""Prometheus metrics of the server process, and of the deliveries that the workers make."""
+
+import logging
 
 from litestar import Response, get
-from prometheus_client import CONTENT_TYPE_LATEST, Counter, generate_latest
+from litestar.datastructures import State
+from prometheus_client import CONTENT_TYPE_LATEST, Counter, Gauge, generate_latest
+
+from server.application.paddock import Paddock
+from server.domain.webhooks import DeliveryState
+
+log = logging.getLogger(__name__)
 
 OUTCOMES = Counter("paddock_paid_route_total", "Requests to paid routes by outcome", ["service", "outcome"])
+DELIVERIES = Gauge("paddock_webhook_deliveries", "Webhook deliveries by outcome, as the database has them", ["outcome"])
 
 
 @get("/metrics", include_in_schema=False)
-async def metrics() -> Response[bytes]:
+async def metrics(state: State) -> Response[bytes]:
     """All metrics in Prometheus' text format."""
+    paddock: Paddock | None = state.get("paddock")
+    if paddock:
+        await _count_deliveries(paddock)
     return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+
+
+async def _count_deliveries(paddock: Paddock) -> None:
+    """Workers count in the database, so that one place shows the deliveries of all; none is shown without it."""
+    try:
+        async with paddock.db.read() as view:
+            counts = await view.webhooks.counts()
+    except Exception as error:
+        log.warning("deliveries cannot be counted: %s", type(error).__name__)
+        DELIVERIES.clear()
+        return
+    for state in DeliveryState:
+        DELIVERIES.labels(outcome=state.value).set(counts.get(state, 0))

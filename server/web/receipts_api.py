@@ -10,7 +10,7 @@ from litestar.params import FromPath, FromQuery, QueryParameter
 from server.application.anchor import site_of
 from server.application.bundle import LONGEST_PAGE, bundle, chain_page
 from server.application.paddock import Paddock
-from server.web.credentials import PARTIES, Credentials, Role
+from server.web.credentials import PARTIES
 from server.web.given import GivenCredentials, GivenPaddock
 
 NO_STORE = {"Cache-Control": "no-store"}
@@ -45,14 +45,8 @@ async def chain(
     """
     if not (1 <= limit <= LONGEST_PAGE and 0 <= first < 2**31):
         raise ValidationException(f"limit goes from 1 to {LONGEST_PAGE}, from is an index from 0 on")
-    whole = merchant in paddock.merchants and may_read(request, paddock, credentials, merchant)
+    whole = merchant in paddock.merchants and credentials.acts_for(request, paddock, merchant)
     return _json(await chain_page(paddock, merchant, first, limit, whole=whole))
-
-
-def may_read(request: Request[Any, Any, Any], paddock: Paddock, credentials: Credentials, merchant: str) -> bool:
-    """Whether this one may read what was signed for a merchant's orders: the operator, and that merchant."""
-    role, own = credentials.staff(request, paddock)
-    return role is Role.OPERATOR or (role is Role.MERCHANT and own == merchant)
 
 
 def published_anchor(paddock: Paddock) -> dict[str, str] | None:

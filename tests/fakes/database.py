@@ -20,6 +20,7 @@ from tests.fakes.rows import (
 )
 from tests.fakes.tables import Tables
 from tests.fakes.transactions import FakeTransactions
+from tests.fakes.webhook_rows import FakeWebhooks
 
 Hook = Callable[[str, str], None]
 
@@ -42,6 +43,7 @@ class FakeUnitOfWork:
         self.sign_ins = FakeSignIns(tables)
         self.cases = FakeCases(tables, clock)
         self.suspects = FakeSuspects(tables)
+        self.webhooks = FakeWebhooks(tables, clock)
 
 
 class FakeDatabase:

@@ -11,6 +11,7 @@ from server.domain.ledger import Entry
 from server.domain.orders import Order
 from server.domain.sending import ChainTransaction
 from server.domain.settlements import Settlement
+from server.domain.webhooks import Announcement, Endpoint, WebhookDelivery
 from server.ports import CaseEvent, Event, Job
 
 
@@ -46,6 +47,9 @@ class Tables:
     nonces: dict[str, datetime] = field(default_factory=dict)
     cases: dict[str, Case] = field(default_factory=dict)
     case_events: list[CaseEvent] = field(default_factory=list)
+    endpoints: dict[str, Endpoint] = field(default_factory=dict)
+    announcements: dict[str, Announcement] = field(default_factory=dict)
+    webhook_deliveries: dict[str, WebhookDelivery] = field(default_factory=dict)
 
     def copy(self) -> "Tables":
         return Tables(**{name: getattr(self, name).copy() for name in self.__dataclass_fields__})

@@ -16,12 +16,16 @@ from protocol import schemes
 from protocol.wire import PaymentRequirements
 from scripts.accounts import account
 from server.adapters.signers import LocalSigner
+from server.application.announce import AnnouncingDatabase
 from server.application.paddock import Ground, Paddock, Settling
+from server.application.post import Post
 from server.application.send import prepare
+from server.domain.addresses import EgressRules
 from server.domain.market import Merchant
 from server.domain.orders import Order
 from server.domain.payment_calls import payment_call
 from server.domain.quotes import QuoteKeys
+from server.domain.webhooks import WebhookKeys
 from server.facilitator.local import LocalFacilitator
 from server.facilitator.settler import Settler
 from server.ports import Chain
@@ -34,6 +38,7 @@ from server.web.app import create_app
 from server.web.credentials import Credentials, digest
 from tests.fakes.chain import FakeChain, fake_market
 from tests.fakes.clock import FakeClock
+from tests.fakes.courier import FakeCourier
 from tests.fakes.database import FakeDatabase
 from tests.stack.buyer import Buyer, Quoted, read_header
 from tests.stack.chains import assert_chains
@@ -77,6 +82,7 @@ class World:
     buyer: Buyer
     runs: Counter[str] = field(default_factory=Counter)
     foreign: set[str] = field(default_factory=set)
+    courier: FakeCourier = field(default_factory=FakeCourier)
 
     def url(self, service: str, query: str = "") -> str:
         return f"{ORIGIN}/v1/{service}{query}"
@@ -212,8 +218,9 @@ async def open_world(*services: Service, over: Callable[[FakeChain], Chain] | No
     ]
     on_sale += [ACCESS_PASS, LAUNCH_PASS, *services]
     facilitator = LocalFacilitator(db, clock, grounds, {market.network: [settler]})
+    courier = FakeCourier()
     paddock = Paddock(
-        db=db,
+        db=AnnouncingDatabase(db),
         clock=clock,
         facilitator=facilitator,
         grounds=grounds,
@@ -225,6 +232,7 @@ async def open_world(*services: Service, over: Callable[[FakeChain], Chain] | No
         delegate=LocalSigner(account("delegate").key.hex()),
         floats={"paddock": LocalSigner(account("float").key.hex())},
         origins=(ORIGIN, ALIAS),
+        post=Post(WebhookKeys(1, {1: b"w" * 32}), EgressRules(), courier),
     )
     app = create_app(None, Credentials(digest(TOKEN)), facilitator=True)  # type: ignore[arg-type]  # no lifespan here
     app.state.paddock = paddock
@@ -233,7 +241,7 @@ async def open_world(*services: Service, over: Callable[[FakeChain], Chain] | No
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=ORIGIN) as client:
         buyer = WorldBuyer(client, clock=clock)
         chain.give(buyer.account.address, RICH)
-        world = World(clock, chain, db, paddock, settler, app, client, buyer, runs)
+        world = World(clock, chain, db, paddock, settler, app, client, buyer, runs, courier=courier)
         try:
             yield world
             await world.assert_invariants()

@@ -220,7 +220,8 @@ class Asked(dict):
 def foreign() -> dict[str, str]:
     """The least that a process needs outside of the devnet."""
     given = dict.fromkeys(settings.DEVNET_SECRETS, "0x" + "11" * 32)
-    given |= {"PADDOCK_QUOTE_KEYS": "1:" + "11" * 32, "PADDOCK_FACILITATOR_URL": "http://127.0.0.1:8403"}
+    given |= dict.fromkeys(("PADDOCK_QUOTE_KEYS", "PADDOCK_WEBHOOK_KEYS"), "1:" + "11" * 32)
+    given |= {"PADDOCK_FACILITATOR_URL": "http://127.0.0.1:8403"}
     given |= {"PADDOCK_FACILITATOR_HOSTS": "127.0.0.1"}
     return given | dict.fromkeys(("PADDOCK_DELEGATE_ADDRESS", "PADDOCK_MERCHANT_PAY_TO"), PAYER)
 

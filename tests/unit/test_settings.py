@@ -16,6 +16,7 @@ OWN = {
     "PADDOCK_OPERATOR_TOKEN": "a-long-token",
     "PADDOCK_MERCHANT_KEY": "another-long-token",
     "PADDOCK_DELEGATE_ADDRESS": OWN_ADDRESS,
+    "PADDOCK_WEBHOOK_KEYS": "1:" + "cd" * 32,
     "PADDOCK_MERCHANT_PAY_TO": "0x6813Eb9362372EEF6200f3b1dbC3f819671cBA69",
     "PADDOCK_FACILITATOR_URL": "https://facilitator.example/facilitator",
     "PADDOCK_FACILITATOR_HOSTS": "facilitator.example",
@@ -102,6 +103,12 @@ def test_a_devnets_facilitator_on_this_machine_or_in_compose_needs_no_naming(url
 def test_only_the_server_is_asked_where_payments_may_go():
     for role in ("worker", "facilitator", "migrate", "reconcile"):
         load(OWN | {"PADDOCK_FACILITATOR_HOSTS": ""}, role)
+
+
+def test_webhooks_into_the_inside_are_refused_off_the_devnet():
+    assert load({"PADDOCK_DEVNET": "1", "PADDOCK_WEBHOOK_ALLOW_PRIVATE": "1"}).webhook_allow_private
+    with pytest.raises(ConfigurationError, match="PADDOCK_WEBHOOK_ALLOW_PRIVATE"):
+        load(OWN | {"PADDOCK_WEBHOOK_ALLOW_PRIVATE": "1"})
 
 
 @pytest.mark.parametrize("rpc", ["https://rpc.example.com", "http://10.1.2.3:8545"])

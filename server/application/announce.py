@@ -1,0 +1,98 @@
+"""Announce: tell a merchant's endpoints what happened, in the unit of work in which it happens."""
+
+import secrets
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any, cast
+
+import msgspec
+
+from protocol.webhooks import VERSION, WebhookMessage
+from server.application.status import public_view
+from server.domain.orders import Order
+from server.domain.webhooks import Announcement, Kind, delivery_of, kinds_of
+from server.ports import Database, Orders, UnitOfWork
+
+WEBHOOK = "webhook"
+"""The outbox's topic. A job's subject is `<endpoint>/<order>`: an order's messages to one endpoint go in a row."""
+
+
+async def announce(work: UnitOfWork, merchant: str, order_id: str, event: Kind, data: Mapping[str, Any]) -> None:
+    """Write an announcement and a delivery for each of the merchant's enabled endpoints; nothing if it has none.
+
+    `data` goes out as JSON: nothing secret, no payer's arguments, no answer. The order is shown as it is stored.
+    """
+    await _announce(work, merchant, order_id, await work.orders.get(order_id), event, data)
+
+
+async def announce_to(
+    work: UnitOfWork,
+    endpoint_ids: list[str],
+    merchant: str,
+    order_id: str,
+    order: Order | None,
+    event: Kind,
+    data: Mapping[str, Any],
+) -> Announcement:
+    """As `announce`, to these endpoints."""
+    sequence, now = await work.webhooks.next_of(order_id)
+    announcement_id = f"evt_{secrets.token_hex(12)}"
+    view = public_view(order) if order else None
+    message = WebhookMessage(announcement_id, event, now, sequence, merchant, VERSION, view, dict(data))
+    body = msgspec.json.encode(message)
+    announcement = Announcement(announcement_id, merchant, order_id, sequence, event, now, body)
+    await work.webhooks.announce(announcement, [delivery_of(announcement, one) for one in endpoint_ids])
+    for endpoint_id in endpoint_ids:
+        await work.outbox.add(WEBHOOK, f"{endpoint_id}/{order_id}", now)
+    return announcement
+
+
+class AnnouncingDatabase:
+    """Implements ports.Database over another: an order that is saved announces its changes in the same unit of work.
+
+    It stands around the database rather than in each use case, so that no place that saves an order can forget it,
+    and rather than in an adapter, so that the fake and the real one do the same.
+    """
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+
+    @asynccontextmanager
+    async def begin(self, name: str) -> AsyncIterator[UnitOfWork]:
+        async with self._db.begin(name) as work:
+            work.orders = cast(Orders, _AnnouncingOrders(work))
+            yield work
+
+    def read(self) -> AbstractAsyncContextManager[UnitOfWork]:
+        return self._db.read()
+
+
+class _AnnouncingOrders:
+    """Orders as they are, but for `add` and `save`."""
+
+    def __init__(self, work: UnitOfWork) -> None:
+        self._work, self._orders = work, work.orders
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._orders, name)
+
+    async def add(self, order: Order) -> None:
+        await self._write(order, self._orders.add)
+
+    async def save(self, order: Order) -> None:
+        await self._write(order, self._orders.save)
+
+    async def _write(self, order: Order, write: Any) -> None:
+        """Writing empties the list of changes and holds the order's row, so that sequence numbers need no luck."""
+        kinds = kinds_of(order, order.changes)
+        await write(order)
+        for kind in kinds:
+            await _announce(self._work, order.terms.merchant, order.id, order, kind, {})
+
+
+async def _announce(
+    work: UnitOfWork, merchant: str, order_id: str, order: Order | None, event: Kind, data: Mapping[str, Any]
+) -> None:
+    listening = [one.id for one in await work.webhooks.endpoints_of(merchant) if one.enabled]
+    if listening:
+        await announce_to(work, listening, merchant, order_id, order, event, data)

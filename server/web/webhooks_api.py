@@ -1,0 +1,213 @@
+"""The JSON interface of webhooks: a merchant manages its endpoints with its API key."""
+
+from datetime import timedelta
+from typing import Any, TypeVar
+
+import msgspec
+from litestar import Request, Response, Router, delete, get, patch, post
+from litestar.params import FromPath, FromQuery
+
+from server.application import endpoints
+from server.application.paddock import Paddock
+from server.domain.errors import BadWebhook, NotAllowed
+from server.domain.webhooks import Endpoint, WebhookDelivery
+from server.web.credentials import Credentials
+from server.web.given import GivenCredentials, GivenPaddock
+
+NO_STORE = {"Cache-Control": "no-store"}
+MOST_LISTED = 100
+Asked = Request[Any, Any, Any]
+T = TypeVar("T")
+
+
+class NewEndpoint(msgspec.Struct, forbid_unknown_fields=True):
+    """Body of a registration."""
+
+    url: str
+    description: str = ""
+
+
+class ChangedEndpoint(msgspec.Struct, forbid_unknown_fields=True):
+    """Body of a change: what is left out stays."""
+
+    url: str | None = None
+    description: str | None = None
+    enabled: bool | None = None
+
+
+class Rotation(msgspec.Struct, forbid_unknown_fields=True):
+    """Body of a rotation; 0 drops the old secret at once."""
+
+    overlap_hours: int = endpoints.OVERLAP // timedelta(hours=1)
+
+
+@post("/", summary="Register an endpoint; its secret is shown this once")
+async def add(
+    request: Asked, merchant: FromPath[str], paddock: GivenPaddock, credentials: GivenCredentials
+) -> Response[bytes]:
+    """201 with the endpoint and its `secret`."""
+    _require(request, paddock, credentials, merchant)
+    wanted = await _body(request, NewEndpoint)
+    endpoint, secret = await endpoints.add(paddock, merchant, wanted.url, wanted.description)
+    return _json({**endpoint_view(endpoint), "secret": secret}, 201)
+
+
+@get("/", summary="A merchant's endpoints")
+async def listed(
+    request: Asked, merchant: FromPath[str], paddock: GivenPaddock, credentials: GivenCredentials
+) -> Response[bytes]:
+    """Oldest first, without their secrets."""
+    _require(request, paddock, credentials, merchant)
+    return _json({"webhooks": [endpoint_view(one) for one in await endpoints.of(paddock, merchant)]})
+
+
+@patch("/{endpoint_id:str}", summary="Change, enable or disable an endpoint")
+async def change(
+    request: Asked,
+    merchant: FromPath[str],
+    endpoint_id: FromPath[str],
+    paddock: GivenPaddock,
+    credentials: GivenCredentials,
+) -> Response[bytes]:
+    """An endpoint that is enabled again is tried at once."""
+    _require(request, paddock, credentials, merchant)
+    wanted = await _body(request, ChangedEndpoint)
+    changes = msgspec.structs.asdict(wanted)
+    return _json(endpoint_view(await endpoints.change(paddock, merchant, endpoint_id, **changes)))
+
+
+@delete("/{endpoint_id:str}", summary="Remove an endpoint")
+async def remove(
+    request: Asked,
+    merchant: FromPath[str],
+    endpoint_id: FromPath[str],
+    paddock: GivenPaddock,
+    credentials: GivenCredentials,
+) -> None:
+    """204; what still waits is not sent."""
+    _require(request, paddock, credentials, merchant)
+    await endpoints.remove(paddock, merchant, endpoint_id)
+
+
+@post("/{endpoint_id:str}/rotate", status_code=200, summary="Change the secret; both sign for a while")
+async def rotate(
+    request: Asked,
+    merchant: FromPath[str],
+    endpoint_id: FromPath[str],
+    paddock: GivenPaddock,
+    credentials: GivenCredentials,
+) -> Response[bytes]:
+    """The new `secret`, shown this once."""
+    _require(request, paddock, credentials, merchant)
+    overlap = timedelta(hours=_bounded((await _body(request, Rotation)).overlap_hours))
+    endpoint, secret = await endpoints.rotate(paddock, merchant, endpoint_id, overlap)
+    return _json({**endpoint_view(endpoint), "secret": secret})
+
+
+@post("/{endpoint_id:str}/test", status_code=202, summary="Send a message that means nothing")
+async def test(
+    request: Asked,
+    merchant: FromPath[str],
+    endpoint_id: FromPath[str],
+    paddock: GivenPaddock,
+    credentials: GivenCredentials,
+) -> Response[bytes]:
+    """202: a worker sends it; the log of deliveries tells how it went."""
+    _require(request, paddock, credentials, merchant)
+    return _json(delivery_view(await endpoints.try_out(paddock, merchant, endpoint_id)), 202)
+
+
+@get("/{endpoint_id:str}/deliveries", summary="What was sent to an endpoint, and what waits")
+async def deliveries(
+    request: Asked,
+    merchant: FromPath[str],
+    endpoint_id: FromPath[str],
+    paddock: GivenPaddock,
+    credentials: GivenCredentials,
+    before: FromQuery[int | None] = None,
+    limit: FromQuery[int] = MOST_LISTED,
+) -> Response[bytes]:
+    """Newest first; `next` is the `before` of the following page, null on the last."""
+    _require(request, paddock, credentials, merchant)
+    most = min(max(limit, 1), MOST_LISTED)
+    found = await endpoints.log(paddock, merchant, endpoint_id, before, most)
+    following = found[-1].number if len(found) == most else None
+    return _json({"deliveries": [delivery_view(one) for one in found], "next": following})
+
+
+@post("/{endpoint_id:str}/deliveries/{delivery_id:str}/resend", status_code=202, summary="Send a message again")
+async def resend(
+    request: Asked,
+    merchant: FromPath[str],
+    endpoint_id: FromPath[str],
+    delivery_id: FromPath[str],
+    paddock: GivenPaddock,
+    credentials: GivenCredentials,
+) -> Response[bytes]:
+    """202; under the same `webhook-id`, so a receiver that had it does nothing."""
+    _require(request, paddock, credentials, merchant)
+    return _json(delivery_view(await endpoints.resend(paddock, merchant, delivery_id, endpoint_id)), 202)
+
+
+def endpoint_view(endpoint: Endpoint) -> dict[str, Any]:
+    """JSON values; never the secret or its name."""
+    return {
+        "id": endpoint.id,
+        "url": endpoint.url,
+        "description": endpoint.description,
+        "enabled": endpoint.enabled,
+        "note": endpoint.note,
+        "created_at": endpoint.created_at,
+        "old_secret_until": endpoint.old_secret_until,
+        "failures": endpoint.failures,
+        "quiet_until": endpoint.quiet_until,
+    }
+
+
+def delivery_view(delivery: WebhookDelivery) -> dict[str, Any]:
+    """JSON values."""
+    waits = delivery.state == "waiting"
+    return {
+        "id": delivery.id,
+        "event": delivery.announcement_id,
+        "type": delivery.kind,
+        "order": delivery.order_id,
+        "sequence": delivery.sequence,
+        "state": delivery.state,
+        "attempts": delivery.attempts,
+        "last_attempt_at": delivery.attempted_at,
+        "next_attempt_at": delivery.due if waits else None,
+        "status": delivery.status,
+        "latency_ms": delivery.latency_ms,
+        "response": delivery.excerpt,
+        "error": delivery.error,
+    }
+
+
+def _require(request: Asked, paddock: Paddock, credentials: Credentials, merchant: str) -> None:
+    """The operator, or that merchant; a merchant that does not exist is refused as another's."""
+    if merchant not in paddock.merchants or not credentials.acts_for(request, paddock, merchant):
+        raise NotAllowed("this is for the operator and the merchant itself")
+
+
+async def _body(request: Asked, kind: type[T]) -> T:
+    try:
+        return msgspec.json.decode(await request.body() or b"{}", type=kind)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise BadWebhook(f"the body is not what is wanted here: {error}") from error
+
+
+def _bounded(hours: int) -> int:
+    """Within what a timedelta can hold; the use case has the real bounds."""
+    return max(-1, min(hours, 10_000))
+
+
+def _json(value: object, status: int = 200) -> Response[bytes]:
+    return Response(msgspec.json.encode(value), status_code=status, media_type="application/json", headers=NO_STORE)
+
+
+WEBHOOKS = Router(
+    "/api/merchants/{merchant:str}/webhooks",
+    route_handlers=[add, listed, change, remove, rotate, test, deliveries, resend],
+    tags=["webhooks"],
+)
