@@ -9,9 +9,10 @@ import msgspec
 
 from protocol.webhooks import VERSION, WebhookMessage
 from server.application.status import public_view
+from server.domain.cases import Case, CaseState, Opening
 from server.domain.orders import Order
 from server.domain.webhooks import Announcement, Kind, delivery_of, kinds_of
-from server.ports import Database, Orders, UnitOfWork
+from server.ports import Cases, Database, Orders, UnitOfWork
 
 WEBHOOK = "webhook"
 """The outbox's topic. A job's subject is `<endpoint>/<order>`: an order's messages to one endpoint go in a row."""
@@ -61,6 +62,7 @@ class AnnouncingDatabase:
     async def begin(self, name: str) -> AsyncIterator[UnitOfWork]:
         async with self._db.begin(name) as work:
             work.orders = cast(Orders, _AnnouncingOrders(work))
+            work.cases = cast(Cases, _AnnouncingCases(work))
             yield work
 
     def read(self) -> AbstractAsyncContextManager[UnitOfWork]:
@@ -88,6 +90,33 @@ class _AnnouncingOrders:
         await write(order)
         for kind in kinds:
             await _announce(self._work, order.terms.merchant, order.id, order, kind, {})
+
+
+class _AnnouncingCases:
+    """Cases as they are, but for `open` and `save`: those about an order are announced when they open and end."""
+
+    def __init__(self, work: UnitOfWork) -> None:
+        self._work, self._cases = work, work.cases
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._cases, name)
+
+    async def open(self, opening: Opening) -> Case:
+        known = {one.id for one in await self._cases.of(opening.order_id)} if opening.order_id else set()
+        case = await self._cases.open(opening)
+        if case.order_id and case.id not in known:
+            await announce(self._work, case.merchant, case.order_id, Kind.CASE_OPENED, _of_case(case))
+        return case
+
+    async def save(self, case: Case) -> None:
+        await self._cases.save(case)
+        if case.order_id and case.state is CaseState.RESOLVED:
+            await announce(self._work, case.merchant, case.order_id, Kind.CASE_CLOSED, _of_case(case))
+
+
+def _of_case(case: Case) -> dict[str, Any]:
+    """What an announcement says of a case: what the buyer sees, and its id."""
+    return {"case_id": case.id, **case.for_buyer}
 
 
 async def _announce(

@@ -46,6 +46,8 @@ _MOVES: dict[tuple[str, str], Kind] = {
     ("money back", MoneyBackState.BLOCKED): Kind.ORDER_REFUND_BLOCKED,
 }
 
+_FACTS = {"final": Kind.ORDER_FINAL, "reorganised": Kind.ORDER_REVERSED}
+
 
 def kinds_of(order: Order, changes: Sequence[Change]) -> list[Kind]:
     """What an order's changes are to a merchant, in their order and each once; most are nothing.
@@ -54,7 +56,7 @@ def kinds_of(order: Order, changes: Sequence[Change]) -> list[Kind]:
     """
     found: dict[Kind, None] = {}
     for change in changes:
-        kind = Kind.ORDER_FINAL if change.what == "final" else _MOVES.get((change.what, change.new))
+        kind = _FACTS.get(change.what) or _MOVES.get((change.what, change.new))
         if kind and (kind is not Kind.ORDER_FAILED or order.shown is Shown.FAILED):
             found[kind] = None
     return list(found)

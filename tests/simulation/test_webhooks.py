@@ -7,8 +7,11 @@ from datetime import timedelta
 import pytest
 
 from server.application.announce import announce
+from server.application.cases import open_case
+from server.application.decide import Decision, decide
 from server.application.post import MOST_AT_ONCE, Lanes
 from server.application.webhook import webhook
+from server.domain.cases import CaseKind, Outcome
 from server.domain.webhooks import QUIET_AFTER, Kind, kinds_of
 from server.ports import Reply
 from tests.simulation.webhook_world import buy, listening, with_other_parts
@@ -308,7 +311,7 @@ async def test_w7_a_dead_endpoint_delays_nobody_and_is_asked_seldom(world):
     dead, alive = await listening(world, "https://dead.example.com/"), await listening(world)
     dead.broken = None
     quotes = [(await buy(world, "echo"))[0] for _ in range(30)]
-    await world.work(20)
+    await world.work(60)
     for quoted in quotes:
         assert alive.types(quoted.id) == ["order.settled", "order.delivered", "order.final"]
     waited = [row["latency_ms"] for row in await alive.log()]
@@ -393,3 +396,19 @@ async def test_deliveries_are_counted_by_outcome(world):
     assert 'paddock_webhook_deliveries{outcome="delivered"} 3.0' in text
     assert 'paddock_webhook_deliveries{outcome="waiting"} 1.0' in text
     assert 'paddock_webhook_deliveries{outcome="dead"} 0.0' in text
+
+
+async def test_a_case_about_an_order_is_announced_when_it_opens_and_when_it_ends(world):
+    merchant = await listening(world)
+    quoted, _ = await buy(world, "echo")
+    async with world.paddock.db.begin("test") as work:
+        for _ in range(2):  # the second finds it open
+            case = await open_case(work, CaseKind.DISPUTED, quoted.id, "the buyer says so")
+    await world.work(30)
+    await decide(world.paddock, case.id, Decision(Outcome.REJECTION, "It was delivered.", note=""))
+    await world.work(30)
+    about = [one.data for one in merchant.handled.values() if one.type.startswith("case.")]
+    assert [(one["case_id"], one["state"], one["outcome"]) for one in about] == [
+        (case.id, "open", None),
+        (case.id, "resolved", "rejection"),
+    ]
