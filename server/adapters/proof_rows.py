@@ -91,7 +91,9 @@ class AnchorRows:
             raise StaleWrite(f"somebody else sent batch {anchor.batch} of {anchor.merchant}'s chain again")
 
     async def confirm(self, anchor: Anchor, block: int) -> None:
-        await self._connection.execute(update(anchors).where(_is(anchor)).values(block=block, transaction=anchor.transaction))
+        await self._connection.execute(
+            update(anchors).where(_is(anchor)).values(block=block, transaction=anchor.transaction)
+        )
 
     async def covering(self, merchant: str, index: int) -> Anchor | None:
         table = anchors.c

@@ -94,6 +94,13 @@ class Paddock:
             raise ConfigurationError(f"{order.terms.asset} on {order.terms.network} is not configured any more")
         return asset
 
+    def shown_asset(self, order: Order) -> Asset:
+        """The same for what is only told: of an asset that was taken out of the settings, units and address."""
+        try:
+            return self.asset_of(order)
+        except ConfigurationError:
+            return Asset(order.terms.asset, "", "", 0, order.terms.asset)
+
     @property
     def home(self) -> Ground:
         """The first network."""

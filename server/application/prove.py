@@ -57,7 +57,7 @@ async def proof_record(paddock: Paddock, order: Order) -> dict[str, Any]:
 
 
 def _quote(paddock: Paddock, order: Order) -> dict[str, Any]:
-    terms, asset = order.terms, paddock.asset_of(order)
+    terms, asset = order.terms, paddock.shown_asset(order)
     return {
         "id": order.id,
         "service": terms.service,

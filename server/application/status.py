@@ -21,7 +21,7 @@ async def status(paddock: Paddock, order_id: str) -> dict[str, Any]:
 
 def order_status(paddock: Paddock, order: Order) -> dict[str, Any]:
     """The public view of an order: no payer, no arguments, no answer."""
-    terms, asset = order.terms, paddock.asset_of(order)
+    terms, asset = order.terms, paddock.shown_asset(order)
     return {
         "id": order.id,
         "status": order.shown,
