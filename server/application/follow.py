@@ -2,11 +2,13 @@
 
 import logging
 
+from server.application.cases import open_case
 from server.application.deliver import EXECUTE, PROVE, REFUND, RESOLVE, UNPAID, receiver, record_settled
 from server.application.execute import load
 from server.application.paddock import Paddock
 from server.application.settle import evidence_in, that_pay
 from server.domain import ledger
+from server.domain.cases import CaseKind
 from server.domain.evidence import Mined, search_from
 from server.domain.ledger import Entry
 from server.domain.orders import Order
@@ -64,6 +66,7 @@ async def _take_back(paddock: Paddock, order: Order, row: Entry, mined: Mined | 
             await work.ledger.add(ledger.entry(order, row.kind, receiver(order), ledger.payer(order), again[0]))
         else:
             await _undo(paddock, work, order, row)
+            await open_case(work, CaseKind.REVERSED, order.id, f"a reorganisation took back its {row.kind}")
         await work.orders.save(order)
 
 

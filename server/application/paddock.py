@@ -73,6 +73,14 @@ def asset_of(grounds: Mapping[str, Ground], order: Order) -> Asset:
     return asset
 
 
+def shown_asset(grounds: Mapping[str, Ground], order: Order) -> Asset:
+    """The asset for what is only told: of one that was taken out of the settings, units and address."""
+    try:
+        return asset_of(grounds, order)
+    except ConfigurationError:
+        return Asset(order.terms.asset, "", "", 0, order.terms.asset)
+
+
 @dataclass(frozen=True)
 class Paddock:
     """Implementations of the ports, chosen once. `delegate` is there only in the process that holds that key.
@@ -106,6 +114,10 @@ class Paddock:
     def asset_of(self, order: Order) -> Asset:
         """The asset that an order is paid in."""
         return asset_of(self.grounds, order)
+
+    def shown_asset(self, order: Order) -> Asset:
+        """The same for what is only told (`shown_asset`)."""
+        return shown_asset(self.grounds, order)
 
     @property
     def home(self) -> Ground:

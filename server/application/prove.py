@@ -7,7 +7,7 @@ import msgspec
 from protocol.amounts import display
 from server.application.chain_receipts import ask_to_chain
 from server.application.execute import load
-from server.application.paddock import Paddock, asset_of, ground_of
+from server.application.paddock import Paddock, ground_of, shown_asset
 from server.application.reconcile import Books
 from server.domain.orders import Order
 from server.ports import UnitOfWork
@@ -59,7 +59,7 @@ async def proof_record(paddock: Books, order: Order) -> dict[str, Any]:
 
 
 def _quote(paddock: Books, order: Order) -> dict[str, Any]:
-    terms, asset = order.terms, asset_of(paddock.grounds, order)
+    terms, asset = order.terms, shown_asset(paddock.grounds, order)
     return {
         "id": order.id,
         "service": terms.service,

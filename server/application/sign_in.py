@@ -8,6 +8,7 @@ from server.application.offer import route
 from server.application.paddock import Paddock
 from server.application.pay import Sold, released
 from server.application.present import PaidCall
+from server.application.wallet_signatures import accepted_on
 from server.domain import challenges
 from server.domain.challenges import Challenge
 from server.domain.errors import DuplicateClaim, SignInRefused, UnknownOrder
@@ -30,7 +31,7 @@ async def sign_in(paddock: Paddock, service: Service, call: PaidCall) -> Sold | 
     now = paddock.clock.now()
     try:
         proof, given = _answered(paddock, service, call)
-        payer = await signer(proof)
+        payer = await signer(proof, accepted_on(paddock.on(proof.chain_id).chain))
     except ProtocolError as error:
         raise SignInRefused(error.detail, reason=error.reason) from error
     async with paddock.db.read() as view:

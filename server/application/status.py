@@ -24,7 +24,7 @@ async def status(paddock: Paddock, order_id: str) -> dict[str, Any]:
 
 def order_status(paddock: Paddock, order: Order, cases: Sequence[Case] = ()) -> dict[str, Any]:
     """The public view of an order, with its price in words and what was decided about it."""
-    asset = paddock.asset_of(order)
+    asset = paddock.shown_asset(order)
     price = f"{display(order.price, asset.decimals)} {asset.symbol}"
     return public_view(order) | {"price": price, "case": shown_to_buyer(cases)}
 

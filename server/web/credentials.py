@@ -13,6 +13,7 @@ from protocol.errors import ProtocolError
 from protocol.networks import chain_id
 from protocol.requests import SignedRequest
 from server.application.paddock import Paddock
+from server.application.wallet_signatures import accepted_on
 from server.domain.errors import BadSignedRequest, NotAllowed, UnknownOrder
 from server.domain.orders import Order
 
@@ -76,7 +77,8 @@ class Credentials:
         if role is Role.OPERATOR or (role is Role.MERCHANT and merchant == order.terms.merchant):
             return role
         payer, chain = order.authorization.payer, chain_id(order.terms.network)
-        return Role.PAYER if signed and await requests.is_signed_by(signed, payer, chain) else Role.STRANGER
+        wallet = accepted_on(paddock.on(order.terms.network).chain)
+        return Role.PAYER if signed and await requests.is_signed_by(signed, payer, chain, wallet) else Role.STRANGER
 
     async def require(
         self, connection: Connection, paddock: Paddock, order_id: str, action: str, allowed: frozenset[Role]

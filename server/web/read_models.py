@@ -107,7 +107,7 @@ def row_of(paddock: Paddock, order: Order) -> Row:
         slug=terms.service,
         title=service.title if service else terms.service,
         mode=terms.mode.value,
-        amount=display(order.price, paddock.asset_of(order).decimals),
+        amount=display(order.price, paddock.shown_asset(order).decimals),
         payer=order.authorization.payer,
         word=word(order),
         at=order.created_at,
@@ -115,11 +115,15 @@ def row_of(paddock: Paddock, order: Order) -> Row:
 
 
 async def overview(paddock: Paddock, view: UnitOfWork) -> Overview:
-    """Counts over the newest `WINDOW` orders; volume is all that was settled, refunded money included."""
+    """Counts over the newest `WINDOW` orders.
+
+    Volume is all that was settled in assets of known decimals, refunded money included.
+    """
     orders = await view.orders.recent(WINDOW)
     words = [word(order) for order in orders]
     paid = [order for order in orders if order.payment is PaymentState.SETTLED]
-    settled = sum(paddock.asset_of(order).price(order.price) for order in paid)
+    assets = ((paddock.shown_asset(order), order.price) for order in paid)
+    settled = sum(asset.price(price) for asset, price in assets if asset.name)
     totals = {
         "orders": str(len(orders)),
         "delivered": str(words.count("delivered")),
@@ -278,7 +282,7 @@ def _entry(paddock: Paddock, order: Order, entry: Entry) -> dict[str, str]:
         "kind": f"{entry.kind} reversed" if entry.reversal else entry.kind,
         "from": entry.credit,
         "to": entry.debit,
-        "amount": display(entry.amount, paddock.asset_of(order).decimals),
+        "amount": display(entry.amount, paddock.shown_asset(order).decimals),
         "transaction": entry.transaction,
         "log": str(entry.log_index),
     }

@@ -20,7 +20,7 @@ from scripts.accounts import account
 from server.adapters.clock import SystemClock
 from server.adapters.database import SqlDatabase
 from server.adapters.signers import LocalSigner
-from server.application.paddock import Paddock
+from server.application.paddock import Ground, Paddock
 from server.domain.deliveries import Delivery
 from server.domain.orders import Mode
 from server.domain.quotes import QuoteKeys
@@ -36,6 +36,7 @@ from server.web.pages import STATIC
 from tests.fakes import samples
 from tests.fakes.chain import FakeChain, fake_market
 from tests.fakes.clock import FakeClock
+from tests.fakes.contracts import TOKEN as DOLLAR
 from tests.fakes.database import FakeDatabase
 from tests.stack.databases import devnet_merchant
 from tests.stack.processes import free_port
@@ -52,13 +53,12 @@ async def paddock(sqlite_url):
     """What handlers are given: the real catalogue and database, a chain in memory, nothing that settles."""
     clock = SystemClock()
     db = SqlDatabase(sqlite_url, clock)
-    merchant = devnet_merchant()
+    merchant, market = devnet_merchant(), fake_market()
     yield Paddock(
         db=db,
         clock=clock,
-        chain=FakeChain(clock),
         facilitator=None,
-        market=fake_market(),
+        grounds={market.network: Ground(market, FakeChain(clock))},
         services={service.slug: service for service in CATALOGUE},
         merchants={merchant.id: merchant},
         quotes=QuoteKeys(1, {1: b"q" * 32}),
@@ -133,7 +133,8 @@ class Read(HTMLParser):
 async def add(paddock, **changes):
     """An order in the database, as it is right after its claim; its id is a quote's."""
     issued = paddock.quotes.issue(int(paddock.clock.now().timestamp()), 120)
-    order = samples.order(issued.id, **{"service": "wallet-report", "created_at": paddock.clock.now(), **changes})
+    usual = {"service": "wallet-report", "asset": DOLLAR, "created_at": paddock.clock.now()}
+    order = samples.order(issued.id, **usual | changes)
     order.learn("payment", "authorized", "exact, x402 v2")
     async with paddock.db.begin("test") as work:
         await work.orders.add(order)
@@ -450,6 +451,16 @@ async def test_a_refunded_order_tells_why_and_how_the_money_went_back(operator, 
     assert order.refund_tx in {attrs.get("data-copy") for _, attrs in page.tags}
 
 
+async def test_an_order_in_an_asset_that_was_taken_out_of_the_settings_is_told_in_its_units(paddock, operator):
+    order = await add(paddock, asset=account("deployer").address)
+    await deliver(paddock, order)
+    status = (await operator.get(f"/api/orders/{order.id}")).json()
+    assert status["price"] == f"{order.price} {order.terms.asset}"
+    listed, told = await operator.get("/console"), await operator.get(f"/console/orders/{order.id}")
+    assert (listed.status_code, told.status_code) == (200, 200)
+    assert str(order.price) in told.text
+
+
 async def test_an_order_that_failed_before_settlement_says_that_nothing_was_charged(operator, paddock):
     order = await add(paddock)
     order.fulfil(FulfilmentState.RUNNING)
@@ -526,7 +537,7 @@ async def test_an_open_stream_ends_when_the_process_is_told_to(paddock):
 
 async def test_a_quiet_stream_says_that_it_is_there_every_15_seconds(paddock):
     clock = FakeClock()
-    quiet = replace(paddock, clock=clock, db=FakeDatabase(clock), chain=FakeChain(clock))
+    quiet = replace(paddock, clock=clock, db=FakeDatabase(clock))
     stream = live.stream(quiet, live.Closing(), 0, order_id="none")
     beats = []
     async for message in stream:
