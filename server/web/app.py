@@ -31,34 +31,37 @@ CORS = CORSConfig(
 Opened = tuple[Paddock, Settling | None]
 
 
+MARKETPLACE: tuple[Any, ...] = (
+    paywall.paid_route,
+    api.services,
+    api.order,
+    api.proof,
+    api.cancel_order,
+    receipts_api.receipt,
+    receipts_api.chain,
+    *CASE_API,
+    discovery.resources,
+    discovery.search,
+    discovery.well_known,
+    discovery.llms,
+    health.live,
+    health.ready,
+    metrics.metrics,
+    pages.storefront,
+    pages.service_page,
+    pages.reference_page,
+    pages.STATIC_FILES,
+    CONSOLE,
+    WEBHOOKS,
+)
+
+
 def create_app(
     opened: Callable[[], AbstractAsyncContextManager[Opened]], credentials: Credentials, *, facilitator: bool
 ) -> Litestar:
     """The marketplace. `opened` puts the process together when the application starts; with `facilitator` it also
     answers under /facilitator."""
-    handlers: list[Any] = [
-        paywall.paid_route,
-        api.services,
-        api.order,
-        api.proof,
-        api.cancel_order,
-        receipts_api.receipt,
-        receipts_api.chain,
-        *CASE_API,
-        discovery.resources,
-        discovery.search,
-        discovery.well_known,
-        discovery.llms,
-        health.live,
-        health.ready,
-        metrics.metrics,
-        pages.storefront,
-        pages.service_page,
-        pages.reference_page,
-        pages.STATIC_FILES,
-        CONSOLE,
-        WEBHOOKS,
-    ]
+    handlers: list[Any] = [*MARKETPLACE]
     if facilitator:
         handlers.append(facilitator_router("/facilitator"))
     return Litestar(
