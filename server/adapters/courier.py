@@ -1,6 +1,7 @@
 """Messages to merchants' endpoints over HTTP."""
 
 import re
+import time
 from collections.abc import Mapping
 
 from server.adapters.egress import GuardedClient, Unreachable
@@ -21,10 +22,10 @@ class HttpCourier:
         await self._client.close()
 
     async def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> Reply:
-        sent = {"Content-Type": "application/json", **headers}
+        sent, started = {"Content-Type": "application/json", **headers}, time.monotonic()
         try:
             fetched = await self._client.fetch("POST", url, headers=sent, content=body, seconds=self._seconds)
         except Unreachable as error:
-            return Reply(None, self._seconds, error=str(error))
+            return Reply(None, time.monotonic() - started, error=str(error))
         excerpt = _UNPRINTABLE.sub("�", fetched.body.decode("utf-8", "replace"))[:MOST_SHOWN]
         return Reply(fetched.status, fetched.seconds, excerpt)

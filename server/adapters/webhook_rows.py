@@ -15,6 +15,7 @@ from server.domain.errors import DuplicateClaim, StaleWrite, UnknownWebhook
 from server.domain.webhooks import Announcement, DeliveryState, Endpoint, Kind, WebhookDelivery
 from server.ports import Clock
 
+_HIGHEST = 2**31 - 1
 _ENDPOINTS, _DELIVERIES = webhook_endpoints.c, webhook_deliveries.c
 
 
@@ -80,7 +81,7 @@ class WebhookRows:
     async def deliveries(self, endpoint_id: str, before: int | None, limit: int) -> Sequence[WebhookDelivery]:
         query = select(webhook_deliveries).where(_DELIVERIES.endpoint_id == endpoint_id)
         if before is not None:
-            query = query.where(_DELIVERIES.number < before)
+            query = query.where(_DELIVERIES.number < max(0, min(before, _HIGHEST)))
         rows = await self._connection.execute(query.order_by(_DELIVERIES.number.desc()).limit(limit))
         return [_delivery(row) for row in rows.mappings()]
 

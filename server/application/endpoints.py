@@ -107,7 +107,7 @@ async def try_out(office: Office, merchant: str, endpoint_id: str) -> WebhookDel
 async def resend(office: Office, merchant: str, delivery_id: str, endpoint_id: str | None = None) -> WebhookDelivery:
     """Send a message again, now, under its old id: a receiver that had it does nothing. Raises WebhookConflict."""
     async with office.db.begin("webhook asked for") as work:
-        delivery = await work.webhooks.delivery(delivery_id)
+        delivery = await work.webhooks.delivery(_plain(delivery_id))
         if delivery is None or endpoint_id not in (None, delivery.endpoint_id):
             raise UnknownWebhook(f"there is no delivery {delivery_id}")
         endpoint = _require_enabled(await _own(work, merchant, delivery.endpoint_id))
@@ -136,10 +136,17 @@ async def log(
 
 async def _own(work: UnitOfWork, merchant: str, endpoint_id: str) -> Endpoint:
     """Raises UnknownWebhook also for another merchant's."""
-    endpoint = await work.webhooks.endpoint(endpoint_id)
+    endpoint = await work.webhooks.endpoint(_plain(endpoint_id))
     if endpoint is None or endpoint.merchant != merchant or endpoint.removed_at:
         raise UnknownWebhook(f"there is no endpoint {endpoint_id}")
     return endpoint
+
+
+def _plain(name: str) -> str:
+    """An id as it can be looked up; a database refuses what holds a zero byte. Raises UnknownWebhook."""
+    if not (name.isascii() and name.isprintable()):
+        raise UnknownWebhook("ids are made of letters, digits and underscores")
+    return name
 
 
 def _require_enabled(endpoint: Endpoint) -> Endpoint:

@@ -61,17 +61,17 @@ async def _record(paddock: Paddock, endpoint: Endpoint, delivery: WebhookDeliver
     async with paddock.db.begin("webhook recorded") as work:
         await work.webhooks.save_delivery(delivery)
         if reply.status in (None, GONE) or endpoint.failures:
-            await _judge(work, endpoint.id, reply, now)
+            await _judge(work, endpoint, reply, now)
         following = await work.webhooks.next_delivery(endpoint.id, delivery.order_id)
     if following is None:
         return None
     return 0.0 if delivery.state is not DeliveryState.WAITING else (delivery.due - now).total_seconds()
 
 
-async def _judge(work: UnitOfWork, endpoint_id: str, reply: Reply, now: datetime) -> None:
-    """What the attempt says of the endpoint itself, as it stands by now."""
-    endpoint = await work.webhooks.endpoint(endpoint_id)
-    if endpoint is None:
+async def _judge(work: UnitOfWork, tried: Endpoint, reply: Reply, now: datetime) -> None:
+    """What the attempt says of the endpoint itself, unless it was moved meanwhile."""
+    endpoint = await work.webhooks.endpoint(tried.id)
+    if endpoint is None or endpoint.url != tried.url:
         return
     if reply.status == GONE:
         endpoint.disable("it answered 410 Gone")

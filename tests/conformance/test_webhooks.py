@@ -2,9 +2,12 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from types import SimpleNamespace
 
 import pytest
 
+from server.adapters.clock import SystemClock
+from server.application import endpoints
 from server.application.announce import announce
 from server.domain.errors import DuplicateClaim, StaleWrite, UnknownWebhook
 from server.domain.webhooks import Announcement, DeliveryState, Endpoint, Kind, delivery_of
@@ -144,6 +147,22 @@ async def test_the_log_is_read_newest_first_in_pages(database):
         rest = await view.webhooks.deliveries("we_1", first[-1].number, 10)
     assert [one.sequence for one in (*first, *rest)] == [5, 4, 3, 2, 1]
     assert {one.endpoint_id for one in (*first, *rest)} == {"we_1"}
+
+
+@pytest.mark.parametrize(("before", "found"), [(10**30, 1), (2**31, 1), (0, 0), (-(10**30), 0)])
+async def test_a_page_may_be_asked_for_with_any_number(database, before, found):
+    await add(database, endpoint())
+    await tell(database, announcement())
+    async with database.read() as view:
+        assert len(await view.webhooks.deliveries("we_1", before, 10)) == found
+
+
+@pytest.mark.parametrize("name", ["", "we_\0", "we_ü", "we_" + "x" * 10_000, "'; --"])
+async def test_an_id_of_any_form_is_looked_up_in_peace(database, name):
+    office = SimpleNamespace(db=database, clock=SystemClock(), post=None)
+    for act in (endpoints.remove, endpoints.try_out, endpoints.resend):
+        with pytest.raises(UnknownWebhook):
+            await act(office, "paddock", name)
 
 
 async def test_a_second_announcement_of_a_number_is_refused(database):

@@ -295,6 +295,19 @@ async def test_w7_an_endpoint_that_answers_410_is_disabled_and_told_nothing_more
     assert len(merchant.types(quoted.id)) == 3
 
 
+async def test_w7_a_410_of_the_old_url_does_not_disable_an_endpoint_that_was_moved_meanwhile(world):
+    merchant = await listening(world)
+
+    class Moving:
+        async def post(self, url, body, headers):
+            await merchant.api("PATCH", f"/{merchant.endpoint}", json={"url": "https://new.example.com/"})
+            return Reply(410, 0.01)
+
+    quoted, _ = await buy(world, "echo")
+    await webhook(with_other_parts(world, courier=Moving()), f"{merchant.endpoint}/{quoted.id}")
+    assert (await merchant.health())["enabled"]
+
+
 @pytest.mark.parametrize("status", [100, 199, 300, 301, 302, 304, 307, 400, 404, 429, 500, 599])
 async def test_w7_only_a_2xx_is_taken_for_delivered(world, status):
     merchant = await listening(world)
