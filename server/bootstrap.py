@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 
 from eth_utils.address import is_same_address
 
@@ -16,11 +17,13 @@ from server.adapters.deployments import read_market
 from server.adapters.facilitator_client import RemoteFacilitator
 from server.adapters.merchant_rows import all_merchants
 from server.adapters.signers import LocalSigner
+from server.application.admission import Admission
 from server.application.paddock import Paddock, Settling
 from server.domain.calls import encode_call
 from server.domain.errors import ConfigurationError
 from server.domain.market import Market
 from server.domain.quotes import QuoteKeys
+from server.facilitator.cool_off import CoolOff
 from server.facilitator.local import LocalFacilitator
 from server.facilitator.settler import Settler
 from server.ports import Call, Facilitator
@@ -98,6 +101,7 @@ async def open_paddock(parts: Parts, facilitator: Facilitator, *, holds_delegate
         opened_at=parts.clock.now(),
         delegate=delegate,
         origins=settings.origins,
+        admission=Admission(settings.payer_orders, settings.route_runs),
     )
 
 
@@ -156,7 +160,8 @@ async def _settling(parts: Parts) -> AsyncIterator[Settling]:
     """This process's facilitator, with its settler running."""
     key = signer("PADDOCK_SETTLEMENT_KEY", parts.settings.settlement_key)
     settler = Settler(parts.db, parts.chain, parts.clock, parts.market, key)
-    facilitator = LocalFacilitator(parts.db, parts.chain, parts.clock, parts.market, settler)
+    cool_off = CoolOff(parts.settings.cool_off_failures, timedelta(seconds=parts.settings.cool_off_seconds))
+    facilitator = LocalFacilitator(parts.db, parts.chain, parts.clock, parts.market, settler, cool_off=cool_off)
     task = asyncio.create_task(settler.run(), name="settler")
     try:
         yield Settling(facilitator, parts.market.network, key.address)

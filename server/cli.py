@@ -18,10 +18,12 @@ from server import worker
 from server.adapters.clock import SystemClock
 from server.adapters.database import SqlDatabase
 from server.adapters.merchant_rows import key_digest, put_merchant
+from server.application.pause import turn
 from server.application.reconcile import reconcile
 from server.bootstrap import open_parts
 from server.domain.errors import PaddockError
 from server.domain.market import Merchant
+from server.domain.switches import SETTLEMENT_PAUSED
 from server.logs import configure
 from server.settings import Settings, load
 
@@ -72,6 +74,21 @@ def check_books(_arguments: argparse.Namespace) -> int:
     return asyncio.run(_check_books(load(role="reconcile")))
 
 
+def pause(arguments: argparse.Namespace) -> int:
+    """Hold all settlement, callbacks and refunds in every process, within two seconds."""
+    return asyncio.run(_switch(load(role="switch"), on=True, reason=arguments.reason))
+
+
+def resume(_arguments: argparse.Namespace) -> int:
+    """Let settlement go on where it was held."""
+    return asyncio.run(_switch(load(role="switch"), on=False, reason=""))
+
+
+def status(_arguments: argparse.Namespace) -> int:
+    """Say whether settlement is paused; 3 when it is."""
+    return asyncio.run(_switch(load(role="switch"), on=None, reason=""))
+
+
 def verify(arguments: argparse.Namespace) -> int:
     """Check a receipt's signature, with no one's help; 1 when it is not good."""
     try:
@@ -116,6 +133,25 @@ async def _check_books(settings: Settings) -> int:
     return 1 if differences else 0
 
 
+async def _switch(settings: Settings, *, on: bool | None, reason: str) -> int:
+    """Turn the switch where `on` says so, and say how it stands."""
+    clock = SystemClock()
+    db = SqlDatabase(settings.database_url, clock)
+    try:
+        if on is not None:
+            await turn(db, clock, on=on, reason=reason, by="command line")
+        async with db.read() as view:
+            switch = await view.switches.get(SETTLEMENT_PAUSED)
+    finally:
+        await db.close()
+    if switch is None:
+        say("settlement runs, and was never paused")
+        return 0
+    since = f"since {switch.at:%Y-%m-%d %H:%M:%S} UTC, by {switch.by}"
+    say(f"settlement is paused {since}: {switch.reason}" if switch.on else f"settlement runs {since}")
+    return 3 if switch.on and on is None else 0
+
+
 def say(text: str) -> None:
     sys.stdout.write(text + "\n")
 
@@ -134,6 +170,9 @@ def parser() -> argparse.ArgumentParser:
     add("serve", serve).add_argument("role", nargs="?", choices=("server", "facilitator"), default="server")
     add("work", work)
     add("reconcile", check_books)
+    add("pause", pause).add_argument("--reason", required=True, help="why, for the operators; buyers are not told")
+    add("resume", resume)
+    add("status", status)
     checking = add("verify", verify)
     checking.add_argument("receipt", help="file with a signed receipt (JSON)")
     checking.add_argument("--signer", required=True, help="receiptSigner of the marketplace's /.well-known/x402")

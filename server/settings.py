@@ -1,6 +1,7 @@
 """Settings from environment variables with the prefix PADDOCK_; `.env.example` explains each of them."""
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,6 +11,7 @@ from server.domain.errors import ConfigurationError
 
 TOP = Path(__file__).resolve().parents[1]
 EMBEDDED = "embedded"
+_PREFIX = re.compile(r"(?:/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*", re.ASCII)
 _LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 
 # Keys of anvil's public mnemonic: worth nothing, known to everyone, and refused on every other network.
@@ -29,6 +31,7 @@ NEEDS = {
     "facilitator": ("PADDOCK_SETTLEMENT_KEY",),
     "migrate": ("PADDOCK_MERCHANT_KEY", "PADDOCK_MERCHANT_PAY_TO"),
     "reconcile": ("PADDOCK_DELEGATE_ADDRESS",),
+    "switch": (),
 }
 """What each role must be given off the devnet; no process is asked for a secret that it does not use."""
 
@@ -47,6 +50,10 @@ class Settings:
     host: str
     port: int
     finality: int
+    payer_orders: int
+    route_runs: int
+    cool_off_failures: int
+    cool_off_seconds: int
     ready_file: Path | None
     delegate_address: str
     merchant_id: str
@@ -84,6 +91,10 @@ def load(environ: Mapping[str, str] = os.environ, role: str = "server") -> Setti
         host=environ.get("PADDOCK_HOST", "127.0.0.1"),
         port=port,
         finality=_integer(environ, "PADDOCK_FINALITY", 2 if devnet else 12),
+        payer_orders=_positive(environ, "PADDOCK_PAYER_ORDERS", 32),
+        route_runs=_positive(environ, "PADDOCK_ROUTE_RUNS", 64),
+        cool_off_failures=_positive(environ, "PADDOCK_COOL_OFF_FAILURES", 3),
+        cool_off_seconds=_positive(environ, "PADDOCK_COOL_OFF_SECONDS", 600),
         ready_file=Path(environ["PADDOCK_READY_FILE"]) if environ.get("PADDOCK_READY_FILE") else None,
         delegate_address=environ.get("PADDOCK_DELEGATE_ADDRESS", "0x3C44CdDdB6a900fa2b585dd299e03d12FA4293BC"),
         merchant_id=environ.get("PADDOCK_MERCHANT_ID", "paddock"),
@@ -151,12 +162,22 @@ def _integer(environ: Mapping[str, str], name: str, default: int) -> int:
     return int(value)
 
 
+def _positive(environ: Mapping[str, str], name: str, default: int) -> int:
+    value = _integer(environ, name, default)
+    if value == 0:
+        raise ConfigurationError(f"{name} is 0, which lets nobody in; to stop all settlement use `paddock pause`")
+    return value
+
+
 def _origins(text: str) -> tuple[str, ...]:
     found = tuple(part.strip().rstrip("/") for part in text.split(",") if part.strip())
-    for origin in found:
-        parts = urlsplit(origin)
-        if parts.scheme not in ("http", "https") or not parts.netloc or parts.path:
-            raise ConfigurationError(f"PADDOCK_ORIGINS: {origin!r} is not an origin like https://paddock.example")
+    parts = [urlsplit(origin) for origin in found]
+    for origin, part in zip(found, parts, strict=True):
+        more = part.query or part.fragment or "@" in part.netloc or not _PREFIX.fullmatch(part.path)
+        if part.scheme not in ("http", "https") or not part.netloc or more:
+            raise ConfigurationError(f"PADDOCK_ORIGINS: {origin!r} is not like https://paddock.example[/prefix]")
     if not found:
         raise ConfigurationError("PADDOCK_ORIGINS is empty; name at least the origin that buyers use")
+    if len({part.path for part in parts}) > 1:
+        raise ConfigurationError("PADDOCK_ORIGINS: every origin must have the same path prefix")
     return found

@@ -1,18 +1,23 @@
 """The database: engines for writing and reading, and the unit of work over them."""
 
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+import logging
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
+import asyncpg
 from sqlalchemy import event
 from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from server.adapters.job_rows import OutboxRows
 from server.adapters.money_rows import DeliveryRows, LedgerRows, ProofRows, ReceiptRows
 from server.adapters.order_rows import OrderRows
 from server.adapters.settlement_rows import SettlementRows, TransactionRows
-from server.domain.errors import ConfigurationError
+from server.adapters.switch_rows import SwitchRows
+from server.domain.errors import ConfigurationError, DatabaseUnavailable
 from server.ports import (
     Clock,
     Deliveries,
@@ -22,10 +27,12 @@ from server.ports import (
     Proofs,
     Receipts,
     Settlements,
+    Switches,
     Transactions,
     UnitOfWork,
 )
 
+log = logging.getLogger(__name__)
 DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg", "postgres": "postgresql+asyncpg"}
 
 
@@ -39,8 +46,9 @@ class SqlUnitOfWork:
         self.receipts: Receipts = ReceiptRows(connection)
         self.proofs: Proofs = ProofRows(connection)
         self.outbox: Outbox = OutboxRows(connection)
-        self.settlements: Settlements = SettlementRows(connection)
+        self.settlements: Settlements = SettlementRows(connection, clock)
         self.transactions: Transactions = TransactionRows(connection)
+        self.switches: Switches = SwitchRows(connection)
 
 
 class SqlDatabase:
@@ -54,19 +62,22 @@ class SqlDatabase:
     @asynccontextmanager
     async def begin(self, name: str) -> AsyncIterator[UnitOfWork]:
         """`name` is only a label here; see ports.Database."""
-        async with self._writer.begin() as connection:
-            yield SqlUnitOfWork(connection, self._clock)
+        with _reaching():
+            async with self._writer.begin() as connection:
+                yield SqlUnitOfWork(connection, self._clock)
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[UnitOfWork]:
-        async with self._reader.connect() as connection:
-            yield SqlUnitOfWork(connection, self._clock)
+        with _reaching():
+            async with self._reader.connect() as connection:
+                yield SqlUnitOfWork(connection, self._clock)
 
     @asynccontextmanager
     async def view(self) -> AsyncIterator[AsyncConnection]:
         """A reading connection for listings and pages, which select what they show."""
-        async with self._reader.connect() as connection:
-            yield connection
+        with _reaching():
+            async with self._reader.connect() as connection:
+                yield connection
 
     @asynccontextmanager
     async def change(self) -> AsyncIterator[AsyncConnection]:
@@ -77,6 +88,19 @@ class SqlDatabase:
     async def close(self) -> None:
         await self._writer.dispose()
         await self._reader.dispose()
+
+
+@contextmanager
+def _reaching() -> Iterator[None]:
+    """Turn a database that is away, or too busy, into our own error: then nobody takes it for an answer."""
+    try:
+        yield
+    except (OSError, PoolTimeout, asyncpg.PostgresError, asyncpg.InterfaceError, DBAPIError) as error:
+        away = not isinstance(error, DBAPIError) or error.connection_invalidated
+        if not away and not isinstance(error, OperationalError | InterfaceError):
+            raise
+        log.warning("the database did not answer: %s", type(error).__name__)
+        raise DatabaseUnavailable(f"the database did not answer: {type(error).__name__}") from error
 
 
 def async_url(url: str) -> str:
@@ -91,8 +115,8 @@ def async_url(url: str) -> str:
 def _engine(url: str, *, immediate: bool) -> AsyncEngine:
     target = async_url(url)
     if not target.startswith("sqlite"):
-        return create_async_engine(target, pool_size=10, max_overflow=10, pool_pre_ping=True)
-    engine = create_async_engine(target, connect_args={"timeout": 30})
+        return create_async_engine(target, pool_size=10, max_overflow=10, pool_pre_ping=True, hide_parameters=True)
+    engine = create_async_engine(target, connect_args={"timeout": 30}, hide_parameters=True)
     event.listen(engine.sync_engine, "connect", _prepare_sqlite)
     event.listen(engine.sync_engine, "begin", _begin("BEGIN IMMEDIATE" if immediate else "BEGIN"))
     return engine

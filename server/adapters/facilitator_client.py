@@ -6,7 +6,7 @@ import httpx
 import msgspec
 
 from protocol.wire import FacilitatorRequest, PaymentPayload, PaymentRequirements, SettleResponse, VerifyResponse
-from server.domain.errors import FacilitatorUnavailable
+from server.domain.errors import FacilitatorRefused, FacilitatorUnavailable
 
 T = TypeVar("T")
 
@@ -16,7 +16,8 @@ class RemoteFacilitator:
 
     def __init__(self, url: str, timeout: float = 30.0) -> None:
         self._url = url.rstrip("/")
-        self._client = httpx.AsyncClient(timeout=timeout, follow_redirects=False)
+        # No bound on connections, for slow settlements would hold up everybody else's: the claim bounds them.
+        self._client = httpx.AsyncClient(timeout=timeout, follow_redirects=False, limits=httpx.Limits())
 
     async def close(self) -> None:
         await self._client.aclose()
@@ -40,7 +41,8 @@ class RemoteFacilitator:
         except httpx.HTTPError as error:
             raise FacilitatorUnavailable(f"/{verb} did not get through: {type(error).__name__}") from error
         if response.status_code != 200:
-            raise FacilitatorUnavailable(f"/{verb} answered with status {response.status_code}")
+            kind_of = FacilitatorRefused if 400 <= response.status_code < 500 else FacilitatorUnavailable
+            raise kind_of(f"/{verb} answered with status {response.status_code}")
         try:
             return msgspec.json.decode(response.content, type=kind)
         except msgspec.DecodeError as error:

@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import (
+    Boolean,
     CheckConstraint,
     Column,
     DateTime,
@@ -102,6 +103,7 @@ orders = Table(
     UniqueConstraint("network", "asset", "payer", "nonce"),
     Index(None, "created_at"),
     Index(None, "payment", "fulfilment", "lease_until"),
+    Index(None, "payer", "payment", "fulfilment"),
     Index(None, "money_back"),
 )
 
@@ -172,6 +174,16 @@ merchants = Table(
     Column("created_at", Utc, nullable=False),
 )
 
+switches = Table(
+    "switches",
+    metadata,
+    Column("name", String(32), primary_key=True),
+    Column("on", Boolean, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("at", Utc, nullable=False),
+    Column("by", String(64), nullable=False),
+)
+
 outbox = Table(
     "outbox",
     metadata,
@@ -198,7 +210,11 @@ settlements = Table(
     Column("transaction", String(66), index=True),
     Column("reason", String(100)),
     Column("version", Integer, nullable=False),
+    Column("payer", String(42)),
+    Column("failures", Integer, nullable=False, server_default="0"),
+    Column("failed_at", Utc),
     Index(None, "state", "lease_until"),
+    Index(None, "payer", "failed_at"),
 )
 
 sending_keys = Table(

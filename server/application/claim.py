@@ -3,6 +3,8 @@
 from datetime import UTC, datetime
 
 from protocol.exact import ExactPayment
+from server.application.admission import FACILITATOR, Slot
+from server.application.admit import require_open, require_room, take_slot, watching
 from server.application.paddock import Paddock
 from server.application.present import PaidCall, Presented, stored_form
 from server.domain.errors import DuplicateClaim, PaymentConflict, PaymentRefused, StaleWrite
@@ -15,31 +17,38 @@ FAR_FUTURE = datetime(9999, 12, 31, tzinfo=UTC)
 
 
 async def claim(
-    paddock: Paddock, service: Service, call: PaidCall, presented: Presented, arguments: bytes
+    paddock: Paddock, service: Service, call: PaidCall, presented: Presented, arguments: bytes, slot: Slot
 ) -> tuple[Order, bool]:
     """The order of this payment, and whether the caller owns it now (a fresh claim, or a lapsed lease taken over).
 
     Raises PaymentRefused if the facilitator does not accept the payment, PaymentConflict if it or its quote belongs to
-    another purchase. No claim is made without a valid signature.
+    another purchase. No claim is made without a valid signature, and none beyond a limit (TooBusy, Unavailable).
     """
     known = await _known(paddock, presented)
     if known is None:
         if presented.refusal:
             raise presented.refusal
-        verdict = await paddock.facilitator.verify(presented.payload, presented.requirements)
+        network = presented.payment.network
+        await require_open(paddock, network)
+        with watching(paddock, FACILITATOR, network):
+            verdict = await paddock.facilitator.verify(presented.payload, presented.requirements)
         if verdict.is_valid:
-            order = _order(paddock, service, call, presented, arguments, await paddock.chain.recent_block())
+            with watching(paddock, network, network):
+                block = await paddock.chain.recent_block()
+            order = _order(paddock, service, call, presented, arguments, block)
+            take_slot(slot, order)
             try:
                 async with paddock.db.begin("claim") as work:
                     await work.orders.add(order)
+                    await require_room(paddock, work, order)
                 return order, True
             except DuplicateClaim:
-                pass
+                slot.free()
         known = await _known(paddock, presented)
         if known is None:
             raise PaymentRefused(verdict.invalid_reason or "unexpected_verify_error", verdict.invalid_message or "")
     _require_same(known, presented, call)
-    return await _take_over(paddock, known)
+    return await _take_over(paddock, known, slot)
 
 
 async def _known(paddock: Paddock, presented: Presented) -> Order | None:
@@ -58,18 +67,23 @@ def _require_same(order: Order, presented: Presented, call: PaidCall) -> None:
         raise PaymentConflict("this payment was used for another request already", reason="binding_mismatch")
 
 
-async def _take_over(paddock: Paddock, order: Order) -> tuple[Order, bool]:
+async def _take_over(paddock: Paddock, order: Order, slot: Slot) -> tuple[Order, bool]:
     now = paddock.clock.now()
     if order.leased(now) or not _can_go_on(order):
         return order, False
+    await require_open(paddock, order.terms.network, order_id=order.id)
     order.lease(now + paddock.limits.lease)
     if order.fulfilment is FulfilmentState.FAILED:
         order.fulfil(FulfilmentState.RUNNING, "sent again after a failure that moved no money")
     try:
+        take_slot(slot, order)
         async with paddock.db.begin("take over") as work:
             await work.orders.save(order)
+            if order.payment is PaymentState.AUTHORIZED:
+                await require_room(paddock, work, order)
         return order, True
     except StaleWrite:
+        slot.free()
         async with paddock.db.read() as view:
             return await view.orders.get(order.id) or order, False
 

@@ -1,5 +1,7 @@
 """Quote: answer a request that carries no payment with the terms for exactly that request."""
 
+from urllib.parse import urlsplit
+
 from protocol.intent import Intent
 from protocol.wire import SCHEME_EXACT, PaymentRequired, PaymentRequirements, Resource
 from server.application.paddock import Paddock
@@ -62,5 +64,5 @@ def describe(service: Service, url: str) -> Resource:
 
 
 def resource_url(origin: str, intent: Intent) -> str:
-    """The absolute URL that was asked, with its raw target."""
-    return origin + intent.target.decode("ascii", "backslashreplace")
+    """The absolute URL that was asked, with its raw target, which has the origin's path prefix in it."""
+    return origin.removesuffix(urlsplit(origin).path) + intent.target.decode("ascii", "backslashreplace")

@@ -14,9 +14,11 @@ from protocol.wire import (
     SettleResponse,
     VerifyResponse,
 )
+from server.application.pause import PauseWatch
 from server.domain.errors import DuplicateClaim, StaleWrite
 from server.domain.market import Market
 from server.domain.settlements import Settlement, SettlementState, settlement_id
+from server.facilitator.cool_off import USUAL, CoolOff
 from server.facilitator.settler import Settler
 from server.facilitator.verify import check, check_on_chain
 from server.ports import Chain, Clock, Database
@@ -28,14 +30,24 @@ class LocalFacilitator:
     """Implements ports.Facilitator on the settler of this process. `wait` is how long a settle call may take."""
 
     def __init__(
-        self, db: Database, chain: Chain, clock: Clock, market: Market, settler: Settler, wait: float = 20.0
+        self,
+        db: Database,
+        chain: Chain,
+        clock: Clock,
+        market: Market,
+        settler: Settler,
+        wait: float = 20.0,
+        cool_off: CoolOff = USUAL,
     ) -> None:
         self._db, self._chain, self._clock, self._market, self._settler = db, chain, clock, market, settler
-        self._wait = timedelta(seconds=wait)
+        self._wait, self._cool_off = timedelta(seconds=wait), cool_off
+        self._pause = PauseWatch()
 
     async def verify(self, payload: PaymentPayload, requirements: PaymentRequirements) -> VerifyResponse:
+        await self._pause.require_running(self._db, self._clock)
         try:
             payment = check(self._market, payload, requirements, self._now())
+            await self._cool_off.require_none(self._db, self._clock, payment.transfer.payer)
             await check_on_chain(self._chain, payment)
         except ProtocolError as error:
             return VerifyResponse(is_valid=False, invalid_reason=error.reason, invalid_message=error.detail)
@@ -47,6 +59,9 @@ class LocalFacilitator:
             settlement = await self._known(payment)
             if settlement is None or settlement.state is SettlementState.FAILED:
                 payment = check(self._market, payload, requirements, self._now())
+                await self._cool_off.require_none(self._db, self._clock, payment.transfer.payer)
+                if await self._pause.paused(self._db, self._clock):
+                    return self._failure("settlement_pending", "settlement is paused; ask again for the same payment")
         except ProtocolError as error:
             return self._failure(error.reason, error.detail)
         if settlement is None:

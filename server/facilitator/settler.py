@@ -7,6 +7,7 @@ from contextlib import suppress
 from datetime import timedelta
 
 from protocol.networks import caip2
+from server.application.pause import PauseWatch
 from server.application.send import Prepared, look, prepare, record, sign
 from server.domain import calls
 from server.domain.errors import ChainUnavailable, DuplicateClaim, PaddockError, Reverted, StaleWrite
@@ -30,7 +31,7 @@ class Settler:
         self, db: Database, chain: Chain, clock: Clock, market: Market, signer: TransactionSigner, poll: float = 0.02
     ) -> None:
         self._db, self._chain, self._clock, self._market, self._signer = db, chain, clock, market, signer
-        self._poll = poll
+        self._poll, self._pause = poll, PauseWatch()
         self._queue: asyncio.Queue[Settlement] = asyncio.Queue(maxsize=10_000)
 
     def offer(self, settlement: Settlement) -> None:
@@ -64,8 +65,14 @@ class Settler:
             if batch:
                 await self._send(batch)
 
+    async def _resumed(self) -> None:
+        """Wait while settlement is paused: nothing is signed and no bytes go out, not even again."""
+        while await self._pause.paused(self._db, self._clock):
+            await self._clock.sleep(0.5)
+
     async def _recover(self) -> None:
         """Broadcast signed bytes again, record what was mined, and take over what a dead process had queued."""
+        await self._resumed()
         async with self._db.read() as view:
             unmined = await view.transactions.unmined(caip2(self._market.chain_id), self._signer.address)
             abandoned = await view.settlements.abandoned(self._clock.now(), MOST_IN_BATCH)
@@ -83,6 +90,7 @@ class Settler:
             self.offer(settlement)
 
     async def _send(self, batch: list[Settlement]) -> None:
+        await self._resumed()
         prepared = await self._prepare(batch)
         if prepared is None:
             return

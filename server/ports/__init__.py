@@ -5,6 +5,7 @@ from server.ports.clock import Clock
 from server.ports.database import Database, UnitOfWork
 from server.ports.facilitator import Facilitator
 from server.ports.records import Deliveries, Event, Ledger, Orders, Proofs, Receipts
+from server.ports.switches import Switches
 from server.ports.work import Job, Outbox, Settlements, Transactions
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "Proofs",
     "Receipts",
     "Settlements",
+    "Switches",
     "TransactionSigner",
     "Transactions",
     "UnitOfWork",

@@ -4,6 +4,7 @@ from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
 from server.ports.records import Deliveries, Ledger, Orders, Proofs, Receipts
+from server.ports.switches import Switches
 from server.ports.work import Outbox, Settlements, Transactions
 
 
@@ -18,6 +19,7 @@ class UnitOfWork(Protocol):
     outbox: Outbox
     settlements: Settlements
     transactions: Transactions
+    switches: Switches
 
 
 class Database(Protocol):

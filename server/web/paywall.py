@@ -15,13 +15,21 @@ from server.application.paddock import Paddock
 from server.application.pay import Sold, pay, read_arguments
 from server.application.present import PaidCall
 from server.application.quote import quote
-from server.domain.errors import CallbackFailed, MalformedPayment, Misdirected, PaymentRefused, UnknownService
+from server.domain.errors import (
+    CallbackFailed,
+    MalformedPayment,
+    Misdirected,
+    PaddockError,
+    PaymentRefused,
+    UnknownService,
+)
 from server.services.service import Service
 from server.web.given import GivenPaddock
 from server.web.metrics import OUTCOMES
 from server.web.origins import asked_origin
 from server.web.problems import from_paddock, problem
 
+PAUSED = "settlement is paused: these terms are good, and a payment now is answered with 503 until it goes on"
 NO_STORE = {"Cache-Control": "private, no-store"}
 _V2, _V1 = names.PAYMENT_SIGNATURE.lower().encode(), names.X_PAYMENT.lower().encode()
 _LOOK_ALIKES = {_V2.replace(b"-", b"_"), _V1.replace(b"-", b"_")}
@@ -41,15 +49,19 @@ async def paid_route(request: Request[Any, Any, Any], slug: FromPath[str], paddo
     if not call.v2 and not call.v1:
         if call.query or call.intent.body:  # a bare request learns the price; one with arguments, whether they will do
             read_arguments(service, call)
-        return _payment_required(paddock, service, call)
+        paused = await paddock.admission.pause.hint(paddock.db, paddock.clock)
+        return _payment_required(paddock, service, call, PAUSED if paused else None)
     try:
         sold = await pay(paddock, service, call)
     except PaymentRefused as error:
         OUTCOMES.labels(slug, "refused").inc()
-        return _payment_required(paddock, service, call, error)
+        return _payment_required(paddock, service, call, f"{error.reason}: {error.detail}", error)
     except CallbackFailed as error:
         OUTCOMES.labels(slug, "callback_failed").inc()
         return _callback_failed(call, error)
+    except PaddockError as error:
+        OUTCOMES.labels(slug, error.slug).inc()
+        raise
     OUTCOMES.labels(slug, "sold").inc()
     return _sold(call, sold)
 
@@ -63,7 +75,7 @@ async def _call(request: Request[Any, Any, Any], paddock: Paddock, service: Serv
     if origin is None:
         raise Misdirected(f"the request's host is {request.headers.get('host', '')[:100]!r}")
     query = request.scope["query_string"]
-    target = request.scope["raw_path"] + (b"?" + query if query else b"")
+    target = paddock.prefix.encode() + request.scope["raw_path"] + (b"?" + query if query else b"")
     intent = Intent(
         method=request.method,
         authority=urlsplit(origin).netloc,
@@ -82,11 +94,10 @@ async def _call(request: Request[Any, Any, Any], paddock: Paddock, service: Serv
 
 
 def _payment_required(
-    paddock: Paddock, service: Service, call: PaidCall, refused: PaymentRefused | None = None
+    paddock: Paddock, service: Service, call: PaidCall, error: str | None, refused: PaymentRefused | None = None
 ) -> Response[bytes]:
     """v2 terms in the header and v1 terms in the body; a refused payment's outcome beside them."""
     OUTCOMES.labels(service.slug, "quoted").inc()
-    error = f"{refused.reason}: {refused.detail}" if refused else None
     required = quote(paddock, service, call.intent, call.origin, error)
     headers = {names.PAYMENT_REQUIRED: names.encode(required), "Cache-Control": "no-store"}
     if refused:
@@ -104,7 +115,7 @@ def _payment_required(
 
 def _sold(call: PaidCall, sold: Sold) -> Response[bytes]:
     """The answer with its proof, or 202 while a callback is still running."""
-    headers = {**NO_STORE, "Vary": "Accept", **_response_header(call, sold.settlement)}
+    headers = {**NO_STORE, **_response_header(call, sold.settlement)}
     if sold.replayed:
         headers[names.IDEMPOTENT_REPLAYED] = "true"
     if sold.delivery is None:

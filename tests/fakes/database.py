@@ -14,6 +14,7 @@ from tests.fakes.rows import (
     FakeProofs,
     FakeReceipts,
     FakeSettlements,
+    FakeSwitches,
     FakeTransactions,
 )
 from tests.fakes.tables import Tables
@@ -31,8 +32,9 @@ class FakeUnitOfWork:
         self.receipts = FakeReceipts(tables)
         self.proofs = FakeProofs(tables)
         self.outbox = FakeOutbox(tables)
-        self.settlements = FakeSettlements(tables)
+        self.settlements = FakeSettlements(tables, clock)
         self.transactions = FakeTransactions(tables)
+        self.switches = FakeSwitches(tables)
 
 
 class FakeDatabase:

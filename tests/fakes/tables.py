@@ -9,6 +9,7 @@ from server.domain.ledger import Entry
 from server.domain.orders import Order
 from server.domain.sending import ChainTransaction
 from server.domain.settlements import Settlement
+from server.domain.switches import Switch
 from server.ports import Event, Job
 
 
@@ -35,6 +36,8 @@ class Tables:
     proofs: dict[str, bytes] = field(default_factory=dict)
     jobs: dict[str, JobRow] = field(default_factory=dict)
     settlements: dict[str, Settlement] = field(default_factory=dict)
+    failures: dict[str, list[datetime]] = field(default_factory=dict)
+    switches: dict[str, Switch] = field(default_factory=dict)
     next_nonces: dict[tuple[str, str], int] = field(default_factory=dict)
     transactions: dict[str, ChainTransaction] = field(default_factory=dict)
 

@@ -1,0 +1,63 @@
+"""Admit: what a purchase must pass beside its payment, so that no payer and no outage holds up the others."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from server.application.admission import FACILITATOR, Slot
+from server.application.paddock import Paddock
+from server.domain.errors import ChainUnavailable, FacilitatorRefused, FacilitatorUnavailable, TooManyOrders
+from server.domain.orders import Order
+from server.domain.states import FulfilmentState
+from server.ports import UnitOfWork
+
+
+async def require_open(paddock: Paddock, network: str, **members: object) -> None:
+    """Before anything is asked or claimed: raises Paused, or CircuitOpen while chain or facilitator keep failing.
+
+    The chain is tried by a question of our own: a stranger's payments, which may never come to ask it, keep it shut.
+    """
+    admission, now = paddock.admission, paddock.clock.now()
+    await admission.pause.require_running(paddock.db, paddock.clock, **members)
+    chain = admission.breaker(network)
+    chain.require(now, **members)
+    if chain.open:
+        with watching(paddock, network, network):
+            await paddock.chain.block_number()
+    admission.breaker(FACILITATOR).require(now, **members)
+
+
+@contextmanager
+def watching(paddock: Paddock, asked: str, network: str) -> Iterator[None]:
+    """Teaches the breakers whether `asked`, or what it needs itself, answered in this block.
+
+    A refusal of one payment is an answer: else a stranger could shut the marketplace with bad payments.
+    """
+    breaker, now = paddock.admission.breaker, paddock.clock.now
+    try:
+        yield
+    except FacilitatorRefused:
+        breaker(FACILITATOR).succeeded()
+        raise
+    except FacilitatorUnavailable:
+        breaker(FACILITATOR).failed(now())
+        raise
+    except ChainUnavailable:
+        breaker(network).failed(now())
+        raise
+    breaker(asked).succeeded()
+
+
+def take_slot(slot: Slot, order: Order) -> None:
+    """A place for the order's handler, if it is to run here. Raises RouteBusy before anything is claimed."""
+    if order.fulfilment is FulfilmentState.RUNNING:
+        slot.take()
+
+
+async def require_room(paddock: Paddock, work: UnitOfWork, order: Order) -> None:
+    """In the unit of work that claims the order: raises TooManyOrders if its payer has too many in flight with it.
+
+    The payer has signed this payment, so nobody fills another one's places.
+    """
+    most = paddock.admission.orders_per_payer
+    if await work.orders.in_flight(order.authorization.payer, paddock.clock.now()) > most:
+        raise TooManyOrders(f"{most} orders of this payer are in flight; wait until one of them ends")
