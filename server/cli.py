@@ -21,7 +21,7 @@ from server.adapters.merchant_rows import key_digest, put_merchant
 from server.application.pause import turn
 from server.application.reconcile import reconcile
 from server.bootstrap import open_parts
-from server.domain.errors import PaddockError
+from server.domain.errors import ConfigurationError, PaddockError
 from server.domain.market import Merchant
 from server.domain.switches import SETTLEMENT_PAUSED
 from server.logs import configure
@@ -47,7 +47,7 @@ def migrate(_arguments: argparse.Namespace) -> int:
 def serve(arguments: argparse.Namespace) -> int:
     """Run the server, or the facilitator alone."""
     settings = load(role=arguments.role)
-    configure()
+    configure(settings.secrets)
     asyncio.run(_can_start(settings))
     uvicorn.run(
         f"server.asgi:{arguments.role}",
@@ -64,8 +64,9 @@ def serve(arguments: argparse.Namespace) -> int:
 
 def work(_arguments: argparse.Namespace) -> int:
     """Run the worker."""
-    configure()
-    worker.run(load(role="worker"))
+    settings = load(role="worker")
+    configure(settings.secrets)
+    worker.run(settings)
     return 0
 
 
@@ -120,8 +121,9 @@ async def _enter_merchant(settings: Settings) -> None:
 
 async def _can_start(settings: Settings) -> None:
     """Fail in a sentence, before the web server wraps the reason in a traceback."""
-    async with open_parts(settings):
-        return
+    async with open_parts(settings) as parts:
+        if missing := await parts.db.missing_tables():
+            raise ConfigurationError(f"the database has no table {missing[0]!r} yet; run `paddock migrate` first")
 
 
 async def _check_books(settings: Settings) -> int:

@@ -3,7 +3,7 @@
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -70,6 +70,13 @@ class Settings:
     def embedded_facilitator(self) -> bool:
         """Whether the facilitator runs inside the server process."""
         return self.facilitator_url == EMBEDDED
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """Everything in here that no log may show, each key also without its 0x or its id."""
+        given = [getattr(self, one.name) for one in fields(self) if not one.repr]
+        parts = [part.rpartition(":")[2].removeprefix("0x") for value in given for part in value.split(",")]
+        return tuple(dict.fromkeys((*given, *parts)))
 
 
 def load(environ: Mapping[str, str] = os.environ, role: str = "server") -> Settings:

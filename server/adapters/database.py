@@ -6,13 +6,14 @@ from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
 import asyncpg
-from sqlalchemy import event
+from sqlalchemy import event, inspect
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from server.adapters.job_rows import OutboxRows
+from server.adapters.models import metadata
 from server.adapters.money_rows import DeliveryRows, LedgerRows, ProofRows, ReceiptRows
 from server.adapters.order_rows import OrderRows
 from server.adapters.settlement_rows import SettlementRows, TransactionRows
@@ -84,6 +85,12 @@ class SqlDatabase:
         """A writing connection for set-up, committed at the end of the block."""
         async with self._writer.begin() as connection:
             yield connection
+
+    async def missing_tables(self) -> list[str]:
+        """Tables that this version needs and the database has not; there are some before a migration."""
+        async with self.view() as connection:
+            there = await connection.run_sync(lambda found: set(inspect(found).get_table_names()))
+        return sorted(set(metadata.tables) - there)
 
     async def close(self) -> None:
         await self._writer.dispose()

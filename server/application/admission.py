@@ -10,14 +10,15 @@ from server.application.breaker import Breaker
 from server.application.pause import PauseWatch
 from server.domain.errors import RouteBusy
 
-FACILITATOR = "facilitator"
+VERIFY, SETTLE = "verify", "settle"
+"""Names of the breakers around the facilitator: one that verifies well may settle nothing."""
 
 
 @dataclass
 class Admission:
     """`orders_per_payer` holds over all processes (the database counts), the rest in this one.
 
-    `breakers` by name: the facilitator, and each network's chain.
+    `breakers` by name: the facilitator's VERIFY and SETTLE, and each network's chain by the network.
     """
 
     orders_per_payer: int = 32

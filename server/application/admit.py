@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from server.application.admission import FACILITATOR, Slot
+from server.application.admission import SETTLE, VERIFY, Slot
 from server.application.paddock import Paddock
 from server.domain.errors import ChainUnavailable, FacilitatorRefused, FacilitatorUnavailable, TooManyOrders
 from server.domain.orders import Order
@@ -11,19 +11,19 @@ from server.domain.states import FulfilmentState
 from server.ports import UnitOfWork
 
 
-async def require_open(paddock: Paddock, network: str, **members: object) -> None:
+async def require_open(paddock: Paddock, network: str) -> None:
     """Before anything is asked or claimed: raises Paused, or CircuitOpen while chain or facilitator keep failing.
 
     The chain is tried by a question of our own: a stranger's payments, which may never come to ask it, keep it shut.
     """
     admission, now = paddock.admission, paddock.clock.now()
-    await admission.pause.require_running(paddock.db, paddock.clock, **members)
+    await admission.pause.require_running(paddock.db, paddock.clock)
     chain = admission.breaker(network)
-    chain.require(now, **members)
+    chain.require(now)
     if chain.open:
         with watching(paddock, network, network):
             await paddock.chain.block_number()
-    admission.breaker(FACILITATOR).require(now, **members)
+    admission.breaker(VERIFY).require(now)
 
 
 @contextmanager
@@ -36,15 +36,23 @@ def watching(paddock: Paddock, asked: str, network: str) -> Iterator[None]:
     try:
         yield
     except FacilitatorRefused:
-        breaker(FACILITATOR).succeeded()
+        breaker(asked).succeeded()
         raise
     except FacilitatorUnavailable:
-        breaker(FACILITATOR).failed(now())
+        breaker(asked).failed(now())
         raise
     except ChainUnavailable:
         breaker(network).failed(now())
         raise
     breaker(asked).succeeded()
+
+
+def require_settling(paddock: Paddock) -> None:
+    """Before a claim: raises CircuitOpen while settlements go unanswered. Orders in doubt try on, and open it again.
+
+    Asked after the payment was found good, so that a stranger's bad ones do not use up the probes.
+    """
+    paddock.admission.breaker(SETTLE).require(paddock.clock.now())
 
 
 def take_slot(slot: Slot, order: Order) -> None:

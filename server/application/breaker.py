@@ -17,13 +17,13 @@ class Breaker:
     failures: int = 0
     shut_until: datetime | None = None
 
-    def require(self, now: datetime, **members: object) -> None:
+    def require(self, now: datetime) -> None:
         """Raises CircuitOpen, unless it is closed or the caller is the next probe."""
         if self.shut_until is None:
             return
         if now < self.shut_until:
             wait = math.ceil((self.shut_until - now).total_seconds())
-            raise CircuitOpen(f"the {self.name} has failed {self.failures} times in a row", wait, **members)
+            raise CircuitOpen(f"{self.name} has failed {self.failures} times in a row", wait)
         self.shut_until = now + self.rest
 
     def succeeded(self) -> None:

@@ -3,8 +3,8 @@
 from datetime import UTC, datetime
 
 from protocol.exact import ExactPayment
-from server.application.admission import FACILITATOR, Slot
-from server.application.admit import require_open, require_room, take_slot, watching
+from server.application.admission import VERIFY, Slot
+from server.application.admit import require_open, require_room, require_settling, take_slot, watching
 from server.application.paddock import Paddock
 from server.application.present import PaidCall, Presented, stored_form
 from server.domain.errors import DuplicateClaim, PaymentConflict, PaymentRefused, StaleWrite
@@ -30,12 +30,13 @@ async def claim(
             raise presented.refusal
         network = presented.payment.network
         await require_open(paddock, network)
-        with watching(paddock, FACILITATOR, network):
+        with watching(paddock, VERIFY, network):
             verdict = await paddock.facilitator.verify(presented.payload, presented.requirements)
         if verdict.is_valid:
             with watching(paddock, network, network):
                 block = await paddock.chain.recent_block()
             order = _order(paddock, service, call, presented, arguments, block)
+            require_settling(paddock)
             take_slot(slot, order)
             try:
                 async with paddock.db.begin("claim") as work:
@@ -71,7 +72,7 @@ async def _take_over(paddock: Paddock, order: Order, slot: Slot) -> tuple[Order,
     now = paddock.clock.now()
     if order.leased(now) or not _can_go_on(order):
         return order, False
-    await require_open(paddock, order.terms.network, order_id=order.id)
+    await paddock.admission.pause.require_running(paddock.db, paddock.clock, order_id=order.id)
     order.lease(now + paddock.limits.lease)
     if order.fulfilment is FulfilmentState.FAILED:
         order.fulfil(FulfilmentState.RUNNING, "sent again after a failure that moved no money")

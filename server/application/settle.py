@@ -3,7 +3,7 @@
 import msgspec
 
 from protocol.wire import PaymentPayload, PaymentRequirements, SettleResponse
-from server.application.admission import FACILITATOR
+from server.application.admission import SETTLE
 from server.application.admit import watching
 from server.application.deliver import record_settled
 from server.application.paddock import Paddock
@@ -25,7 +25,7 @@ async def settle(paddock: Paddock, order: Order) -> Order:
     """The order, settled. Raises PaymentRefused if no money moved, SettlementInDoubt while nobody knows."""
     try:
         await paddock.admission.pause.require_running(paddock.db, paddock.clock)
-        with watching(paddock, FACILITATOR, order.terms.network):
+        with watching(paddock, SETTLE, order.terms.network):
             response = await paddock.facilitator.settle(*_stored_payment(order))
         if await _did_not_move(paddock, order, response):
             await _refuse(paddock, order, response)

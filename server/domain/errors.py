@@ -187,8 +187,8 @@ class CircuitOpen(Unavailable):
 
     slug, title = "circuit-open", "Something that every purchase needs is not there at the moment"
 
-    def __init__(self, detail: str, retry_after: int, **members: Any) -> None:
-        super().__init__(detail, **members)
+    def __init__(self, detail: str, retry_after: int) -> None:
+        super().__init__(detail)
         self.retry_after = retry_after
 
 

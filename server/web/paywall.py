@@ -23,6 +23,7 @@ from server.domain.errors import (
     PaymentRefused,
     UnknownService,
 )
+from server.domain.redaction import scrub
 from server.services.service import Service
 from server.web.given import GivenPaddock
 from server.web.metrics import OUTCOMES
@@ -55,7 +56,7 @@ async def paid_route(request: Request[Any, Any, Any], slug: FromPath[str], paddo
         sold = await pay(paddock, service, call)
     except PaymentRefused as error:
         OUTCOMES.labels(slug, "refused").inc()
-        return _payment_required(paddock, service, call, f"{error.reason}: {error.detail}", error)
+        return _payment_required(paddock, service, call, scrub(f"{error.reason}: {error.detail}"), error)
     except CallbackFailed as error:
         OUTCOMES.labels(slug, "callback_failed").inc()
         return _callback_failed(call, error)
@@ -103,8 +104,8 @@ def _payment_required(
     if refused:
         failure = SettleResponse(
             success=False,
-            error_reason=refused.reason,
-            error_message=refused.detail,
+            error_reason=scrub(refused.reason),
+            error_message=scrub(refused.detail),
             transaction="",
             network=paddock.market.network,
         )

@@ -9,6 +9,7 @@ from litestar.exceptions import HTTPException
 
 from protocol.errors import ProtocolError
 from server.domain.errors import InternalError, PaddockError
+from server.domain.redaction import scrub
 
 log = logging.getLogger(__name__)
 
@@ -19,7 +20,7 @@ def problem(
     status: int, slug: str, title: str, detail: str, action: str, members: dict[str, Any], headers: dict[str, str]
 ) -> Response[bytes]:
     """A problem document with our two own members, `action` and whatever belongs to the case."""
-    body = {"type": f"/problems/{slug}", "title": title, "status": status, "detail": detail, "action": action}
+    body = {"type": f"/problems/{slug}", "title": title, "status": status, "detail": scrub(detail), "action": action}
     return Response(
         msgspec.json.encode(body | members),
         status_code=status,

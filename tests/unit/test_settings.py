@@ -60,6 +60,17 @@ def test_a_devnet_is_never_far_away(rpc):
         ("PADDOCK_FINALITY", "-1"),
         ("PADDOCK_ORIGINS", "localhost:8402"),
         ("PADDOCK_ORIGINS", " , "),
+        ("PADDOCK_ORIGINS", "https://paddock.example/market?x=1"),
+        ("PADDOCK_ORIGINS", "https://paddock.example/market#x"),
+        ("PADDOCK_ORIGINS", "https://user@paddock.example"),
+        ("PADDOCK_ORIGINS", "https://paddock.example/../market"),
+        ("PADDOCK_ORIGINS", "https://paddock.example//market"),
+        ("PADDOCK_ORIGINS", "https://paddock.example/m%61rket"),
+        ("PADDOCK_ORIGINS", "https://paddock.example/market,https://other.example"),
+        ("PADDOCK_PAYER_ORDERS", "0"),
+        ("PADDOCK_ROUTE_RUNS", "0"),
+        ("PADDOCK_COOL_OFF_FAILURES", "0"),
+        ("PADDOCK_COOL_OFF_SECONDS", "soon"),
     ],
 )
 def test_a_value_of_the_wrong_kind_is_named_with_what_to_set(name, value):
@@ -69,3 +80,8 @@ def test_a_value_of_the_wrong_kind_is_named_with_what_to_set(name, value):
 
 def test_no_secret_shows_in_a_repr():
     assert not [secret for secret in DEVNET_SECRETS.values() if secret in repr(load({"PADDOCK_DEVNET": "1"}))]
+
+
+def test_s17_origins_may_be_mounted_under_one_path_prefix():
+    given = {"PADDOCK_DEVNET": "1", "PADDOCK_ORIGINS": "https://a.example/market/, http://127.0.0.1:8402/market"}
+    assert load(given).origins == ("https://a.example/market", "http://127.0.0.1:8402/market")
