@@ -23,6 +23,7 @@ from server.adapters.networks import Depths, market_of, read_deployments, read_n
 from server.adapters.nodes import NodeChain
 from server.adapters.quorum import QuorumChain
 from server.adapters.screening import ListScreening
+from server.application.admission import Admission
 from server.application.announce import AnnouncingDatabase
 from server.application.paddock import Anchoring, Ground, Paddock, Settling
 from server.application.post import Post
@@ -33,6 +34,7 @@ from server.domain.errors import ConfigurationError
 from server.domain.market import Merchant
 from server.domain.quotes import QuoteKeys
 from server.domain.webhooks import WebhookKeys
+from server.facilitator.cool_off import CoolOff
 from server.facilitator.local import LocalFacilitator
 from server.facilitator.settler import Settler
 from server.key_sources import KeySource
@@ -134,6 +136,7 @@ async def open_paddock(parts: Parts, facilitator: Facilitator, *, holds_delegate
             screening=ListScreening(settings.screening_file) if settings.screening_file else OpenScreening(),
             anchoring=Anchoring(every=timedelta(seconds=settings.anchor_seconds)),
             origins=settings.origins,
+            admission=Admission(settings.payer_orders, settings.route_runs),
         )
 
 
@@ -245,7 +248,8 @@ async def _settling(parts: Parts) -> AsyncIterator[Settling]:
             network: [Settler(parts.db, ground, parts.clock, key) for key in keys]
             for network, ground in parts.grounds.items()
         }
-        facilitator = LocalFacilitator(parts.db, parts.clock, parts.grounds, settlers)
+        cool_off = CoolOff(settings.cool_off_failures, timedelta(seconds=settings.cool_off_seconds))
+        facilitator = LocalFacilitator(parts.db, parts.clock, parts.grounds, settlers, cool_off=cool_off)
         running = [one.run() for own in settlers.values() for one in own]
         running += [keep_watch(wallet) for wallet in _gas_wallets(parts, keys)]
         tasks = [asyncio.create_task(one) for one in running]

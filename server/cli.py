@@ -14,10 +14,12 @@ from server import case_commands, webhook_commands, worker
 from server.adapters.clock import SystemClock
 from server.adapters.database import SqlDatabase
 from server.adapters.merchant_rows import key_digest, put_merchant
+from server.application.pause import turn
 from server.application.reconcile import reconcile
 from server.bootstrap import open_parts, remote_facilitator, wanted_kinds
-from server.domain.errors import PaddockError
+from server.domain.errors import ConfigurationError, PaddockError
 from server.domain.market import Merchant
+from server.domain.switches import SETTLEMENT_PAUSED
 from server.logs import configure
 from server.settings import Settings, load
 from server.verifying import add_options, say, verify
@@ -42,7 +44,7 @@ def migrate(_arguments: argparse.Namespace) -> int:
 def serve(arguments: argparse.Namespace) -> int:
     """Run the server, or the facilitator alone."""
     settings = load(role=arguments.role)
-    configure()
+    configure(settings.secrets)
     asyncio.run(_can_start(settings, arguments.role))
     uvicorn.run(
         f"server.asgi:{arguments.role}",
@@ -59,14 +61,30 @@ def serve(arguments: argparse.Namespace) -> int:
 
 def work(_arguments: argparse.Namespace) -> int:
     """Run the worker."""
-    configure()
-    worker.run(load(role="worker"))
+    settings = load(role="worker")
+    configure(settings.secrets)
+    worker.run(settings)
     return 0
 
 
 def check_books(_arguments: argparse.Namespace) -> int:
     """Compare ledger and chain; 1 when they differ."""
     return asyncio.run(_check_books(load(role="reconcile")))
+
+
+def pause(arguments: argparse.Namespace) -> int:
+    """Hold all settlement, callbacks and refunds in every process, within two seconds."""
+    return asyncio.run(_switch(load(role="switch"), on=True, reason=arguments.reason))
+
+
+def resume(_arguments: argparse.Namespace) -> int:
+    """Let settlement go on where it was held."""
+    return asyncio.run(_switch(load(role="switch"), on=False, reason=""))
+
+
+def status(_arguments: argparse.Namespace) -> int:
+    """Say whether settlement is paused; 3 when it is."""
+    return asyncio.run(_switch(load(role="switch"), on=None, reason=""))
 
 
 async def _enter_merchant(settings: Settings) -> None:
@@ -86,6 +104,8 @@ async def _enter_merchant(settings: Settings) -> None:
 async def _can_start(settings: Settings, role: str) -> None:
     """Fail in a sentence, before the web server wraps the reason in a traceback."""
     async with open_parts(settings) as parts:
+        if missing := await parts.db.missing_tables():
+            raise ConfigurationError(f"the database has no table {missing[0]!r} yet; run `paddock migrate` first")
         if role == "server" and not settings.embedded_facilitator:
             async with remote_facilitator(settings, wanted_kinds(parts)):
                 return
@@ -98,6 +118,25 @@ async def _check_books(settings: Settings) -> int:
         say(str(difference))
     say(f"{len(differences)} differences between ledger and chain")
     return 1 if differences else 0
+
+
+async def _switch(settings: Settings, *, on: bool | None, reason: str) -> int:
+    """Turn the switch where `on` says so, and say how it stands."""
+    clock = SystemClock()
+    db = SqlDatabase(settings.database_url, clock)
+    try:
+        if on is not None:
+            await turn(db, clock, on=on, reason=reason, by="command line")
+        async with db.read() as view:
+            switch = await view.switches.get(SETTLEMENT_PAUSED)
+    finally:
+        await db.close()
+    if switch is None:
+        say("settlement runs, and was never paused")
+        return 0
+    since = f"since {switch.at:%Y-%m-%d %H:%M:%S} UTC, by {switch.by}"
+    say(f"settlement is paused {since}: {switch.reason}" if switch.on else f"settlement runs {since}")
+    return 3 if switch.on and on is None else 0
 
 
 def parser() -> argparse.ArgumentParser:
@@ -119,6 +158,9 @@ def parser() -> argparse.ArgumentParser:
         "webhook", help="Manage merchants' webhooks.", description="Manage merchants' webhooks."
     )
     webhook_commands.register(hooks)
+    add("pause", pause).add_argument("--reason", required=True, help="why, for the operators; buyers are not told")
+    add("resume", resume)
+    add("status", status)
     add_options(add("verify", verify))
     return top
 

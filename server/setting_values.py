@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from server.domain.errors import ConfigurationError
 from server.key_sources import LOOPBACK
 
+_PREFIX = re.compile(r"(?:/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*", re.ASCII)
 _SHORT_NAME = re.compile(r"[a-z][\w-]*", re.ASCII)
 _PLAIN_URL = re.compile(r"(?P<scheme>https?)://(?P<host>[\w.-]+|\[[\da-f:.]+\])(:\d{1,5})?(/[\w./~%-]*)?", re.ASCII)
 
@@ -102,6 +103,13 @@ def integer(environ: Mapping[str, str], name: str, default: int) -> int:
     return int(value)
 
 
+def positive(environ: Mapping[str, str], name: str, default: int) -> int:
+    value = integer(environ, name, default)
+    if value == 0:
+        raise ConfigurationError(f"{name} is 0, which lets nobody in; to stop all settlement use `paddock pause`")
+    return value
+
+
 def hosts(text: str) -> tuple[str, ...]:
     found = tuple(part.strip().lower().strip("[]") for part in text.split(",") if part.strip())
     for host in found:
@@ -118,10 +126,13 @@ def path(environ: Mapping[str, str], name: str) -> Path | None:
 
 def origins(text: str) -> tuple[str, ...]:
     found = tuple(part.strip().rstrip("/") for part in text.split(",") if part.strip())
-    for origin in found:
-        parts = urlsplit(origin)
-        if parts.scheme not in ("http", "https") or not parts.netloc or parts.path:
-            raise ConfigurationError(f"PADDOCK_ORIGINS: {origin!r} is not an origin like https://paddock.example")
+    parts = [urlsplit(origin) for origin in found]
+    for origin, part in zip(found, parts, strict=True):
+        more = part.query or part.fragment or "@" in part.netloc or not _PREFIX.fullmatch(part.path)
+        if part.scheme not in ("http", "https") or not part.netloc or more:
+            raise ConfigurationError(f"PADDOCK_ORIGINS: {origin!r} is not like https://paddock.example[/prefix]")
     if not found:
         raise ConfigurationError("PADDOCK_ORIGINS is empty; name at least the origin that buyers use")
+    if len({part.path for part in parts}) > 1:
+        raise ConfigurationError("PADDOCK_ORIGINS: every origin must have the same path prefix")
     return found

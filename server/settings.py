@@ -2,13 +2,25 @@
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from server.domain.errors import ConfigurationError
 from server.key_sources import LOOPBACK, KeySource, forms, read_key_source, read_key_sources
-from server.setting_values import Nodes, depth, flag, hosts, integer, near, origins, path, plain_url, read_nodes
+from server.setting_values import (
+    Nodes,
+    depth,
+    flag,
+    hosts,
+    integer,
+    near,
+    origins,
+    path,
+    plain_url,
+    positive,
+    read_nodes,
+)
 
 TOP = Path(__file__).resolve().parents[1]
 DEPLOYMENTS = TOP / "deployments" / "31337.json"
@@ -43,6 +55,7 @@ NEEDS = {
     "migrate": ("PADDOCK_MERCHANT_KEY", "PADDOCK_MERCHANT_PAY_TO"),
     "reconcile": ("PADDOCK_DELEGATE_ADDRESS",),
     "support": ("PADDOCK_DELEGATE_ADDRESS",),
+    "switch": (),
 }
 """What each role must be given off the devnet; no process is asked for a secret that it does not use."""
 _SIGNING = ("PADDOCK_SETTLEMENT", "PADDOCK_DELEGATE", "PADDOCK_FLOAT", "PADDOCK_RECEIPT")
@@ -69,6 +82,10 @@ class Settings:
     finality: int | None
     confirmations: int | None
     anchor_seconds: int
+    payer_orders: int
+    route_runs: int
+    cool_off_failures: int
+    cool_off_seconds: int
     ready_file: Path | None
     metrics_port: int
     delegate_cap: int
@@ -95,6 +112,15 @@ class Settings:
         """Whether the facilitator runs inside the server process."""
         return self.facilitator_url == EMBEDDED
 
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """Everything in here that no log may show, each key also without its 0x or its id."""
+        given = [getattr(self, one.name) for one in fields(self) if not one.repr]
+        sources = (*self.settlement_keys, self.delegate_key, self.float_key, self.receipt_key)
+        given += [source.key for source in sources if source.key]
+        parts = [part.rpartition(":")[2].removeprefix("0x") for value in given for part in value.split(",")]
+        return tuple(dict.fromkeys((*given, *parts)))
+
 
 def load(environ: Mapping[str, str] = os.environ, role: str = "server") -> Settings:
     """Read and check for a role of NEEDS. Raises ConfigurationError that names the variable and what to set."""
@@ -120,6 +146,10 @@ def load(environ: Mapping[str, str] = os.environ, role: str = "server") -> Setti
         finality=depth(environ, "PADDOCK_FINALITY", 2 if devnet else None),
         confirmations=depth(environ, "PADDOCK_CONFIRMATIONS", 1 if devnet else None),
         anchor_seconds=integer(environ, "PADDOCK_ANCHOR_SECONDS", 5 if devnet else 60),
+        payer_orders=positive(environ, "PADDOCK_PAYER_ORDERS", 32),
+        route_runs=positive(environ, "PADDOCK_ROUTE_RUNS", 64),
+        cool_off_failures=positive(environ, "PADDOCK_COOL_OFF_FAILURES", 3),
+        cool_off_seconds=positive(environ, "PADDOCK_COOL_OFF_SECONDS", 600),
         ready_file=path(environ, "PADDOCK_READY_FILE"),
         screening_file=path(environ, "PADDOCK_SCREENING_FILE"),
         metrics_port=integer(environ, "PADDOCK_METRICS_PORT", 0),

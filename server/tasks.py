@@ -33,6 +33,9 @@ log = logging.getLogger(__name__)
 MOST_ATTEMPTS = 1000
 """A job that failed this often waits for the operator; it still stands in the outbox."""
 PARKED = timedelta(hours=6)
+HELD_WHILE_PAUSED = frozenset({deliver.EXECUTE, deliver.REFUND, deliver.RESEND, deliver.ANCHOR})
+"""What signs and sends on a chain; it waits for the operator to resume settlement."""
+LOOK_AGAIN = 1.0
 UseCase = Callable[[Paddock, str], Awaitable[float | None]]
 
 
@@ -91,7 +94,8 @@ async def perform(paddock: Paddock, job: Job, use_case: UseCase) -> None:
     """Run a job once, and write down whether it is done, or when it is due again."""
     error: str | None = None
     try:
-        wait = await use_case(paddock, job.subject)
+        held = job.topic in HELD_WHILE_PAUSED and await paddock.admission.pause.paused(paddock.db, paddock.clock)
+        wait = LOOK_AGAIN if held else await use_case(paddock, job.subject)
     except StaleWrite:
         wait = 0.1
     except PaddockError as problem:

@@ -1,24 +1,30 @@
 """The database: engines for writing and reading, and the unit of work over them."""
 
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+import logging
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
-from sqlalchemy import event
+import asyncpg
+from sqlalchemy import event, inspect
 from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from server.adapters.case_rows import CaseRows
 from server.adapters.extension_rows import IdentifierRows, SignInRows
 from server.adapters.job_rows import OutboxRows
+from server.adapters.models import metadata
 from server.adapters.money_rows import DeliveryRows, LedgerRows, ProofRows, ReceiptRows
 from server.adapters.order_rows import OrderRows
 from server.adapters.proof_rows import AnchorRows, ReceiptChainRows
 from server.adapters.settlement_rows import SettlementRows
 from server.adapters.suspect_rows import SuspectRows
+from server.adapters.switch_rows import SwitchRows
 from server.adapters.transaction_rows import TransactionRows
 from server.adapters.webhook_rows import WebhookRows
-from server.domain.errors import ConfigurationError
+from server.domain.errors import ConfigurationError, DatabaseUnavailable
 from server.ports import (
     Anchors,
     Cases,
@@ -34,11 +40,13 @@ from server.ports import (
     Settlements,
     SignIns,
     Suspects,
+    Switches,
     Transactions,
     UnitOfWork,
     Webhooks,
 )
 
+log = logging.getLogger(__name__)
 DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg", "postgres": "postgresql+asyncpg"}
 
 
@@ -54,13 +62,14 @@ class SqlUnitOfWork:
         self.receipt_chain: ReceiptChain = ReceiptChainRows(connection)
         self.anchors: Anchors = AnchorRows(connection)
         self.outbox: Outbox = OutboxRows(connection)
-        self.settlements: Settlements = SettlementRows(connection)
+        self.settlements: Settlements = SettlementRows(connection, clock)
         self.transactions: Transactions = TransactionRows(connection)
         self.identifiers: Identifiers = IdentifierRows(connection)
         self.sign_ins: SignIns = SignInRows(connection)
         self.cases: Cases = CaseRows(connection, clock)
         self.suspects: Suspects = SuspectRows(connection)
         self.webhooks: Webhooks = WebhookRows(connection, clock)
+        self.switches: Switches = SwitchRows(connection)
 
 
 class SqlDatabase:
@@ -74,19 +83,22 @@ class SqlDatabase:
     @asynccontextmanager
     async def begin(self, name: str) -> AsyncIterator[UnitOfWork]:
         """`name` is only a label here; see ports.Database."""
-        async with self._writer.begin() as connection:
-            yield SqlUnitOfWork(connection, self._clock)
+        with _reaching():
+            async with self._writer.begin() as connection:
+                yield SqlUnitOfWork(connection, self._clock)
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[UnitOfWork]:
-        async with self._reader.connect() as connection:
-            yield SqlUnitOfWork(connection, self._clock)
+        with _reaching():
+            async with self._reader.connect() as connection:
+                yield SqlUnitOfWork(connection, self._clock)
 
     @asynccontextmanager
     async def view(self) -> AsyncIterator[AsyncConnection]:
         """A reading connection for listings and pages, which select what they show."""
-        async with self._reader.connect() as connection:
-            yield connection
+        with _reaching():
+            async with self._reader.connect() as connection:
+                yield connection
 
     @asynccontextmanager
     async def change(self) -> AsyncIterator[AsyncConnection]:
@@ -94,9 +106,28 @@ class SqlDatabase:
         async with self._writer.begin() as connection:
             yield connection
 
+    async def missing_tables(self) -> list[str]:
+        """Tables that this version needs and the database has not; there are some before a migration."""
+        async with self.view() as connection:
+            there = await connection.run_sync(lambda found: set(inspect(found).get_table_names()))
+        return sorted(set(metadata.tables) - there)
+
     async def close(self) -> None:
         await self._writer.dispose()
         await self._reader.dispose()
+
+
+@contextmanager
+def _reaching() -> Iterator[None]:
+    """Turn a database that is away, or too busy, into our own error: then nobody takes it for an answer."""
+    try:
+        yield
+    except (OSError, PoolTimeout, asyncpg.PostgresError, asyncpg.InterfaceError, DBAPIError) as error:
+        away = not isinstance(error, DBAPIError) or error.connection_invalidated
+        if not away and not isinstance(error, OperationalError | InterfaceError):
+            raise
+        log.warning("the database did not answer: %s", type(error).__name__)
+        raise DatabaseUnavailable(f"the database did not answer: {type(error).__name__}") from error
 
 
 def async_url(url: str) -> str:
@@ -111,8 +142,8 @@ def async_url(url: str) -> str:
 def _engine(url: str, *, immediate: bool) -> AsyncEngine:
     target = async_url(url)
     if not target.startswith("sqlite"):
-        return create_async_engine(target, pool_size=10, max_overflow=10, pool_pre_ping=True)
-    engine = create_async_engine(target, connect_args={"timeout": 30})
+        return create_async_engine(target, pool_size=10, max_overflow=10, pool_pre_ping=True, hide_parameters=True)
+    engine = create_async_engine(target, connect_args={"timeout": 30}, hide_parameters=True)
     event.listen(engine.sync_engine, "connect", _prepare_sqlite)
     event.listen(engine.sync_engine, "begin", _begin("BEGIN IMMEDIATE" if immediate else "BEGIN"))
     return engine

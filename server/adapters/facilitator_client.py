@@ -19,7 +19,7 @@ from protocol.wire import (
     SettleResponse,
     VerifyResponse,
 )
-from server.domain.errors import ConfigurationError, FacilitatorUnavailable
+from server.domain.errors import ConfigurationError, FacilitatorRefused, FacilitatorUnavailable
 
 log = logging.getLogger(__name__)
 
@@ -68,7 +68,10 @@ class RemoteFacilitator:
         self._url = url.rstrip("/")
         self._wanted = wanted
         headers = {"Authorization": f"Bearer {token}"} if token else {}
-        self._client = httpx.AsyncClient(timeout=timeout, follow_redirects=False, trust_env=False, headers=headers)
+        # No bound on connections, for slow settlements would hold up everybody else's: the claim bounds them.
+        self._client = httpx.AsyncClient(
+            timeout=timeout, follow_redirects=False, trust_env=False, headers=headers, limits=httpx.Limits()
+        )
         self._asking = asyncio.Lock()
         self._looked_at = float("-inf")
         self._lacking = ""
@@ -146,7 +149,9 @@ class RemoteFacilitator:
         try:
             async with self._client.stream(method, url, content=body, headers=headers) as response:
                 if response.status_code != 200:
-                    raise FacilitatorUnavailable(f"/{verb} answered with status {response.status_code}")
+                    refused = method == "POST" and 400 <= response.status_code < 500
+                    kind_of = FacilitatorRefused if refused else FacilitatorUnavailable
+                    raise kind_of(f"/{verb} answered with status {response.status_code}")
                 content = b""
                 async for chunk in response.aiter_bytes():
                     content += chunk

@@ -53,7 +53,8 @@ class OutboxRows:
 
     async def put_off(self, job: Job, due: datetime, error: str | None) -> None:
         own = (outbox.c.id == job.id) & (outbox.c.generation == job.generation)
-        await self._connection.execute(update(outbox).where(own).values(due=due, error=error))
+        tried = {"due": due, "error": error} | ({} if error else {"attempts": 0})
+        await self._connection.execute(update(outbox).where(own).values(tried))
         await self._connection.execute(update(outbox).where(outbox.c.id == job.id).values(lease_until=None))
 
     async def waiting(self) -> int:

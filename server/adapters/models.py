@@ -110,6 +110,7 @@ orders = Table(
     Index(None, "created_at"),
     Index(None, "payer", "intent"),
     Index(None, "payment", "fulfilment", "lease_until"),
+    Index(None, "payer", "payment", "fulfilment"),
     Index(None, "money_back"),
 )
 
@@ -186,6 +187,16 @@ merchants = Table(
     Column("created_at", Utc, nullable=False),
 )
 
+switches = Table(
+    "switches",
+    metadata,
+    Column("name", String(32), primary_key=True),
+    Column("on", Boolean, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("at", Utc, nullable=False),
+    Column("by", String(64), nullable=False),
+)
+
 outbox = Table(
     "outbox",
     metadata,
@@ -216,7 +227,10 @@ settlements = Table(
     Column("transaction", String(66)),
     Column("reason", String(100)),
     Column("version", Integer, nullable=False),
+    Column("failures", Integer, nullable=False, server_default="0"),
+    Column("failed_at", Utc),
     Index(None, "state", "lease_until"),
+    Index(None, "payer", "failed_at"),
 )
 
 sending_keys = Table(

@@ -19,6 +19,9 @@ _MOVING = (MoneyBackState.DUE, MoneyBackState.SENDING, MoneyBackState.IN_DOUBT)
 _WAITING = (PaymentState.CREATED, PaymentState.AUTHORIZED)
 _UNDECIDED = (PaymentState.SETTLING, PaymentState.IN_DOUBT)
 _ENDED = (FulfilmentState.RELEASED, FulfilmentState.FAILED)
+_UNENDED = tuple(state for state in FulfilmentState if state not in _ENDED)
+_IN_FLIGHT = 402
+"""Seed of the advisory locks under which orders in flight are counted."""
 _TERMS = tuple(Terms.__dataclass_fields__)
 _AUTHORIZATION = tuple(Authorization.__dataclass_fields__)
 _OWN = ("id", "arguments", "created_at", "since_block")
@@ -54,6 +57,17 @@ class OrderRows:
         query = select(orders).where(own, orders.c.payer == payer, orders.c.nonce == nonce)
         row = (await self._connection.execute(query)).mappings().first()
         return _order(row) if row else None
+
+    async def in_flight(self, payer: str, now: datetime) -> int:
+        if self._connection.dialect.name == "postgresql":  # SQLite has one writer at a time as it is
+            await self._connection.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(payer, _IN_FLIGHT))))
+        query = select(func.count()).where(
+            orders.c.payer == payer,
+            orders.c.payment.in_((PaymentState.AUTHORIZED, *_UNDECIDED, PaymentState.SETTLED)),
+            orders.c.fulfilment.in_(_UNENDED),
+            or_(orders.c.payment != PaymentState.AUTHORIZED, orders.c.lease_until > now),
+        )
+        return int((await self._connection.execute(query)).scalar_one())
 
     async def save(self, order: Order) -> None:
         values = {name: getattr(order, name) for name in _MUTABLE}

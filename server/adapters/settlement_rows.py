@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import RowMapping, insert, select, update
+from sqlalchemy import RowMapping, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -13,6 +13,7 @@ from protocol.wire import FacilitatorRequest
 from server.adapters.models import settlements
 from server.domain.errors import DuplicateClaim, StaleWrite
 from server.domain.settlements import Settlement, SettlementState
+from server.ports import Clock
 
 _MUTABLE = ("state", "lease_until", "transaction", "sent_in", "reason")
 
@@ -20,8 +21,9 @@ _MUTABLE = ("state", "lease_until", "transaction", "sent_in", "reason")
 class SettlementRows:
     """Implements ports.Settlements."""
 
-    def __init__(self, connection: AsyncConnection) -> None:
+    def __init__(self, connection: AsyncConnection, clock: Clock) -> None:
         self._connection = connection
+        self._clock = clock
 
     async def add(self, settlement: Settlement) -> None:
         values = {name: getattr(settlement, name) for name in ("id", "request", "amount", "since_block", *_MUTABLE)}
@@ -37,10 +39,13 @@ class SettlementRows:
         return _settlement(row) if row else None
 
     async def save(self, settlement: Settlement) -> None:
+        values = {name: getattr(settlement, name) for name in _MUTABLE}
+        if settlement.state is SettlementState.FAILED:
+            values |= {"failures": settlements.c.failures + 1, "failed_at": self._clock.now()}
         result = await self._connection.execute(
             update(settlements)
             .where(settlements.c.id == settlement.id, settlements.c.version == settlement.version)
-            .values(**{name: getattr(settlement, name) for name in _MUTABLE}, version=settlement.version + 1)
+            .values(**values, version=settlement.version + 1)
         )
         if result.rowcount != 1:
             raise StaleWrite(f"settlement {settlement.id} was changed by somebody else")
@@ -54,6 +59,11 @@ class SettlementRows:
         waiting = (settlements.c.state == SettlementState.QUEUED) & (settlements.c.network == network)
         query = select(settlements).where(waiting, settlements.c.lease_until <= lapsed_at).limit(limit)
         return [_settlement(row) for row in (await self._connection.execute(query)).mappings()]
+
+    async def failures_of(self, payer: str, since: datetime) -> int:
+        total = func.coalesce(func.sum(settlements.c.failures), 0)
+        query = select(total).where(settlements.c.payer == payer, settlements.c.failed_at > since)
+        return int((await self._connection.execute(query)).scalar_one())
 
 
 def _settlement(row: RowMapping) -> Settlement:

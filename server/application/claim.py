@@ -3,6 +3,8 @@
 from datetime import UTC, datetime
 
 from protocol.payment import Payment
+from server.application.admission import VERIFY, Slot
+from server.application.admit import require_open, require_place, require_settling, take_slot, watching
 from server.application.identify import identify
 from server.application.paddock import Paddock
 from server.application.present import PaidCall, Presented, stored_form
@@ -17,35 +19,41 @@ FAR_FUTURE = datetime(9999, 12, 31, tzinfo=UTC)
 
 
 async def claim(
-    paddock: Paddock, service: Service, call: PaidCall, presented: Presented, arguments: bytes
+    paddock: Paddock, service: Service, call: PaidCall, presented: Presented, arguments: bytes, slot: Slot
 ) -> tuple[Order, bool]:
     """The order of this payment, and whether the caller owns it now (a fresh claim, or a lapsed lease taken over).
 
     Raises PaymentRefused if the facilitator does not accept the payment, PaymentConflict if it or its quote belongs to
     another purchase (or its identifier), WalletFull if the wallet that is paid may hold no more. No claim is made
-    without a valid signature.
+    without a valid signature, and none beyond a limit (TooBusy, Unavailable).
     """
     known = await _known(paddock, presented)
     if known is None:
         if presented.refusal:
             raise presented.refusal
+        network = presented.payment.network
+        await require_open(paddock, network)
         await require_room(paddock, presented.requirements)
         await screen_purchase(paddock, presented.payment.payer, presented.payment.to)
-        verdict = await paddock.facilitator.verify(presented.payload, presented.requirements)
+        with watching(paddock, VERIFY, network):
+            verdict = await paddock.facilitator.verify(presented.payload, presented.requirements)
         if verdict.is_valid:
-            order = _order(paddock, service, call, presented, arguments, await _height(paddock, presented))
+            order = _order(paddock, service, call, presented, arguments, await _height(paddock, network))
+            require_settling(paddock)
+            take_slot(slot, order)
             try:
                 async with paddock.db.begin("claim") as work:
                     await work.orders.add(order)
+                    await require_place(paddock, work, order)
                     await identify(work, call, presented, order)
                 return order, True
             except DuplicateClaim:
-                pass
+                slot.free()
         known = await _known(paddock, presented)
         if known is None:
             raise PaymentRefused(verdict.invalid_reason or "unexpected_verify_error", verdict.invalid_message or "")
     _require_same(known, presented, call)
-    return await _take_over(paddock, known)
+    return await _take_over(paddock, known, slot)
 
 
 async def _known(paddock: Paddock, presented: Presented) -> Order | None:
@@ -56,8 +64,9 @@ async def _known(paddock: Paddock, presented: Presented) -> Order | None:
         )
 
 
-async def _height(paddock: Paddock, presented: Presented) -> int:
-    return await paddock.on(presented.payment.network).chain.recent_block()
+async def _height(paddock: Paddock, network: str) -> int:
+    with watching(paddock, network, network):
+        return await paddock.on(network).chain.recent_block()
 
 
 def _require_same(order: Order, presented: Presented, call: PaidCall) -> None:
@@ -68,18 +77,23 @@ def _require_same(order: Order, presented: Presented, call: PaidCall) -> None:
         raise PaymentConflict("this payment was used for another request already", reason="binding_mismatch")
 
 
-async def _take_over(paddock: Paddock, order: Order) -> tuple[Order, bool]:
+async def _take_over(paddock: Paddock, order: Order, slot: Slot) -> tuple[Order, bool]:
     now = paddock.clock.now()
     if order.leased(now) or not _can_go_on(order):
         return order, False
+    await paddock.admission.pause.require_running(paddock.db, paddock.clock, order_id=order.id)
     order.lease(now + paddock.limits.lease)
     if order.fulfilment is FulfilmentState.FAILED:
         order.fulfil(FulfilmentState.RUNNING, "sent again after a failure that moved no money")
     try:
+        take_slot(slot, order)
         async with paddock.db.begin("take over") as work:
             await work.orders.save(order)
+            if order.payment is PaymentState.AUTHORIZED:
+                await require_place(paddock, work, order)
         return order, True
     except StaleWrite:
+        slot.free()
         async with paddock.db.read() as view:
             return await view.orders.get(order.id) or order, False
 

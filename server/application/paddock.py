@@ -3,7 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from urllib.parse import urlsplit
 
+from server.application.admission import Admission
 from server.application.post import Post
 from server.application.wallets import HotWallet
 from server.domain.errors import ConfigurationError
@@ -104,7 +106,9 @@ class Paddock:
     screening: Screening = field(default_factory=OpenScreening)
     post: Post | None = None
     origins: tuple[str, ...] = ("http://127.0.0.1:8402",)
+    """Scheme, authority, and the path prefix that a proxy in front takes away; no slash at the end."""
     limits: Limits = field(default_factory=Limits)
+    admission: Admission = field(default_factory=Admission)
     anchoring: Anchoring = field(default_factory=Anchoring)
 
     def on(self, network: str) -> Ground:
@@ -138,3 +142,8 @@ class Paddock:
     def origin(self) -> str:
         """The origin that stands in links: the first of those that this marketplace answers for."""
         return self.origins[0]
+
+    @property
+    def prefix(self) -> str:
+        """The path under which a proxy mounts this marketplace, the same at each origin; mostly empty."""
+        return urlsplit(self.origins[0]).path

@@ -8,6 +8,7 @@ import msgspec
 
 from protocol.receipts import EXTENSION, PADDOCK_EXTENSION
 from protocol.wire import SettleResponse
+from server.application.admission import Slot
 from server.application.claim import claim
 from server.application.decide import redelivered
 from server.application.fulfil import fulfil
@@ -49,12 +50,13 @@ async def pay(paddock: Paddock, service: Service, call: PaidCall) -> Sold:
     Raises the errors of `domain.errors`; after each of them the buyer has lost nothing, or the order says what is due.
     """
     presented = present(paddock, service, call)
-    order, owned = await claim(paddock, service, call, presented, read_arguments(service, call))
-    if owned:
-        try:
-            order = await _work(paddock, service, order)
-        except StaleWrite:  # a worker took the order over while this process was held up
-            owned = False
+    with paddock.admission.slot(service.slug) as slot:
+        order, owned = await claim(paddock, service, call, presented, read_arguments(service, call), slot)
+        if owned:
+            try:
+                order = await _work(paddock, service, order, slot)
+            except StaleWrite:  # a worker took the order over while this process was held up
+                owned = False
     order = await _watch(paddock, order)
     return await _outcome(paddock, order, replayed=not owned)
 
@@ -69,10 +71,11 @@ def read_arguments(service: Service, call: PaidCall) -> bytes:
     return msgspec.json.encode(arguments)
 
 
-async def _work(paddock: Paddock, service: Service, order: Order) -> Order:
-    """Bring an order that this process owns as far as it goes."""
+async def _work(paddock: Paddock, service: Service, order: Order, slot: Slot) -> Order:
+    """Bring an order that this process owns as far as it goes; a slow settlement keeps no handler's place."""
     if order.fulfilment is FulfilmentState.RUNNING:
         await fulfil(paddock, service, order)
+    slot.free()
     return await settle(paddock, order)
 
 

@@ -1,6 +1,7 @@
 """Quote: answer a request that carries no payment with the terms for exactly that request."""
 
 from collections.abc import Iterator
+from urllib.parse import urlsplit
 
 from protocol.intent import Intent
 from protocol.payment import Method
@@ -100,5 +101,5 @@ def describe(service: Service, url: str) -> Resource:
 
 
 def resource_url(origin: str, intent: Intent) -> str:
-    """The absolute URL that was asked, with its raw target."""
-    return origin + intent.target.decode("ascii", "backslashreplace")
+    """The absolute URL that was asked, with its raw target, which has the origin's path prefix in it."""
+    return origin.removesuffix(urlsplit(origin).path) + intent.target.decode("ascii", "backslashreplace")

@@ -6,11 +6,14 @@ from collections.abc import Sequence
 import msgspec
 
 from protocol.wire import PaymentPayload, PaymentRequirements, SettleResponse
+from server.application.admission import SETTLE
+from server.application.admit import watching
 from server.application.deliver import FOLLOW, record_settled
 from server.application.paddock import Paddock
 from server.domain.errors import (
     ChainUnavailable,
     FacilitatorUnavailable,
+    Paused,
     PaymentRefused,
     SettlementInDoubt,
 )
@@ -25,12 +28,15 @@ PENDING = "settlement_pending"
 async def settle(paddock: Paddock, order: Order) -> Order:
     """The order, settled. Raises PaymentRefused if no money moved, SettlementInDoubt while nobody knows."""
     try:
-        response = await paddock.facilitator.settle(*stored_payment(order))
+        await paddock.admission.pause.require_running(paddock.db, paddock.clock)
+        with watching(paddock, SETTLE, order.terms.network):
+            response = await paddock.facilitator.settle(*stored_payment(order))
         if await _did_not_move(paddock, order, response):
             await _refuse(paddock, order, response)
             raise PaymentRefused(response.error_reason or "unexpected_settle_error", response.error_message or "")
-        transfers = await evidence_in(paddock, order, response.transaction) if response.success else []
-    except (FacilitatorUnavailable, ChainUnavailable) as error:
+        with watching(paddock, order.terms.network, order.terms.network):
+            transfers = await evidence_in(paddock, order, response.transaction) if response.success else []
+    except (FacilitatorUnavailable, ChainUnavailable, Paused) as error:
         await _doubt(paddock, order, error.detail)
         raise SettlementInDoubt(
             "the settlement was asked for and its outcome is not known", order_id=order.id

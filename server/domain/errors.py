@@ -12,8 +12,12 @@ PaddockError
 ├── HandlerFailed           the service could not answer; the buyer is not charged, or is refunded
 │   └── RunAgain
 ├── CallbackFailed          money moved, the contract call failed; a refund is on its way
+├── TooBusy                 too much at once: answered with 429, nothing claimed, nothing charged
+│   └── TooManyOrders, RouteBusy
 ├── Unavailable             try again with the same payment
-│   └── SettlementInDoubt, ChainUnavailable, FacilitatorUnavailable, SignerUnavailable, WalletFull
+│   ├── SettlementInDoubt, ChainUnavailable, DatabaseUnavailable, SignerUnavailable, WalletFull
+│   ├── FacilitatorUnavailable: FacilitatorRefused
+│   └── Paused, CircuitOpen, Starting, ScreeningUnavailable
 └── InternalError
     └── IllegalTransition, StaleWrite, DuplicateClaim, Reverted, ConfigurationError
 """
@@ -28,6 +32,8 @@ class PaddockError(Exception):
     title: ClassVar[str] = "Something went wrong inside"
     status: int = 500
     action: ClassVar[str] = "Try again; if it stays, tell the operator the order id and the time."
+    retry_after: int | None = None
+    """Seconds after which the same request is worth another try; None where it is not."""
 
     def __init__(self, detail: str = "", **members: Any) -> None:
         super().__init__(detail or self.title)
@@ -157,6 +163,7 @@ class PaymentConflict(PaddockError):
 class PaymentInProgress(PaymentConflict):
     slug, title = "payment-in-progress", "This payment is being worked on"
     action = "Send the same request with the same payment again after Retry-After seconds; it is charged once."
+    retry_after = 2
 
 
 class IdentifierInProgress(PaymentInProgress):
@@ -202,9 +209,24 @@ class CallbackFailed(PaddockError):
     action = "The money goes back to the payer on chain; follow the refund at the status URL."
 
 
+class TooBusy(PaddockError):
+    slug, title, status = "too-busy", "Too much at once", 429
+    action = "Send the same request with the same payment again after Retry-After seconds; nothing was charged."
+    retry_after = 1
+
+
+class TooManyOrders(TooBusy):
+    slug, title = "too-many-orders", "This payer has too many orders in flight"
+
+
+class RouteBusy(TooBusy):
+    slug, title = "route-busy", "This service answers as many requests as it can already"
+
+
 class Unavailable(PaddockError):
     slug, title, status = "unavailable", "Not now", 503
     action = "Send the same request with the same payment again after Retry-After seconds; it is charged once."
+    retry_after = 2
 
 
 class SettlementInDoubt(Unavailable):
@@ -231,6 +253,34 @@ class WalletFull(Unavailable):
 class ScreeningUnavailable(Unavailable):
     slug, title = "screening-unavailable", "It cannot be checked now whether this payment may be accepted"
     action = "Wait for Retry-After seconds and send the same again; nothing was charged."
+
+
+class FacilitatorRefused(FacilitatorUnavailable):
+    """It is there, and answered this one payment with a client error."""
+
+
+class DatabaseUnavailable(Unavailable):
+    slug, title = "database-unavailable", "The database cannot be reached"
+
+
+class Paused(Unavailable):
+    slug, title = "paused", "The operator has paused settlement"
+    action = "Send the same request with the same payment again after Retry-After seconds, while it is valid."
+    retry_after = 5
+
+
+class CircuitOpen(Unavailable):
+    """Something that every purchase needs has failed too often; asked again only after a while."""
+
+    slug, title = "circuit-open", "Something that every purchase needs is not there at the moment"
+
+    def __init__(self, detail: str, retry_after: int) -> None:
+        super().__init__(detail)
+        self.retry_after = retry_after
+
+
+class Starting(Unavailable):
+    slug, title = "starting", "The marketplace is starting"
 
 
 class InternalError(PaddockError):

@@ -15,12 +15,15 @@ from protocol.wire import (
     VerifyResponse,
 )
 from server.application.paddock import Ground
+from server.application.pause import PauseWatch
 from server.domain.errors import DuplicateClaim, StaleWrite
 from server.domain.settlements import Settlement, SettlementState, settlement_id
+from server.facilitator.cool_off import USUAL, CoolOff
 from server.facilitator.settler import Settler
 from server.facilitator.verify import amount_of, check, check_on_chain, check_signature, read
 from server.ports import Clock, Database
 
+PENDING = "settlement_pending"
 QUEUE_LEASE = timedelta(seconds=20)
 LOOK_EVERY = 0.25
 """Seconds between two looks at a settlement that another process may record."""
@@ -36,17 +39,21 @@ class LocalFacilitator:
         grounds: Mapping[str, Ground],
         settlers: Mapping[str, Sequence[Settler]],
         wait: float = 15.0,
+        cool_off: CoolOff = USUAL,
     ) -> None:
         self._db, self._clock, self._grounds, self._settlers = db, clock, grounds, settlers
-        self._wait = timedelta(seconds=wait)
+        self._wait, self._cool_off = timedelta(seconds=wait), cool_off
+        self._pause = PauseWatch()
 
     def settlers(self) -> Mapping[str, str]:
         return {network: settlers[0].address for network, settlers in self._settlers.items()}
 
     async def verify(self, payload: PaymentPayload, requirements: PaymentRequirements) -> VerifyResponse:
+        await self._pause.require_running(self._db, self._clock)
         try:
             payment = self._check(payload, requirements)
             await check_on_chain(self._grounds[payment.network], payment, self._settler_for(payment).address)
+            await self._cool_off.require_none(self._db, self._clock, payment.payer)
         except ProtocolError as error:
             return VerifyResponse(is_valid=False, invalid_reason=error.reason, invalid_message=error.detail)
         return VerifyResponse(is_valid=True, payer=payment.payer)
@@ -60,6 +67,9 @@ class LocalFacilitator:
                 payment = self._check(payload, requirements)
                 sender = self._settler_for(payment).address
                 await check_signature(self._grounds[payment.network], payment, sender)
+                await self._cool_off.require_none(self._db, self._clock, payment.payer)
+                if await self._pause.paused(self._db, self._clock):
+                    return _failure(network, PENDING, "settlement is paused; ask again for the same payment")
         except ProtocolError as error:
             return _failure(network, error.reason, error.detail)
         if settlement is None:
@@ -155,7 +165,7 @@ def _response(settlement: Settlement) -> SettleResponse:
             payer=settlement.payment.payer,
             amount=str(settlement.amount),
         )
-    reason = settlement.reason if settlement.state is SettlementState.FAILED else "settlement_pending"
+    reason = settlement.reason if settlement.state is SettlementState.FAILED else PENDING
     return _failure(network, reason or "unexpected_settle_error", "", settlement)
 
 

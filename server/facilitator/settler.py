@@ -7,6 +7,7 @@ from contextlib import suppress
 from datetime import timedelta
 
 from server.application.paddock import Ground
+from server.application.pause import PauseWatch
 from server.application.resend import gone_from_chain, see_mined
 from server.application.send import Prepared, outcome, prepare, sign
 from server.domain import calls
@@ -34,7 +35,7 @@ class Settler:
     ) -> None:
         self._db, self._ground, self._clock, self._signer = db, ground, clock, signer
         self._chain, self._network = ground.chain, ground.market.network
-        self._poll = poll
+        self._poll, self._pause = poll, PauseWatch()
         self._queue: asyncio.Queue[Settlement] = asyncio.Queue(maxsize=10_000)
         self._flying: dict[str, ChainTransaction] = {}
         self._wakeups = Wakeups(clock)
@@ -95,7 +96,13 @@ class Settler:
         full = taken + self._queue.qsize() >= MOST_IN_BATCH
         return bool(self._flying) and (not full or len(self._flying) >= MOST_IN_FLIGHT)
 
+    async def _resumed(self) -> None:
+        """Wait while settlement is paused: nothing is signed and no bytes go out, not even again."""
+        while await self._pause.paused(self._db, self._clock):
+            await self._clock.sleep(0.5)
+
     async def _send(self, batch: list[Settlement]) -> None:
+        await self._resumed()
         prepared = await self._prepare(batch)
         if prepared is None:
             return
@@ -183,6 +190,7 @@ class Settler:
     async def _tidy(self) -> None:
         """What was left behind or taken back: unmined bytes, queued rows of dead processes, reorganised blocks."""
         while True:
+            await self._resumed()
             await self._reopen()
             await see_mined(self._db, self._chain, self._clock, self._network, self._signer, self._land)
             known = set(self._flying)

@@ -10,6 +10,7 @@ from server.ports.facilitator import Facilitator
 from server.ports.proofs import Anchors, ReceiptChain
 from server.ports.records import Deliveries, Event, Ledger, Orders, Proofs, Receipts
 from server.ports.screening import OpenScreening, Party, Purpose, Screening, Verdict
+from server.ports.switches import Switches
 from server.ports.webhooks import Courier, Reply, Webhooks
 from server.ports.work import Job, Outbox, Settlements, Transactions
 
@@ -44,6 +45,7 @@ __all__ = [
     "Settlements",
     "SignIns",
     "Suspects",
+    "Switches",
     "TransactionSigner",
     "Transactions",
     "UnitOfWork",

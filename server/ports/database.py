@@ -7,6 +7,7 @@ from server.ports.cases import Cases, Suspects
 from server.ports.extensions import Identifiers, SignIns
 from server.ports.proofs import Anchors, ReceiptChain
 from server.ports.records import Deliveries, Ledger, Orders, Proofs, Receipts
+from server.ports.switches import Switches
 from server.ports.webhooks import Webhooks
 from server.ports.work import Outbox, Settlements, Transactions
 
@@ -29,6 +30,7 @@ class UnitOfWork(Protocol):
     cases: Cases
     suspects: Suspects
     webhooks: Webhooks
+    switches: Switches
 
 
 class Database(Protocol):

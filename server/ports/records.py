@@ -36,6 +36,12 @@ class Orders(Protocol):
     async def claimed_by(self, network: str, authority: str, payer: str, nonce: bytes) -> Order | None:
         """The order that a payment belongs to, or None; `authority` is the token or Permit2."""
 
+    async def in_flight(self, payer: str, now: datetime) -> int:
+        """How many orders of a payer are being worked on or paid for, this unit of work's own among them.
+
+        Of the same payer nobody else counts until this unit of work ends: two claims at once cannot both be the last.
+        """
+
     async def save(self, order: Order) -> None:
         """Write if nobody wrote since it was read, else StaleWrite; appends the changes to the timeline."""
 

@@ -40,7 +40,10 @@ class Outbox(Protocol):
         """Done, unless it was asked for again since it was taken."""
 
     async def put_off(self, job: Job, due: datetime, error: str | None) -> None:
-        """Not done yet: hand out again then, or at once if it was asked for again. `error` is for the operator."""
+        """Not done yet: hand out again then, or at once if it was asked for again. `error` is for the operator.
+
+        Without one the job only waits for something, and its attempts are counted from the beginning.
+        """
 
     async def waiting(self) -> int:
         """How many jobs are open."""
@@ -63,6 +66,9 @@ class Settlements(Protocol):
 
     async def abandoned(self, network: str, lapsed_at: datetime, limit: int) -> Sequence[Settlement]:
         """Queued ones of a network whose lease is over."""
+
+    async def failures_of(self, payer: str, since: datetime) -> int:
+        """How often settlements of a payer have failed, of those that failed last after `since`."""
 
 
 class Transactions(Protocol):

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 from litestar import Litestar
 from litestar.config.cors import CORSConfig
@@ -12,6 +12,7 @@ from litestar.openapi import OpenAPIConfig
 
 from protocol import headers
 from server.application.paddock import Paddock, Settling
+from server.domain.errors import Starting
 from server.services.arguments import MAX_BODY
 from server.web import api, discovery, health, metrics, pages, paywall, receipts_api
 from server.web.case_api import CASE_API
@@ -28,6 +29,7 @@ CORS = CORSConfig(
     allow_methods=["GET", "POST"],
     expose_headers=[headers.PAYMENT_REQUIRED, headers.PAYMENT_RESPONSE, headers.X_PAYMENT_RESPONSE],
 )
+T = TypeVar("T")
 Opened = tuple[Paddock, Settling | None]
 
 
@@ -121,10 +123,16 @@ def _lifespan(
 
 
 def _paddock(state: State) -> Paddock:
-    paddock: Paddock = state.paddock
-    return paddock
+    return _started(state, "paddock", Paddock)
 
 
 def _settling(state: State) -> Settling:
-    settling: Settling = state.settling
-    return settling
+    return _started(state, "settling", Settling)
+
+
+def _started(state: State, name: str, kind: type[T]) -> T:
+    """A part of the process, for servers that take requests before its lifespan began. Raises Starting."""
+    found = state.get(name)
+    if not isinstance(found, kind):
+        raise Starting("the parts of this process are not put together yet")
+    return found

@@ -9,7 +9,9 @@ from litestar.params import FromPath, FromQuery
 from litestar.response import Redirect, Template
 
 from server.application.paddock import Paddock
+from server.application.pause import turn
 from server.domain.errors import NotAllowed, PaddockError
+from server.domain.switches import SETTLEMENT_PAUSED
 from server.web import live
 from server.web.case_pages import CASE_PAGES
 from server.web.credentials import COOKIE, Credentials, matches
@@ -19,6 +21,7 @@ from server.web.read_models import WINDOW, overview, story
 
 PATH = "/console"
 SESSION_SECONDS = 12 * 3600
+MOST_REASON = 500
 
 
 @get("/enter", include_in_schema=False)
@@ -38,12 +41,36 @@ async def enter_by_form(
 
 
 @post("/leave", include_in_schema=False)
-async def leave(request: Request[Any, Any, Any], credentials: GivenCredentials) -> Redirect:
+async def leave(request: Request[Any, Any, Any], paddock: GivenPaddock, credentials: GivenCredentials) -> Redirect:
     """Forget the cookie. Another site's form cannot do it: the cookie does not come with that."""
     credentials.require_operator(request)
-    gone = Redirect("/", status_code=303, headers={"Cache-Control": "no-store"})
-    gone.delete_cookie(COOKIE, path=PATH)
+    gone = Redirect(f"{paddock.prefix}/", status_code=303, headers={"Cache-Control": "no-store"})
+    gone.delete_cookie(COOKIE, path=paddock.prefix + PATH)
     return gone
+
+
+@post("/pause", include_in_schema=False)
+async def pause(request: Request[Any, Any, Any], paddock: GivenPaddock, credentials: GivenCredentials) -> Redirect:
+    """Hold all settlement; the form has a `reason`. As with `leave`, no other site's form can do it."""
+    _require_own_form(request, credentials)
+    reason = str((await request.form()).get("reason", ""))[:MOST_REASON]
+    await turn(paddock.db, paddock.clock, on=True, reason=reason or "no reason given", by="console")
+    return Redirect(paddock.prefix + PATH, status_code=303)
+
+
+@post("/resume", include_in_schema=False)
+async def resume(request: Request[Any, Any, Any], paddock: GivenPaddock, credentials: GivenCredentials) -> Redirect:
+    """Let settlement go on."""
+    _require_own_form(request, credentials)
+    await turn(paddock.db, paddock.clock, on=False, reason="", by="console")
+    return Redirect(paddock.prefix + PATH, status_code=303)
+
+
+def _require_own_form(request: Request[Any, Any, Any], credentials: Credentials) -> None:
+    """The operator, and no form of a neighbour: to a cookie, another port of this host is the same site."""
+    credentials.require_operator(request)
+    if request.headers.get("sec-fetch-site", "same-origin") != "same-origin":
+        raise NotAllowed("that form was not the console's own")
 
 
 @get("/", include_in_schema=False)
@@ -56,11 +83,12 @@ async def orders(
         wanted = find.strip()
         found = await view.orders.found_by(wanted) if wanted else None
         if found or paddock.quotes.read(wanted):
-            return Redirect(f"{PATH}/orders/{found or wanted}", status_code=303)
+            return Redirect(f"{paddock.prefix}{PATH}/orders/{found or wanted}", status_code=303)
         sequence = await view.orders.last_event()
         seen = await overview(paddock, view)
         jobs = await view.outbox.waiting()
         cases = await view.cases.open_count()
+        switch = await view.switches.get(SETTLEMENT_PAUSED)
     return page(
         "console/orders.html",
         paddock,
@@ -71,6 +99,7 @@ async def orders(
         block=await live.block_number(paddock),
         sequence=sequence,
         find=wanted,
+        paused=switch if switch and switch.on else None,
     )
 
 
@@ -98,18 +127,18 @@ def _enter(paddock: Paddock, credentials: Credentials, token: str) -> Redirect:
         raise NotAllowed("this is the operator's")
     cookie = Cookie(
         COOKIE,
-        path=PATH,
+        path=paddock.prefix + PATH,
         value=quote(token, safe=""),
         max_age=SESSION_SECONDS,
         secure=paddock.origin.startswith("https:"),
         httponly=True,
         samesite="strict",
     )
-    return Redirect(PATH, status_code=303, cookies=[cookie], headers={"Cache-Control": "no-store"})
+    return Redirect(paddock.prefix + PATH, status_code=303, cookies=[cookie], headers={"Cache-Control": "no-store"})
 
 
 CONSOLE = Router(
     PATH,
-    route_handlers=[enter_by_link, enter_by_form, leave, orders, order, live.events, *CASE_PAGES],
+    route_handlers=[enter_by_link, enter_by_form, leave, pause, resume, orders, order, live.events, *CASE_PAGES],
     exception_handlers={PaddockError: on_page_error, NotAllowed: on_stranger},
 )

@@ -31,7 +31,12 @@ async def ready(paddock: GivenPaddock) -> Response[bytes]:
 async def _database(paddock: Paddock) -> dict[str, Any]:
     try:
         async with paddock.db.read() as view:
-            return {"ok": True, "jobs_waiting": await view.outbox.waiting()}
+            waiting = await view.outbox.waiting()
+        return {
+            "ok": True,
+            "jobs_waiting": waiting,
+            "paused": await paddock.admission.pause.paused(paddock.db, paddock.clock),
+        }
     except Exception as error:
         return {"ok": False, "error": type(error).__name__, "action": "check PADDOCK_DATABASE_URL"}
 

@@ -20,7 +20,7 @@ from server.application.paddock import Paddock
 from server.domain.errors import PaddockError
 from server.ports import Event, UnitOfWork
 from server.web.given import GivenCredentials, GivenPaddock
-from server.web.pages import ENVIRONMENT
+from server.web.pages import ENVIRONMENT, site
 from server.web.read_models import overview, row_of
 
 POLL = 0.3
@@ -203,7 +203,9 @@ async def _changed(paddock: Paddock, view: UnitOfWork, event: Event) -> ServerSe
         "new": event.new,
         "note": event.note,
         "status": row.word,
-        "row": ENVIRONMENT.get_template("console/row.html").render(row=row, now=paddock.clock.now()),
+        "row": ENVIRONMENT.get_template("console/row.html").render(
+            row=row, now=paddock.clock.now(), site=site(paddock)
+        ),
     }
     return _message("order", told, event.sequence)
 

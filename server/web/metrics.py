@@ -6,6 +6,7 @@ from litestar import Response, get
 from litestar.datastructures import State
 from prometheus_client import CONTENT_TYPE_LATEST, Counter, Gauge, generate_latest
 
+from server.application.admission import Admission
 from server.application.paddock import Paddock
 from server.domain.webhooks import DeliveryState
 
@@ -13,6 +14,9 @@ log = logging.getLogger(__name__)
 
 OUTCOMES = Counter("paddock_paid_route_total", "Requests to paid routes by outcome", ["service", "outcome"])
 DELIVERIES = Gauge("paddock_webhook_deliveries", "Webhook deliveries by outcome, as the database has them", ["outcome"])
+OPEN = Gauge("paddock_circuit_open", "1 while purchases are refused because this keeps failing", ["what"])
+RUNNING = Gauge("paddock_handlers_running", "Handlers at work by service", ["service"])
+PAUSED = Gauge("paddock_settlement_paused", "1 while the operator's switch holds settlement, as last seen here")
 
 
 @get("/metrics", include_in_schema=False)
@@ -20,8 +24,17 @@ async def metrics(state: State) -> Response[bytes]:
     """All metrics in Prometheus' text format."""
     paddock: Paddock | None = state.get("paddock")
     if paddock:
+        _show_admission(paddock.admission)
         await _count_deliveries(paddock)
     return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+
+
+def _show_admission(admission: Admission) -> None:
+    PAUSED.set(admission.pause.seen is not None and admission.pause.seen.on)
+    for name, breaker in admission.breakers.items():
+        OPEN.labels(name).set(breaker.open)
+    for route, running in admission.running.items():
+        RUNNING.labels(route).set(running)
 
 
 async def _count_deliveries(paddock: Paddock) -> None:

@@ -44,6 +44,8 @@ PAGE_POLICY = (
 """Only what this origin serves: no inline script or style, no frame around us, no form to anywhere else."""
 OTHER_POLICY = "default-src 'none'; frame-ancestors 'none'; sandbox"
 """For everything that is no page: an answer that somebody opens in a browser runs nothing."""
+PAID_VARY = f"Accept, {headers.PAYMENT_SIGNATURE}, {headers.X_PAYMENT}"
+"""For caches that store what they are told not to: an answer belongs to the payment that came with the request."""
 _GUARDS = {"X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer"}
 _CODE = re.compile(r"`([^`]+)`")
 
@@ -102,6 +104,8 @@ async def guard(message: Message, scope: Scope) -> None:
     found = MutableScopeHeaders.from_message(message)
     for name, value in _GUARDS.items():
         found.setdefault(name, value)
+    if scope["path"].startswith("/v1/"):
+        found.setdefault("Vary", PAID_VARY)
     is_page = found.get("content-type", "").startswith("text/html") and not scope["path"].startswith("/v1/")
     found.setdefault("Content-Security-Policy", PAGE_POLICY if is_page else OTHER_POLICY)
 
@@ -111,7 +115,7 @@ def page(name: str, paddock: Paddock, status: int = 200, **context: Any) -> Temp
     return Template(
         name,
         status_code=status,
-        context={"site": _site(paddock), "now": paddock.clock.now(), **context},
+        context={"site": site(paddock), "now": paddock.clock.now(), **context},
         headers={"Cache-Control": "no-store" if name.startswith("console/") else "no-cache"},
     )
 
@@ -160,8 +164,8 @@ async def service_page(request: Request[Any, Any, Any], slug: FromPath[str], pad
     url = example_url(service, origin)
     body = json.dumps(service.example) if service.method == "POST" else ""
     price = display(paddock.market.asset.amount(service.amount), paddock.market.asset.decimals)
-    call = {"service": service, "url": url, "body": body, "price": price, "site": _site(paddock)}
-    terms = msgspec.to_builtins(await quote(paddock, service, _example_call(service, origin, body), origin))
+    call = {"service": service, "url": url, "body": body, "price": price, "site": site(paddock)}
+    terms = msgspec.to_builtins(await quote(paddock, service, _example_call(paddock, service, origin, body), origin))
     offer = terms["accepts"][0]
     return page(
         "service.html",
@@ -190,9 +194,11 @@ async def reference_page(request: Request[Any, Any, Any], paddock: GivenPaddock)
     return page("reference.html", paddock, sections=sections(full), about=full["info"]["description"])
 
 
-def _site(paddock: Paddock) -> dict[str, str]:
+def site(paddock: Paddock) -> dict[str, str]:
+    """What every page says of this marketplace; `base` goes before each path."""
     market = paddock.market
     return {
+        "base": paddock.prefix,
         "network": market.network,
         "network_name": v1_name(market.network).removeprefix("paddock-"),
         "symbol": market.asset.symbol,
@@ -207,12 +213,12 @@ def _searched(service: Service) -> str:
     return " ".join(parts).lower()
 
 
-def _example_call(service: Service, origin: str, body: str) -> Intent:
+def _example_call(paddock: Paddock, service: Service, origin: str, body: str) -> Intent:
     """The example as the paywall sees it."""
     return Intent(
         method=service.method,
         authority=urlsplit(origin).netloc,
-        target=example_url(service, "").encode(),
+        target=example_url(service, paddock.prefix).encode(),
         content_type="application/json" if body else "",
         body=body.encode(),
         tenant=service.merchant,

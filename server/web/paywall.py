@@ -17,13 +17,22 @@ from server.application.pay import Sold, pay, read_arguments
 from server.application.present import PaidCall
 from server.application.quote import quote
 from server.application.sign_in import sign_in
-from server.domain.errors import CallbackFailed, MalformedPayment, Misdirected, PaymentRefused, UnknownService
+from server.domain.errors import (
+    CallbackFailed,
+    MalformedPayment,
+    Misdirected,
+    PaddockError,
+    PaymentRefused,
+    UnknownService,
+)
+from server.domain.redaction import scrub
 from server.services.service import Service
 from server.web.given import GivenPaddock
 from server.web.metrics import OUTCOMES
 from server.web.origins import asked_origin
 from server.web.problems import from_paddock, problem
 
+PAUSED = "settlement is paused: these terms are good, and a payment now is answered with 503 until it goes on"
 NO_STORE = {"Cache-Control": "private, no-store"}
 _V2, _V1 = names.PAYMENT_SIGNATURE.lower().encode(), names.X_PAYMENT.lower().encode()
 _SIGN_IN = SIGN_IN.lower().encode()
@@ -46,17 +55,21 @@ async def paid_route(request: Request[Any, Any, Any], slug: FromPath[str], paddo
             read_arguments(service, call)
         returned = await sign_in(paddock, service, call)
         if returned is None:
-            return await _payment_required(paddock, service, call)
+            paused = await paddock.admission.pause.hint(paddock.db, paddock.clock)
+            return await _payment_required(paddock, service, call, PAUSED if paused else None)
         OUTCOMES.labels(slug, "returned").inc()
         return _sold(call, returned)
     try:
         sold = await pay(paddock, service, call)
     except PaymentRefused as error:
         OUTCOMES.labels(slug, "refused").inc()
-        return await _payment_required(paddock, service, call, error)
+        return await _payment_required(paddock, service, call, scrub(f"{error.reason}: {error.detail}"), error)
     except CallbackFailed as error:
         OUTCOMES.labels(slug, "callback_failed").inc()
         return _callback_failed(call, error)
+    except PaddockError as error:
+        OUTCOMES.labels(slug, error.slug).inc()
+        raise
     OUTCOMES.labels(slug, "sold").inc()
     return _sold(call, sold)
 
@@ -70,7 +83,7 @@ async def _call(request: Request[Any, Any, Any], paddock: Paddock, service: Serv
     if origin is None:
         raise Misdirected(f"the request's host is {request.headers.get('host', '')[:100]!r}")
     query = request.scope["query_string"]
-    target = request.scope["raw_path"] + (b"?" + query if query else b"")
+    target = paddock.prefix.encode() + request.scope["raw_path"] + (b"?" + query if query else b"")
     intent = Intent(
         method=request.method,
         authority=urlsplit(origin).netloc,
@@ -90,18 +103,17 @@ async def _call(request: Request[Any, Any, Any], paddock: Paddock, service: Serv
 
 
 async def _payment_required(
-    paddock: Paddock, service: Service, call: PaidCall, refused: PaymentRefused | None = None
+    paddock: Paddock, service: Service, call: PaidCall, error: str | None, refused: PaymentRefused | None = None
 ) -> Response[bytes]:
     """v2 terms in the header and v1 terms in the body; a refused payment's outcome beside them."""
     OUTCOMES.labels(service.slug, "quoted").inc()
-    error = f"{refused.reason}: {refused.detail}" if refused else None
     required = await quote(paddock, service, call.intent, call.origin, error)
     headers = {names.PAYMENT_REQUIRED: names.encode(required), "Cache-Control": "no-store"}
     if refused:
         failure = SettleResponse(
             success=False,
-            error_reason=refused.reason,
-            error_message=refused.detail,
+            error_reason=scrub(refused.reason),
+            error_message=scrub(refused.detail),
             transaction="",
             network=paddock.market.network,
         )
@@ -112,7 +124,7 @@ async def _payment_required(
 
 def _sold(call: PaidCall, sold: Sold) -> Response[bytes]:
     """The answer with its proof, or 202 while a callback is still running."""
-    headers = {**NO_STORE, "Vary": "Accept", **_response_header(call, sold.settlement)}
+    headers = {**NO_STORE, **_response_header(call, sold.settlement)}
     if sold.replayed:
         headers[names.IDEMPOTENT_REPLAYED] = "true"
     if sold.delivery is None:

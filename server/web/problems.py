@@ -8,20 +8,19 @@ from litestar import Request, Response
 from litestar.exceptions import HTTPException
 
 from protocol.errors import ProtocolError
-from server.domain.errors import InternalError, PaddockError, PaymentInProgress, Unavailable
+from server.domain.errors import InternalError, PaddockError
+from server.domain.redaction import scrub
 
 log = logging.getLogger(__name__)
 
 PROBLEM = "application/problem+json"
-RETRY_AFTER = 2
-"""Seconds after which a payment in progress, or in doubt, is worth another look."""
 
 
 def problem(
     status: int, slug: str, title: str, detail: str, action: str, members: dict[str, Any], headers: dict[str, str]
 ) -> Response[bytes]:
     """A problem document with our two own members, `action` and whatever belongs to the case."""
-    body = {"type": f"/problems/{slug}", "title": title, "status": status, "detail": detail, "action": action}
+    body = {"type": f"/problems/{slug}", "title": title, "status": status, "detail": scrub(detail), "action": action}
     return Response(
         msgspec.json.encode(body | members),
         status_code=status,
@@ -32,7 +31,7 @@ def problem(
 
 def from_paddock(error: PaddockError, members: dict[str, Any] | None = None) -> Response[bytes]:
     """One of our own errors. Internal ones say nothing of what went wrong inside."""
-    headers = {"Retry-After": str(RETRY_AFTER)} if isinstance(error, Unavailable | PaymentInProgress) else {}
+    headers = {"Retry-After": str(error.retry_after)} if error.retry_after else {}
     if isinstance(error, InternalError):
         log.error("internal: %s", error.detail)
         return problem(error.status, error.slug, error.title, error.title, error.action, {}, headers)

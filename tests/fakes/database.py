@@ -17,6 +17,7 @@ from tests.fakes.rows import (
     FakeProofs,
     FakeReceipts,
     FakeSettlements,
+    FakeSwitches,
 )
 from tests.fakes.tables import Tables
 from tests.fakes.transactions import FakeTransactions
@@ -37,13 +38,14 @@ class FakeUnitOfWork:
         self.receipt_chain = FakeReceiptChain(tables)
         self.anchors = FakeAnchors(tables)
         self.outbox = FakeOutbox(tables)
-        self.settlements = FakeSettlements(tables)
+        self.settlements = FakeSettlements(tables, clock)
         self.transactions = FakeTransactions(tables)
         self.identifiers = FakeIdentifiers(tables)
         self.sign_ins = FakeSignIns(tables)
         self.cases = FakeCases(tables, clock)
         self.suspects = FakeSuspects(tables)
         self.webhooks = FakeWebhooks(tables, clock)
+        self.switches = FakeSwitches(tables)
 
 
 class FakeDatabase:

@@ -40,6 +40,10 @@ class FakeOrders:
         found = (order for order in self.tables.orders.values() if _payment(order) == wanted)
         return next((replace(order, changes=[]) for order in found), None)
 
+    async def in_flight(self, payer: str, now: datetime) -> int:
+        own = (order for order in self.tables.orders.values() if order.authorization.payer == payer)
+        return sum(_in_flight(order, now) for order in own)
+
     async def save(self, order: Order) -> None:
         stored = self.tables.orders.get(order.id)
         if stored is None or stored.version != order.version:
@@ -90,6 +94,17 @@ def _payment(order: Order) -> tuple[str, str, str, bytes]:
     return order.terms.network, order.authorization.authority, order.authorization.payer, order.authorization.nonce
 
 
+def _in_flight(order: Order, now: datetime) -> bool:
+    if order.payment is PaymentState.AUTHORIZED:
+        return order.leased(now) and not _fulfilled(order)
+    moving = (PaymentState.SETTLING, PaymentState.IN_DOUBT, PaymentState.SETTLED)
+    return order.payment in moving and not _fulfilled(order)
+
+
+def _fulfilled(order: Order) -> bool:
+    return order.fulfilment in (FulfilmentState.RELEASED, FulfilmentState.FAILED)
+
+
 def _unfinished(order: Order, now: datetime) -> bool:
     if order.money_back in (MoneyBackState.DUE, MoneyBackState.SENDING, MoneyBackState.IN_DOUBT):
         return True
@@ -97,5 +112,4 @@ def _unfinished(order: Order, now: datetime) -> bool:
         return True
     if order.payment in (PaymentState.CREATED, PaymentState.AUTHORIZED):
         return order.authorization.valid_before <= now
-    ended = order.fulfilment in (FulfilmentState.RELEASED, FulfilmentState.FAILED)
-    return order.payment is PaymentState.SETTLED and not ended
+    return order.payment is PaymentState.SETTLED and not _fulfilled(order)

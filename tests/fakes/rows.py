@@ -10,7 +10,8 @@ from server.domain.deliveries import Delivery
 from server.domain.errors import DuplicateClaim, StaleWrite
 from server.domain.ledger import Entry
 from server.domain.settlements import Settlement, SettlementState
-from server.ports import Job
+from server.domain.switches import Switch
+from server.ports import Clock, Job
 from tests.fakes.tables import JobRow, Tables
 
 
@@ -117,7 +118,7 @@ class FakeOutbox:
     async def put_off(self, job: Job, due: datetime, error: str | None) -> None:
         row = self.tables.jobs[job.id]
         if row.job.generation == job.generation:
-            row = replace(row, due=due, error=error)
+            row = replace(row, due=due, error=error, job=row.job if error else replace(row.job, attempts=0))
         self.tables.jobs[job.id] = replace(row, lease_until=None)
 
     async def waiting(self) -> int:
@@ -134,6 +135,7 @@ class FakeSettlements:
     """Implements ports.Settlements."""
 
     tables: Tables
+    clock: Clock
 
     async def add(self, settlement: Settlement) -> None:
         if settlement.id in self.tables.settlements:
@@ -150,6 +152,9 @@ class FakeSettlements:
             raise StaleWrite(f"settlement {settlement.id} was changed by somebody else")
         settlement.version += 1
         self.tables.settlements[settlement.id] = replace(settlement)
+        if settlement.state is SettlementState.FAILED:
+            before = self.tables.failures.get(settlement.id, [])
+            self.tables.failures[settlement.id] = [*before, self.clock.now()]
 
     async def sent_in(self, transaction: str) -> Sequence[Settlement]:
         rows = self.tables.settlements.values()
@@ -159,6 +164,24 @@ class FakeSettlements:
         queued = (row for row in self.tables.settlements.values() if row.state is SettlementState.QUEUED)
         own = [row for row in queued if row.payment.network == network and row.lease_until <= lapsed_at]
         return [replace(row) for row in own[:limit]]
+
+    async def failures_of(self, payer: str, since: datetime) -> int:
+        own = (i for i, row in self.tables.settlements.items() if row.payment.transfer.payer == payer)
+        failed = (self.tables.failures.get(settlement_id, []) for settlement_id in own)
+        return sum(len(times) for times in failed if times and times[-1] > since)
+
+
+@dataclass(frozen=True)
+class FakeSwitches:
+    """Implements ports.Switches."""
+
+    tables: Tables
+
+    async def put(self, switch: Switch) -> None:
+        self.tables.switches[switch.name] = switch
+
+    async def get(self, name: str) -> Switch | None:
+        return self.tables.switches.get(name)
 
 
 def _kind(row: Entry) -> tuple[object, ...]:

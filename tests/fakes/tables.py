@@ -11,6 +11,7 @@ from server.domain.ledger import Entry
 from server.domain.orders import Order
 from server.domain.sending import ChainTransaction
 from server.domain.settlements import Settlement
+from server.domain.switches import Switch
 from server.domain.webhooks import Announcement, Endpoint, WebhookDelivery
 from server.ports import CaseEvent, Event, Job
 
@@ -41,6 +42,8 @@ class Tables:
     anchors: dict[tuple[Site, str, int], Anchor] = field(default_factory=dict)
     jobs: dict[str, JobRow] = field(default_factory=dict)
     settlements: dict[str, Settlement] = field(default_factory=dict)
+    failures: dict[str, list[datetime]] = field(default_factory=dict)
+    switches: dict[str, Switch] = field(default_factory=dict)
     next_nonces: dict[tuple[str, str], int] = field(default_factory=dict)
     transactions: dict[str, ChainTransaction] = field(default_factory=dict)
     identifiers: dict[tuple[str, bytes, str], str] = field(default_factory=dict)

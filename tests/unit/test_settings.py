@@ -128,6 +128,17 @@ def test_a_devnet_is_never_far_away(rpc):
         ("PADDOCK_FACILITATOR_HOSTS", "https://facilitator.example"),
         ("PADDOCK_FACILITATOR_HOSTS", "facilitator.example:8443"),
         ("PADDOCK_FACILITATOR_HOSTS", "*.example"),
+        ("PADDOCK_ORIGINS", "https://paddock.example/market?x=1"),
+        ("PADDOCK_ORIGINS", "https://paddock.example/market#x"),
+        ("PADDOCK_ORIGINS", "https://user@paddock.example"),
+        ("PADDOCK_ORIGINS", "https://paddock.example/../market"),
+        ("PADDOCK_ORIGINS", "https://paddock.example//market"),
+        ("PADDOCK_ORIGINS", "https://paddock.example/m%61rket"),
+        ("PADDOCK_ORIGINS", "https://paddock.example/market,https://other.example"),
+        ("PADDOCK_PAYER_ORDERS", "0"),
+        ("PADDOCK_ROUTE_RUNS", "0"),
+        ("PADDOCK_COOL_OFF_FAILURES", "0"),
+        ("PADDOCK_COOL_OFF_SECONDS", "soon"),
     ],
 )
 def test_a_value_of_the_wrong_kind_is_named_with_what_to_set(name, value):
@@ -283,3 +294,8 @@ async def test_a_public_devnet_key_is_refused_however_it_is_spelt():
     with pytest.raises(ConfigurationError, match="public devnet key"):
         async with signer(settings, settings.delegate_key):
             pass
+
+
+def test_s17_origins_may_be_mounted_under_one_path_prefix():
+    given = {"PADDOCK_DEVNET": "1", "PADDOCK_ORIGINS": "https://a.example/market/, http://127.0.0.1:8402/market"}
+    assert load(given).origins == ("https://a.example/market", "http://127.0.0.1:8402/market")
