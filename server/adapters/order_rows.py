@@ -9,7 +9,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from protocol.payment import Method
-from server.adapters.models import order_events, orders
+from server.adapters.models import IN_FLIGHT, order_events, orders
 from server.domain.errors import DuplicateClaim, StaleWrite
 from server.domain.orders import Authorization, Mode, Order, Terms
 from server.domain.states import FulfilmentState, MoneyBackState, PaymentState
@@ -19,8 +19,7 @@ _MOVING = (MoneyBackState.DUE, MoneyBackState.SENDING, MoneyBackState.IN_DOUBT)
 _WAITING = (PaymentState.CREATED, PaymentState.AUTHORIZED)
 _UNDECIDED = (PaymentState.SETTLING, PaymentState.IN_DOUBT)
 _ENDED = (FulfilmentState.RELEASED, FulfilmentState.FAILED)
-_UNENDED = tuple(state for state in FulfilmentState if state not in _ENDED)
-_IN_FLIGHT = 402
+_COUNTING = 402
 """Seed of the advisory locks under which orders in flight are counted."""
 _TERMS = tuple(Terms.__dataclass_fields__)
 _AUTHORIZATION = tuple(Authorization.__dataclass_fields__)
@@ -60,11 +59,10 @@ class OrderRows:
 
     async def in_flight(self, payer: str, now: datetime) -> int:
         if self._connection.dialect.name == "postgresql":  # SQLite has one writer at a time as it is
-            await self._connection.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(payer, _IN_FLIGHT))))
+            await self._connection.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(payer, _COUNTING))))
         query = select(func.count()).where(
             orders.c.payer == payer,
-            orders.c.payment.in_((PaymentState.AUTHORIZED, *_UNDECIDED, PaymentState.SETTLED)),
-            orders.c.fulfilment.in_(_UNENDED),
+            IN_FLIGHT,
             or_(orders.c.payment != PaymentState.AUTHORIZED, orders.c.lease_until > now),
         )
         return int((await self._connection.execute(query)).scalar_one())

@@ -14,7 +14,7 @@ from server.ports import UnitOfWork
 async def require_open(paddock: Paddock, network: str) -> None:
     """Before anything is asked or claimed: raises Paused, or CircuitOpen while chain or facilitator keep failing.
 
-    The chain is tried by a question of our own: a stranger's payments, which may never come to ask it, keep it shut.
+    The chain is tried by a question of our own: bad payments never come to ask it, and would use up the probes.
     """
     admission, now = paddock.admission, paddock.clock.now()
     await admission.pause.require_running(paddock.db, paddock.clock)

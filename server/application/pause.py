@@ -1,8 +1,9 @@
 """Pause: the one switch that holds all settlement, how it is turned, and what a process sees of it."""
 
+import asyncio
 import logging
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from server.domain.errors import DatabaseUnavailable, Paused
@@ -29,14 +30,17 @@ class PauseWatch:
     seen: Switch | None = None
     seen_at: datetime | None = None
     hinted_at: datetime | None = None
+    reading: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def paused(self, db: Database, clock: Clock) -> bool:
         """Whether settlement is paused. Raises DatabaseUnavailable rather than guess."""
-        asked_at = clock.now()
-        if self.seen_at is None or abs(asked_at - self.seen_at) >= self.fresh:
-            async with db.read() as view:
-                self.seen = await view.switches.get(SETTLEMENT_PAUSED)
-            self.seen_at = asked_at
+        if self._is_stale(clock):
+            async with self.reading:  # one read for all who wait for it
+                if self._is_stale(clock):
+                    asked_at = clock.now()
+                    async with db.read() as view:
+                        self.seen = await view.switches.get(SETTLEMENT_PAUSED)
+                    self.seen_at = asked_at
         return self.seen is not None and self.seen.on
 
     async def hint(self, db: Database, clock: Clock) -> bool:
@@ -52,3 +56,6 @@ class PauseWatch:
         """Raises Paused, with what belongs to the case; buyers are not told the operator's reason."""
         if await self.paused(db, clock):
             raise Paused("settlement is paused; nothing was sent", **members)
+
+    def _is_stale(self, clock: Clock) -> bool:
+        return self.seen_at is None or abs(clock.now() - self.seen_at) >= self.fresh

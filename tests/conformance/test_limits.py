@@ -5,7 +5,10 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import event, text
 
+from server.adapters.clock import SystemClock
+from server.adapters.database import SqlDatabase
 from server.domain.errors import DuplicateClaim
 from server.domain.settlements import SettlementState
 from server.domain.states import FulfilmentState, MoneyBackState, PaymentState
@@ -76,6 +79,25 @@ async def test_s27_of_fifty_claims_at_once_exactly_as_many_as_there_are_places_s
     outcomes = await race(*(claim() for _ in range(N)))
     assert sorted(outcomes) == ["DuplicateClaim"] * (N - 5) + ["won"] * 5
     assert await in_flight(database) == 5
+
+
+async def test_s27_counting_looks_at_no_order_that_has_ended(sqlite_url):
+    """Also where the database's statistics say that one payer has all orders: a scan would grow with the past."""
+    db, asked = SqlDatabase(sqlite_url, SystemClock()), []
+    event.listen(db._reader.sync_engine, "before_cursor_execute", lambda *given: asked.append(given[2:4]))
+    async with db.begin("claim") as work:
+        for _ in range(200):
+            done = samples.order()
+            done.payment, done.fulfilment = P.SETTLED, F.RELEASED
+            await work.orders.add(done)
+    async with db.change() as connection:
+        await connection.execute(text("ANALYZE"))
+    assert await in_flight(db) == 0
+    statement, values = asked[-1]
+    async with db.view() as connection:
+        plan = (await connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", values)).all()
+    assert ["ix_orders_in_flight" in step.detail for step in plan] == [True], plan
+    await db.close()
 
 
 # ------------------------------------------------------------------------------------------------- failed settlements

@@ -102,6 +102,18 @@ async def test_w3_a_job_put_off_comes_back_when_it_is_due_with_its_attempts_coun
     assert await waiting(database) == 1
 
 
+async def test_w3_a_job_that_only_waits_counts_its_attempts_anew(database):
+    await add(database)
+    for minute, error in enumerate(("the node does not answer", None, None, "the node does not answer")):
+        now = NOW + minute * timedelta(minutes=1)
+        (job,) = await take(database, now)
+        async with database.begin("job") as work:
+            await work.outbox.put_off(job, now + timedelta(minutes=1), error)
+        assert job.attempts == (2 if minute == 1 else 1)
+    (job,) = await take(database, NOW + timedelta(minutes=4))
+    assert job.attempts == 2
+
+
 async def test_a_job_is_not_handed_out_before_it_is_due(database):
     await add(database, due=LATER)
     async with database.read() as view:

@@ -5,15 +5,20 @@ from dataclasses import replace
 
 import pytest
 
+from scripts.accounts import account
+from server.adapters.signers import LocalSigner
 from server.application.pause import turn
 from server.domain.errors import DatabaseUnavailable
 from server.domain.states import FulfilmentState, MoneyBackState, PaymentState
+from server.facilitator.settler import Settler
 from server.tasks import MOST_ATTEMPTS
 from tests.fakes.facilitator import FakeFacilitator
+from tests.fakes.rows import FakeSwitches
 from tests.simulation.test_threats_limits import refusal, turns
 from tests.simulation.world import TOKEN, open_world, service
 from tests.stack.buyer import read_header
 
+SETTLER = account("settler").key.hex()
 CONSOLE = {"Authorization": f"Bearer {TOKEN}"}
 
 
@@ -34,6 +39,13 @@ async def resume(world):
     world.clock.advance(1)
 
 
+def deaf(world):
+    """A facilitator that is somebody else's, and knows of no pause."""
+    facilitator = FakeFacilitator(world.chain, world.clock, world.paddock.market, world.paddock.delegate)
+    world.paddock = world.app.state.paddock = replace(world.paddock, facilitator=facilitator)
+    return facilitator
+
+
 async def quote_and_sign(world, path="echo", method="GET", body=None):
     quoted = await world.buyer.ask(world.url(path), method, body)
     return quoted, world.buyer.pay(quoted)
@@ -41,9 +53,11 @@ async def quote_and_sign(world, path="echo", method="GET", body=None):
 
 async def test_while_paused_a_payment_is_told_503_and_the_same_payment_buys_after_it(world):
     one = await quote_and_sign(world)
+    facilitator = deaf(world)
     await pause(world)
     refused = await world.buyer.present(*one)
     assert refusal(refused) == (503, "paused")
+    assert facilitator.asked == []
     assert int(refused.headers["retry-after"]) >= 1
     assert "drill" not in refused.text
     assert await world.orders() == []
@@ -71,6 +85,23 @@ async def test_it_takes_effect_within_two_seconds_where_the_switch_was_just_read
     assert (await world.buyer.buy(world.url("echo"))).status_code == 200
 
 
+async def test_of_many_requests_at_once_one_reads_the_switch(world):
+    reads, get = [], FakeSwitches.get
+
+    async def counted(self, name):
+        reads.append(name)
+        return await get(self, name)
+
+    one = await quote_and_sign(world)
+    world.clock.advance(1)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(FakeSwitches, "get", counted)
+        watch = world.paddock.admission.pause
+        assert not any(await asyncio.gather(*(watch.paused(world.db, world.clock) for _ in range(100))))
+    assert len(reads) == 1
+    assert (await world.buyer.present(*one)).status_code == 200
+
+
 async def test_an_answer_that_was_paid_for_is_given_again_while_paused(world):
     one = await quote_and_sign(world)
     first = await world.buyer.present(*one)
@@ -87,8 +118,7 @@ async def test_an_order_whose_handler_was_at_work_is_not_settled_until_settlemen
     worlds = []
     async with open_world(service("pausing", pausing)) as world:
         worlds.append(world)
-        facilitator = FakeFacilitator(world.chain, world.clock, world.paddock.market, world.paddock.delegate)
-        world.paddock = world.app.state.paddock = replace(world.paddock, facilitator=facilitator)
+        facilitator = deaf(world)
         one = await quote_and_sign(world, "pausing")
         answer = await world.buyer.present(*one)
         assert refusal(answer) == (503, "settlement-in-doubt")
@@ -110,6 +140,7 @@ async def test_the_facilitator_verifies_nothing_and_settles_nothing_while_paused
     assert (await world.client.post("/facilitator/verify", json=body)).status_code == 503
     settled = (await world.client.post("/facilitator/settle", json=body)).json()
     assert (settled["success"], settled["errorReason"]) == (False, "settlement_pending")
+    assert world.db.tables.settlements == {}, "it was not even admitted"
     await world.work(10)
     assert world.chain.broadcasts == []
     await resume(world)
@@ -130,6 +161,26 @@ async def test_what_was_queued_and_not_sent_when_it_was_paused_is_sent_after_it(
     assert (await world.buyer.present(*one)).status_code == 503
     assert world.chain.broadcasts == []
     await resume(world)
+    assert (await world.buyer.present(*one)).status_code == 200
+    assert world.settlements() == 1
+
+
+async def test_bytes_that_got_lost_on_their_way_go_out_again_only_after_it(world):
+    one = await quote_and_sign(world)
+    world.chain.drop_next = 1
+    under_way = asyncio.create_task(world.buyer.present(*one))
+    while not world.chain.broadcasts:
+        await turns(1)
+    await pause(world)
+    assert (await under_way).status_code == 503
+    started_again = Settler(world.db, world.paddock.home, world.clock, LocalSigner(SETTLER))
+    task = asyncio.create_task(started_again.run())
+    await world.work(30)
+    assert len(world.chain.broadcasts) == 1
+    await resume(world)
+    await world.work(10)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
     assert (await world.buyer.present(*one)).status_code == 200
     assert world.settlements() == 1
 

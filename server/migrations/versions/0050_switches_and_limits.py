@@ -10,6 +10,11 @@ down_revision = "0030"
 branch_labels = None
 depends_on = None
 
+IN_FLIGHT = sa.text(
+    "payment IN ('authorized', 'settling', 'in_doubt', 'settled')"
+    " AND fulfilment IN ('none', 'running', 'ready', 'executing')"
+)
+
 
 def upgrade() -> None:
     """Apply."""
@@ -22,7 +27,7 @@ def upgrade() -> None:
         sa.Column("by", sa.String(length=64), nullable=False),
         sa.PrimaryKeyConstraint("name", name=op.f("pk_switches")),
     )
-    op.create_index(op.f("ix_orders_payer_payment_fulfilment"), "orders", ["payer", "payment", "fulfilment"])
+    op.create_index("ix_orders_in_flight", "orders", ["payer"], sqlite_where=IN_FLIGHT, postgresql_where=IN_FLIGHT)
     op.add_column("settlements", sa.Column("failures", sa.Integer(), nullable=False, server_default="0"))
     op.add_column("settlements", sa.Column("failed_at", Utc))
     op.create_index(op.f("ix_settlements_payer_failed_at"), "settlements", ["payer", "failed_at"])
@@ -33,5 +38,5 @@ def downgrade() -> None:
     op.drop_index(op.f("ix_settlements_payer_failed_at"), "settlements")
     for column in ("failed_at", "failures"):
         op.drop_column("settlements", column)
-    op.drop_index(op.f("ix_orders_payer_payment_fulfilment"), "orders")
+    op.drop_index("ix_orders_in_flight", "orders")
     op.drop_table("switches")
