@@ -70,7 +70,7 @@ async def pay(client, shop, payment):
 async def received(place, seller):
     """Every Transfer to the seller."""
     async with place.parts() as parts:
-        logs = await parts.chain.transfers(parts.market.asset.address, seller.pay_to)
+        logs = await parts.home.chain.transfers(parts.home.market.asset.address, seller.pay_to)
     return [log for log in logs if log.recipient == seller.pay_to]
 
 

@@ -35,7 +35,7 @@ def spent(anvil, asset, buyer) -> int:
 async def settled_by(place, bought):
     """The Transfer that the client was told of, read from the chain."""
     async with place.parts() as parts:
-        mined = await parts.chain.mined(bought.settlement["transaction"])
+        mined = await parts.home.chain.mined(bought.settlement["transaction"])
     assert mined.succeeded
     return mined
 
