@@ -2,10 +2,10 @@
 
 import pytest
 from eth_account import Account
-from server.adapters.networks import read_deployments
 
 from scripts.accounts import account
 from scripts.solc.foundry import ToolMissing
+from server.adapters.networks import read_deployments
 from tests.conftest import missing
 from tests.stack.funds import fund
 from tests.stack.known_dollar import run_known_dollar

@@ -1,6 +1,7 @@
 """The official Python resource server sells through our facilitator, the embedded one and the one on its own."""
 
 import asyncio
+from dataclasses import replace
 
 import httpx
 import pytest
@@ -177,6 +178,6 @@ async def test_f12_the_official_facilitator_client_settles_twice_and_is_told_the
 
 
 async def test_s30_the_official_server_refuses_a_route_that_our_facilitator_does_not_support(facilitator_url, market):
-    elsewhere = Seller(facilitator_url, type(market)(1, market.asset, market.delegate, {}), Account.create().address)
+    elsewhere = Seller(facilitator_url, replace(market, chain_id=1), Account.create().address)
     with pytest.raises(Exception, match="eip155:1"):
         elsewhere.open()
