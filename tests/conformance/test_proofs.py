@@ -1,4 +1,4 @@
-"""Proof records in the databases themselves: stored once, and an error is not taken for a second copy."""
+"""Proof records in the databases themselves: the newest one stands, and one of no order is an error."""
 
 import pytest
 from sqlalchemy.exc import IntegrityError

@@ -36,6 +36,7 @@ async def test_the_official_client_buys_a_direct_service(place, payer, market):
 @pytest.mark.parametrize(("symbol", "method"), [("DAI", "permit2"), ("FUSDC", "eip3009")])
 async def test_the_official_client_pays_with_another_asset_by_the_method_of_its_entry(place, market, symbol, method):
     buyer = account("buyer")
+    official.extension("eip2612_gas_sponsoring")  # which the client looks at when it pays by Permit2
     asset = next(one for one in market.assets if one.symbol == symbol)
     async with paying(buyer, market, asset=asset) as client:
         answer = await client.get(f"{place.url}/v1/market-signal?symbol=DEMO-TREND&window=20")
