@@ -27,6 +27,13 @@ CORS = CORSConfig(
     allow_methods=["GET", "POST"],
     expose_headers=[headers.PAYMENT_REQUIRED, headers.PAYMENT_RESPONSE, headers.X_PAYMENT_RESPONSE],
 )
+OPENAPI = OpenAPIConfig(
+    title="Paddock",
+    version="1.0.0",
+    path="/openapi.json",
+    render_plugins=[PricedJson()],
+    use_handler_docstrings=True,
+)
 Opened = tuple[Paddock, Settling | None]
 
 
@@ -73,13 +80,7 @@ def create_app(
         logging_config=None,
         cors_config=CORS,
         request_max_body_size=MAX_BODY,
-        openapi_config=OpenAPIConfig(
-            title="Paddock",
-            version="1.0.0",
-            path="/openapi.json",
-            render_plugins=[PricedJson()],
-            use_handler_docstrings=True,
-        ),
+        openapi_config=OPENAPI,
     )
 
 
