@@ -102,14 +102,8 @@ class ProofRows:
         self._connection = connection
 
     async def put(self, order_id: str, record: bytes, stored_at: datetime) -> None:
-        try:
-            async with self._connection.begin_nested():
-                await self._connection.execute(
-                    insert(proofs).values(order_id=order_id, record=record, stored_at=stored_at)
-                )
-        except IntegrityError:
-            if await self.get(order_id) is None:  # not stored already: something else is wrong
-                raise
+        await self._connection.execute(delete(proofs).where(proofs.c.order_id == order_id))
+        await self._connection.execute(insert(proofs).values(order_id=order_id, record=record, stored_at=stored_at))
 
     async def get(self, order_id: str) -> bytes | None:
         query = select(proofs.c.record).where(proofs.c.order_id == order_id)

@@ -82,8 +82,8 @@ async def watch_books(paddock: Paddock, found: Sequence[Difference]) -> None:
 
 
 def subject_of(difference: Difference) -> str:
-    """What a difference's case is about: the Transfer, by its chain transaction and log."""
-    return f"{difference.transaction}:{difference.log_index}"
+    """What a difference's case is about: the Transfer, by its network, chain transaction and log."""
+    return f"{difference.network}:{difference.transaction}:{difference.log_index}"
 
 
 async def _suspicions(paddock: Paddock, view: UnitOfWork) -> AsyncIterator[tuple[CaseKind, str, str]]:

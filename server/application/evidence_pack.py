@@ -6,6 +6,7 @@ from typing import Any
 from server.application.prove import proof_record
 from server.application.reconcile import Books
 from server.domain.cases import Case
+from server.domain.ledger import standing
 from server.domain.orders import Order
 from server.ports import CaseEvent, Event
 
@@ -19,7 +20,7 @@ async def evidence_pack(books: Books, order: Order, *, for_staff: bool) -> dict[
     async with books.db.read() as view:
         events = await view.orders.timeline(order.id)
         rows = await view.ledger.of(order.id)
-    settled = next((row for row in rows if row.kind == "settlement"), None)
+    settled = next((row for row in standing(rows) if row.kind == "settlement"), None)
     record["settlement"]["logIndex"] = settled.log_index if settled else None
     return {**record, "timeline": [_event(event, for_staff) for event in events]}
 

@@ -55,7 +55,7 @@ PADDOCK, OPERATOR = "paddock", "operator"
 
 @dataclass(frozen=True, slots=True)
 class Opening:
-    """What a case is opened with. `subject` is the order's id, or a Transfer as `transaction:log` where there is none.
+    """What a case is opened with. `subject` is the order's id, or a Transfer as `network:transaction:log`.
 
     `detail` is for staff. `request` names the payer's signed request, which opens one case and no second.
     """

@@ -101,10 +101,10 @@ class Receipts(Protocol):
 
 
 class Proofs(Protocol):
-    """Proof records: everything known of an order after it ended, stored once."""
+    """Proof records: everything known of an order after it ended."""
 
     async def put(self, order_id: str, record: bytes, stored_at: datetime) -> None:
-        """Store the record (JSON); a second one changes nothing."""
+        """Store the record (JSON) in place of an earlier one: a refund after delivery makes the order final anew."""
 
     async def get(self, order_id: str) -> bytes | None:
         """The record, or None while it is not complete."""

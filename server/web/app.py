@@ -30,6 +30,13 @@ CORS = CORSConfig(
     expose_headers=[headers.PAYMENT_REQUIRED, headers.PAYMENT_RESPONSE, headers.X_PAYMENT_RESPONSE],
 )
 T = TypeVar("T")
+OPENAPI = OpenAPIConfig(
+    title="Paddock",
+    version="1.0.0",
+    path="/openapi.json",
+    render_plugins=[PricedJson()],
+    use_handler_docstrings=True,
+)
 Opened = tuple[Paddock, Settling | None]
 
 
@@ -80,13 +87,7 @@ def create_app(
         logging_config=None,
         cors_config=CORS,
         request_max_body_size=MAX_BODY,
-        openapi_config=OpenAPIConfig(
-            title="Paddock",
-            version="1.0.0",
-            path="/openapi.json",
-            render_plugins=[PricedJson()],
-            use_handler_docstrings=True,
-        ),
+        openapi_config=OPENAPI,
     )
 
 

@@ -238,7 +238,7 @@ def _after(order: Order, events: Sequence[Event], proven: bool) -> list[Stage]:
     else:
         found = [Stage("Released", "ahead"), Stage("Receipt", "ahead")]
     found.append(_final(events))
-    found.append(Stage("Proof", "done", None, "everything below, stored once") if proven else Stage("Proof", "ahead"))
+    found.append(Stage("Proof", "done", None, "everything below, stored") if proven else Stage("Proof", "ahead"))
     return found
 
 

@@ -127,14 +127,14 @@ async def test_receipts_come_back_whole(database):
         assert await view.receipts.get("unknown") is None
 
 
-async def test_the_first_proof_stands(database):
+async def test_the_newest_proof_stands(database):
     order = await add(database, samples.order())
     for record in (b'{"first":1}', b'{"second":2}'):
         async with database.begin("proof") as work:
             await work.proofs.put(order.id, record, NOW)
             await work.outbox.add("done", record.decode(), NOW)  # the unit of work goes on after the second one
     async with database.read() as view:
-        assert await view.proofs.get(order.id) == b'{"first":1}'
+        assert await view.proofs.get(order.id) == b'{"second":2}'
         assert await view.outbox.waiting() == 2
 
 

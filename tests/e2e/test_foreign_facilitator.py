@@ -54,7 +54,7 @@ async def buyer(payer):
 async def transfers(place, buyer):
     """Every Transfer that the buyer paid, with the chain transactions' senders."""
     async with place.parts() as parts:
-        logs = await parts.chain.transfers(parts.market.asset.address, buyer.account.address)
+        logs = await parts.home.chain.transfers(parts.home.market.asset.address, buyer.account.address)
     return [log for log in logs if log.sender == buyer.account.address]
 
 

@@ -1,6 +1,7 @@
 """The official Python resource server sells through our facilitator, the embedded one and the one on its own."""
 
 import asyncio
+from dataclasses import replace
 
 import httpx
 import pytest
@@ -70,7 +71,7 @@ async def pay(client, shop, payment):
 async def received(place, seller):
     """Every Transfer to the seller."""
     async with place.parts() as parts:
-        logs = await parts.chain.transfers(parts.market.asset.address, seller.pay_to)
+        logs = await parts.home.chain.transfers(parts.home.market.asset.address, seller.pay_to)
     return [log for log in logs if log.recipient == seller.pay_to]
 
 
@@ -177,6 +178,6 @@ async def test_f12_the_official_facilitator_client_settles_twice_and_is_told_the
 
 
 async def test_s30_the_official_server_refuses_a_route_that_our_facilitator_does_not_support(facilitator_url, market):
-    elsewhere = Seller(facilitator_url, type(market)(1, market.asset, market.delegate, {}), Account.create().address)
+    elsewhere = Seller(facilitator_url, replace(market, chain_id=1), Account.create().address)
     with pytest.raises(Exception, match="eip155:1"):
         elsewhere.open()

@@ -8,6 +8,7 @@ import pytest
 
 from scripts.accounts import account
 from tests.e2e.conftest import FUNDS
+from tests.stack.funds import fund
 from tests.stack.known_dollar import DOLLAR
 from tests.stack.node_clients import V1, V1_AXIOS, V2, buy
 
@@ -35,7 +36,7 @@ def spent(anvil, asset, buyer) -> int:
 async def settled_by(place, bought):
     """The Transfer that the client was told of, read from the chain."""
     async with place.parts() as parts:
-        mined = await parts.chain.mined(bought.settlement["transaction"])
+        mined = await parts.home.chain.mined(bought.settlement["transaction"])
     assert mined.succeeded
     return mined
 
@@ -79,6 +80,31 @@ async def test_the_v2_client_pays_the_entry_that_is_chosen_and_signs_nothing_wit
         refused = await buy(V2, payer, url, rpc=anvil.url, entry=other, allowedAssets=allowed(market))
         assert refused.refused, refused
     assert spent(anvil, market.asset.address, payer) == PRICE
+
+
+@pytest.mark.parametrize(("symbol", "method"), [("DAI", "permit2"), ("FUSDC", "eip3009")])
+async def test_the_v2_client_pays_with_another_asset_by_the_method_of_its_entry(place, market, anvil, symbol, method):
+    buyer = account("buyer")
+    asset = next(one for one in market.assets if one.symbol == symbol)
+    entry = {"scheme": "exact", "asset": asset.address, "transferMethod": method}
+    allowed = [{"network": market.network, "asset": asset.address, "maxAmountPerPayment": str(10**asset.decimals)}]
+    before = held(anvil, asset.address, buyer.address)
+    bought = await buy(V2, buyer, place.url + SIGNAL, rpc=anvil.url, entry=entry, allowedAssets=allowed)
+    assert bought.status == 200, bought
+    assert json.loads(bought.text)["symbol"] == "DEMO-TREND"
+    assert (bought.settlement["success"], bought.settlement["payer"]) == (True, buyer.address)
+    await settled_by(place, bought)
+    assert before - held(anvil, asset.address, buyer.address) == asset.amount(PRICE)
+
+
+async def test_the_v2_client_without_leave_for_permit2_is_refused_with_the_reason(place, payer, market, anvil):
+    dai = next(one for one in market.assets if one.symbol == "DAI")
+    fund(anvil, market, payer.address, dai.amount(FUNDS), dai)
+    entry = {"scheme": "exact", "asset": dai.address, "transferMethod": "permit2"}
+    allowed = [{"network": market.network, "asset": dai.address, "maxAmountPerPayment": str(10**dai.decimals)}]
+    bought = await buy(V2, payer, place.url + SIGNAL, rpc=anvil.url, entry=entry, allowedAssets=allowed)
+    assert bought.status == 402, bought
+    assert bought.settlement["errorReason"] == "permit2_allowance_required"
 
 
 async def test_the_v2_client_refuses_a_dollar_that_it_was_not_told_of(place, payer, market, anvil):

@@ -86,8 +86,8 @@ async def test_w11_a_worker_killed_anywhere_in_a_proof_chains_and_anchors_the_re
         await eventually(anchored, 60, "the receipt is anchored", every=0.2)
         async with parts.db.read() as view:
             assert len(await view.receipt_chain.entries("paddock", 0, 10)) == 1
-        assert (await parts.chain.mined((await anchored()).transaction)).succeeded
-        assert await parts.chain.transaction_count(parts.market.delegate) == 1, "sent once"
+        assert (await parts.home.chain.mined((await anchored()).transaction)).succeeded
+        assert await parts.home.chain.transaction_count(parts.home.market.delegate) == 1, "sent once"
     await all_ended(place, paid=1)
 
 

@@ -8,16 +8,18 @@ from x402.http.utils import decode_payment_required_header
 from x402.mechanisms.evm import EthAccountSigner
 from x402.mechanisms.evm.exact import ExactEvmScheme
 
+from scripts.accounts import account
 from tests.stack import official
 from tests.stack.buyer import changed, read_header, write_header
 
 
-def paying(payer, market, *extensions):
-    """The client as its documentation shows it, with the devnet's token allowed."""
+def paying(payer, market, *extensions, asset=None):
+    """The client as its documentation shows it, with one of the devnet's assets allowed, by default the first."""
+    asset = asset or market.asset
     client = x402Client()
     for extension in extensions:
         client.register_extension(extension)
-    allowed = {"network": market.network, "asset": market.asset.address, "max_amount_per_payment": "5000000"}
+    allowed = {"network": market.network, "asset": asset.address, "max_amount_per_payment": str(5 * 10**asset.decimals)}
     client.set_spend_controls({"allowed_assets": [allowed]})
     client.register("eip155:*", ExactEvmScheme(signer=EthAccountSigner(payer)))
     return x402HttpxClient(client, timeout=60)
@@ -29,6 +31,28 @@ async def test_the_official_client_buys_a_direct_service(place, payer, market):
     assert answer.status_code == 200
     assert answer.json()["symbol"] == "DEMO-TREND"
     assert read_header(answer.headers["payment-response"])["payer"] == payer.address
+
+
+@pytest.mark.parametrize(("symbol", "method"), [("DAI", "permit2"), ("FUSDC", "eip3009")])
+async def test_the_official_client_pays_with_another_asset_by_the_method_of_its_entry(place, market, symbol, method):
+    buyer = account("buyer")
+    official.extension("eip2612_gas_sponsoring")  # which the client looks at when it pays by Permit2
+    asset = next(one for one in market.assets if one.symbol == symbol)
+    async with paying(buyer, market, asset=asset) as client:
+        answer = await client.get(f"{place.url}/v1/market-signal?symbol=DEMO-TREND&window=20")
+    assert answer.status_code == 200, answer.text
+    told = read_header(answer.headers["payment-response"])
+    assert told["payer"] == buyer.address
+    async with place.parts() as parts:
+        order = await order_of(parts, told["transaction"])
+        mined = await parts.home.chain.mined(told["transaction"])
+    assert (order.terms.asset, order.price, order.authorization.method) == (asset.address, asset.amount(5_000), method)
+    assert mined.succeeded
+
+
+async def order_of(parts, transaction):
+    async with parts.db.read() as view:
+        return await view.orders.get(await view.orders.found_by(transaction))
 
 
 async def test_the_official_client_posts_the_same_body_again_and_buys(place, payer, market):

@@ -93,7 +93,7 @@ async def test_a_v1_seller_settles_through_our_facilitator_and_reads_v1_words(kn
         settled = await facilitator.settle(paid, wanted)
     assert (settled.success, settled.network, settled.payer) == (True, "base-sepolia", known_payer.address)
     async with known_place.parts() as parts:
-        (transfer,) = await parts.chain.transfers(wanted.asset, wanted.pay_to)
+        (transfer,) = await parts.home.chain.transfers(wanted.asset, wanted.pay_to)
     assert (transfer.sender, transfer.amount, transfer.transaction) == (known_payer.address, 9_000, settled.transaction)
 
 
@@ -102,7 +102,7 @@ async def test_a_v1_seller_settles_through_our_facilitator_and_reads_v1_words(kn
     [
         ({"network": "polygon"}, "invalid_network"),
         ({"network": "atlantis"}, "invalid_network"),
-        ({"scheme": "upto"}, "unsupported_scheme"),
+        ({"scheme": "upto"}, "invalid_scheme"),
         ({"max_amount_required": "9001"}, "invalid_exact_evm_payload_authorization_value_mismatch"),
         ({"pay_to": "0x" + "44" * 20}, "invalid_exact_evm_payload_recipient_mismatch"),
         ({"extra": None}, "invalid_payment_requirements"),
@@ -118,7 +118,7 @@ async def test_a_v1_payment_that_does_not_fit_is_refused_with_its_reason(known_p
 
 
 @pytest.mark.parametrize(
-    ("change", "reason"), [({"network": "polygon"}, "invalid_network"), ({"scheme": "upto"}, "unsupported_scheme")]
+    ("change", "reason"), [({"network": "polygon"}, "invalid_network"), ({"scheme": "upto"}, "invalid_scheme")]
 )
 async def test_a_v1_payment_made_for_another_scheme_or_network_is_refused(known_place, v1_payment, change, reason):
     paid, wanted = v1_payment

@@ -80,7 +80,7 @@ async def test_f19_purchases_by_three_nodes_one_of_which_lies_with_keys_from_fil
     assert 'paddock_rpc_faults_total{kind="outvoted",node="1"}' in served
     assert 'paddock_wallet_over_cap{network="eip155:31337",wallet="delegate"} 0.0' in watched
     async with place.parts() as parts:
-        spent = await parts.chain.transfers(parts.market.asset.address, buyer.account.address)
+        spent = await parts.home.chain.transfers(parts.home.market.asset.address, buyer.account.address)
         assert len([log for log in spent if log.sender == buyer.account.address]) == 2
     for secret in (TOKEN, account("delegate").key.hex(), account("settler").key.hex()):
         assert secret not in place.logs()

@@ -76,7 +76,7 @@ class FakeProofs:
     tables: Tables
 
     async def put(self, order_id: str, record: bytes, stored_at: datetime) -> None:
-        self.tables.proofs.setdefault(_known(self.tables, order_id), record)
+        self.tables.proofs[_known(self.tables, order_id)] = record
 
     async def get(self, order_id: str) -> bytes | None:
         return self.tables.proofs.get(order_id)

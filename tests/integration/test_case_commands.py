@@ -59,10 +59,11 @@ def shell(anvil, deployments, sqlite_url, monkeypatch, capsys):
 
 
 @pytest.fixture
-def blocked(shell):
+def blocked(shell, market):
     """The id of an order whose refund is blocked, and the id of its case."""
     order = samples.order(
         mode=Mode.DELEGATE,
+        asset=market.asset.address,
         payment=PaymentState.SETTLED,
         fulfilment=FulfilmentState.FAILED,
         money_back=MoneyBackState.BLOCKED,

@@ -27,9 +27,10 @@ async def console(world):
 
 @pytest.fixture
 async def case(world):
-    """A dispute about a delivered order."""
-    quoted = await world.buyer.ask(world.url("echo"))
-    await world.buyer.present(quoted, world.buyer.pay(quoted))
+    """A dispute about a contract call that was made: its money cannot come back."""
+    quoted = await world.buyer.ask(world.url("access-pass"), "POST", {})
+    async with world.workers():
+        await world.buyer.present(quoted, world.buyer.pay(quoted))
     async with world.db.begin("test") as work:
         return await open_case(work, CaseKind.DISPUTED, quoted.id, HOSTILE, by="payer:0xab")
 

@@ -10,12 +10,11 @@ from scripts.accounts import account
 from server.adapters.signers import LocalSigner
 from server.application.cases import CASES, DUPLICATE_WITHIN, SETTLES_WITHIN, STUCK_AFTER, open_case, watch_orders
 from server.application.decide import Decision, decide
-from server.application.deliver import FOLLOW
+from server.application.deliver import record_settled
 from server.application.reconcile import reconcile
 from server.application.redeliver import redeliver
 from server.application.refund_by_hand import refund_by_hand
 from server.application.send import prepare
-from server.domain import ledger
 from server.domain.calls import encode_call
 from server.domain.cases import CaseKind, CaseState, Outcome
 from server.domain.errors import RefundRefused, UnknownCase
@@ -88,18 +87,10 @@ async def paid_and_failed(world, slug="echo"):
     await world.submit_as_stranger(header)
     world.foreign.clear()  # it is the order's own Transfer
     order = await world.order(quoted.id)
-    transfer = await world.chain.authorization_transfer(
-        order.terms.asset, order.authorization.payer, order.authorization.nonce, 0
-    )
-    order.settlement_tx, order.settlement_block = transfer.transaction, transfer.block
-    order.paid_at = world.clock.now()
     order.pay(PaymentState.SETTLING)
-    order.pay(PaymentState.SETTLED, transfer.transaction)
-    sides = ledger.merchant(order), ledger.payer(order)
     async with world.db.begin("test") as work:
         await work.orders.save(order)
-        await work.ledger.add(ledger.entry(order, "settlement", *sides, transfer.transaction, transfer.log_index))
-        await work.outbox.add(FOLLOW, order.id, world.clock.now())
+    await record_settled(world.paddock, order.id, await world.chain.spent_in(order.spend, 0))
     return quoted.id, quoted, header
 
 
@@ -169,10 +160,26 @@ async def test_a_redelivery_that_fails_again_opens_a_new_case_and_the_next_one_d
     assert moody.runs == 3
 
 
-async def test_g6_a_handler_with_side_effects_is_never_run_again(moody, moody_world):
+async def test_g6_a_handler_with_side_effects_that_failed_is_not_run_again_and_its_buyer_is_refunded(
+    moody, moody_world
+):
     world = moody_world
-    order_id, *_ = await paid_and_failed(world, "effects")
+    quoted = await world.buyer.ask(world.url("effects"))
+    assert (await world.buyer.present(quoted, world.buyer.pay(quoted))).status_code == 202
+    await world.work(30)
+    assert (await world.order(quoted.id)).money_back is MoneyBackState.REFUNDED
+    async with world.db.begin("test") as work:
+        case = await open_case(work, CaseKind.DISPUTED, quoted.id, "where is it")
+    assert "nothing to deliver" in (await resolve(world, case, "redelivery", status=409))["detail"]
+    await world.work(10)
+    assert moody.runs == 1
+
+
+async def test_g6_a_handler_that_has_side_effects_by_now_is_not_run_again(moody, moody_world):
+    world = moody_world
+    order_id, *_ = await paid_and_failed(world, "moody")
     (first,) = await watched(world)
+    world.paddock.services["moody"] = service("moody", moody, fulfilment=Fulfilment.AFTER_SETTLEMENT)
     await resolve(world, first, "redelivery")
     await world.work(10)
     assert moody.runs == 1
@@ -189,22 +196,54 @@ async def settle_by_answer(world, order_id):
     await world.work(10)
 
 
-async def test_a_refund_of_money_that_is_the_merchants_is_refused_with_the_reason_and_the_case_stays(
-    moody, moody_world
-):
+async def from_float(world):
+    """How often the merchant's refund float paid the buyer."""
+    own = world.paddock.floats["paddock"].address
+    logs = await world.chain.transfers(world.paddock.market.asset.address, own)
+    return [log.recipient for log in logs if log.sender == own].count(world.buyer.account.address)
+
+
+async def test_a_direct_order_that_was_denied_is_refunded_once_from_its_merchants_float(moody, moody_world):
     world = moody_world
     order_id, *_ = await paid_and_failed(world, "moody")
     (case,) = await watched(world)
-    refused = await resolve(world, case, "refund", status=409)
-    assert "merchant" in refused["detail"]
-    (case,) = await watched(world)
-    assert case.state is CaseState.OPEN
-    assert await lines(world, case) == ["opened", "refund not possible"]
-    moody.works = True
-    await resolve(world, case, "redelivery")
-    await world.work(10)
-    with pytest.raises(RefundRefused, match="merchant"):
+    await resolve(world, case, "refund")
+    await world.work(30)
+    assert (await world.order(order_id)).money_back is MoneyBackState.REFUNDED
+    with pytest.raises(RefundRefused, match="went back already"):
         await refund_by_hand(world.paddock, order_id)
+    await world.work(30)
+    assert await from_float(world) == 1
+
+
+async def test_a_direct_order_that_was_delivered_can_be_refunded_after_a_dispute_and_its_proof_says_so(world):
+    quoted, _ = await buy(world)
+    await world.work(20)
+    async with world.db.begin("test") as work:
+        case = await open_case(work, CaseKind.DISPUTED, quoted.id, "it is wrong")
+    await resolve(world, case, "refund")
+    await world.work(60)
+    order = await world.order(quoted.id)
+    assert (order.fulfilment, order.money_back) == (FulfilmentState.RELEASED, MoneyBackState.REFUNDED)
+    assert await from_float(world) == 1
+    proof = (await world.client.get(f"/api/orders/{quoted.id}/proof", headers=OPERATOR)).json()
+    assert proof["settlement"]["moneyBack"] == "refunded"
+
+
+async def test_without_a_float_the_refund_of_a_direct_order_is_blocked_with_a_case_until_there_is_one(world):
+    quoted, _ = await buy(world)
+    floats = dict(world.paddock.floats)
+    world.paddock.floats.clear()
+    await refund_by_hand(world.paddock, quoted.id)
+    await world.work(20)
+    assert (await world.order(quoted.id)).money_back is MoneyBackState.BLOCKED
+    (case,) = await watched(world)
+    assert (case.kind, case.detail) == (CaseKind.REFUND_BLOCKED, "merchant paddock has no refund float")
+    world.paddock.floats.update(floats)
+    await resolve(world, case, "refund")
+    await world.work(30)
+    assert (await world.order(quoted.id)).money_back is MoneyBackState.REFUNDED
+    assert await from_float(world) == 1
 
 
 async def executing(world):
@@ -389,7 +428,7 @@ async def strangers_transfer(world, amount=777):
     world.chain.give(stranger.address, amount)
     asset, to = world.paddock.market.asset.address, world.paddock.market.delegate
     prepared = await prepare(world.chain, stranger, asset, encode_call("transfer(address,uint256)", to, amount))
-    signed = stranger.sign(31337, prepared.chain_nonce, prepared.call, prepared.gas, prepared.fees)
+    signed = await stranger.sign(31337, prepared.chain_nonce, prepared.call, prepared.gas, prepared.fees)
     await world.chain.send(signed.raw)
     world.foreign.add(signed.hash)
     return signed.hash
@@ -406,7 +445,7 @@ async def test_a_transfer_that_the_ledger_does_not_know_opens_untracked_transfer
         await check_books(world.paddock, "books")
     (case,) = world.db.tables.cases.values()
     assert case.kind is CaseKind.UNTRACKED_TRANSFER
-    assert (case.subject.rpartition(":")[0], case.order_id) == (transaction, None)
+    assert (case.subject.rpartition(":")[0], case.order_id) == (f"{world.paddock.market.network}:{transaction}", None)
     for outcome in ("refund", "redelivery"):
         assert "no order" in (await resolve(world, case, outcome, status=409))["detail"]
     await resolve(world, case, "rejection")
@@ -431,7 +470,8 @@ async def test_what_the_ledger_books_and_the_chain_does_not_show_opens_differenc
     (case,) = world.db.tables.cases.values()
     assert (case.kind, case.order_id) == (CaseKind.DIFFERENCE, quoted.id)
     assert await seen_by_buyer(world, quoted.id) is None
-    world.chain.mine()
+    world.chain.automine, world.chain.block_seconds = True, 1
+    await world.work(20)
     assert await reconcile(world.paddock) == []
     for _ in range(2):
         await check_books(world.paddock, "books")

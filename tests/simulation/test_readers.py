@@ -159,7 +159,7 @@ async def test_s31_the_answer_is_kept_for_a_day(world, sold):
     ("signed", "altered", "status", "words"),
     [
         ({"late": -301}, {}, 400, "issuedAt"),
-        ({"late": 31}, {}, 400, "issuedAt"),
+        ({"late": 60}, {}, 400, "issuedAt"),
         ({"action": "case"}, {}, 400, "another action"),
         ({"order_id": NOBODY}, {}, 400, "another order"),
         ({"chain": 1}, {}, 404, "no such order"),

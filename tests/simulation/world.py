@@ -240,7 +240,8 @@ async def open_world(*services: Service, over: Callable[[FakeChain], Chain] | No
     task = asyncio.create_task(settler.run())
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=ORIGIN) as client:
         buyer = WorldBuyer(client, clock=clock)
-        chain.give(buyer.account.address, RICH)
+        for address in (buyer.account.address, account("float").address):
+            chain.give(address, RICH)
         world = World(clock, chain, db, paddock, settler, app, client, buyer, runs, courier=courier)
         try:
             yield world

@@ -221,14 +221,15 @@ class _Look:
             self._say("G6", f"order {order.id} was settled or released more than once")
 
     def _check_ending(self, order: Order, transfer: TransferLog | None, ended: bool) -> None:
-        """G2: what was paid is delivered, refunded, or blocked and owed."""
+        """G2: what was paid is delivered, refunded, or blocked and owed; DIRECT may be delivered and refunded."""
         if transfer and ended and order.payment is not PaymentState.SETTLED:
             self._say("G2", f"order {order.id} was paid in {transfer.transaction} and is {order.payment}")
         if order.payment is not PaymentState.SETTLED or not ended:
             return
         if order.fulfilment is not FulfilmentState.RELEASED and order.money_back not in SETTLED_WELL:
             self._say("G2", f"order {order.id} was paid and is {order.fulfilment}, money back {order.money_back}")
-        if order.fulfilment is FulfilmentState.RELEASED and order.money_back is not MoneyBackState.NONE:
+        kept = (MoneyBackState.NONE, *(SETTLED_WELL if order.terms.mode is Mode.DIRECT else ()))
+        if order.fulfilment is FulfilmentState.RELEASED and order.money_back not in kept:
             self._say("G2", f"order {order.id} is released and money back {order.money_back}")
 
     def _check_entries(self, order: Order, transfer: TransferLog | None) -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from scripts import deploy as deploying
+from scripts.rpc import call
 from tests.stack.anvil import OPTIONS, Anvil, run_anvil
 from tests.stack.processes import ROOT
 
@@ -33,11 +34,11 @@ def run_known_dollar(folder: Path) -> Iterator[tuple[Anvil, Path]]:
 
 def move_token(rpc: str, source: str) -> None:
     """Put a copy of a contract, with its storage, at DOLLAR; OpenZeppelin's EIP-712 domain follows its address."""
-    state = json.loads(gzip.decompress(bytes.fromhex(deploying._call(rpc, "anvil_dumpState")[2:])))
+    state = json.loads(gzip.decompress(bytes.fromhex(call(rpc, "anvil_dumpState")[2:])))
     (account,) = (found for address, found in state["accounts"].items() if address.lower() == source.lower())
-    deploying._call(rpc, "anvil_setCode", DOLLAR, account["code"])
+    call(rpc, "anvil_setCode", DOLLAR, account["code"])
     for slot, value in account["storage"].items():
-        deploying._call(rpc, "anvil_setStorageAt", DOLLAR, _word(slot), _word(value))
+        call(rpc, "anvil_setStorageAt", DOLLAR, _word(slot), _word(value))
 
 
 def _word(text: str) -> str:
