@@ -10,7 +10,7 @@ from server.application.cases import CASES
 from server.application.deliver import RECONCILE, RESEND, RESOLVE, WATCH
 from server.application.paddock import Paddock
 from server.application.resend import anything_to_resend
-from server.domain.errors import ChainUnavailable
+from server.domain.outages import ChainUnavailable
 from server.ports import Job
 
 log = logging.getLogger(__name__)

@@ -126,10 +126,7 @@ def load(environ: Mapping[str, str] = os.environ, role: str = "server") -> Setti
     """Read and check for a role of NEEDS. Raises ConfigurationError that names the variable and what to set."""
     devnet = flag(environ, "PADDOCK_DEVNET")
     port = integer(environ, "PADDOCK_PORT", 8402)
-    secrets = {name: environ.get(name, default if devnet else "") for name, default in DEVNET_SECRETS.items()}
-    if not devnet:
-        _refuse_defaults(secrets)
-        _require(environ, role)
+    secrets = _secrets(environ, role, devnet=devnet)
     settings = Settings(
         devnet=devnet,
         database_url=environ.get("PADDOCK_DATABASE_URL", f"sqlite:///{TOP}/var/paddock.db"),
@@ -173,6 +170,15 @@ def load(environ: Mapping[str, str] = os.environ, role: str = "server") -> Setti
     )
     _check_places(settings, role)
     return settings
+
+
+def _secrets(environ: Mapping[str, str], role: str, *, devnet: bool) -> Mapping[str, str]:
+    """What is secret, by variable; a devnet has defaults for all of it, and nothing else may use one of them."""
+    secrets = {name: environ.get(name, default if devnet else "") for name, default in DEVNET_SECRETS.items()}
+    if not devnet:
+        _refuse_defaults(secrets)
+        _require(environ, role)
+    return secrets
 
 
 def _refuse_defaults(secrets: Mapping[str, str]) -> None:

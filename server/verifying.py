@@ -19,8 +19,9 @@ from protocol.signatures import parse_address
 from protocol.verification import Report, check_bundle
 from server.adapters.chain import EvmChain
 from server.domain.anchors import read_stream, root_of, stream_call
-from server.domain.errors import ChainUnavailable, Reverted
+from server.domain.errors import Reverted
 from server.domain.evidence import TRANSFER, Mined, topic
+from server.domain.outages import ChainUnavailable
 from server.ports import Call
 
 

@@ -21,8 +21,9 @@ from web3.types import FilterParams, LogReceipt, TxParams, TxReceipt
 from protocol.payment import PERMIT2, Method
 from server.adapters.rpc import HttpProvider
 from server.domain import calls
-from server.domain.errors import ChainUnavailable, Reverted
+from server.domain.errors import Reverted
 from server.domain.evidence import AUTHORIZATION_USED, TRANSFER, Mined, RawLog, Spend, TransferLog, topic, transfers_of
+from server.domain.outages import ChainUnavailable
 from server.ports import Call, Fees
 
 _KNOWN = ("already known", "already imported", "nonce too low", "known transaction")

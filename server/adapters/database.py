@@ -24,7 +24,8 @@ from server.adapters.suspect_rows import SuspectRows
 from server.adapters.switch_rows import SwitchRows
 from server.adapters.transaction_rows import TransactionRows
 from server.adapters.webhook_rows import WebhookRows
-from server.domain.errors import ConfigurationError, DatabaseUnavailable
+from server.domain.errors import ConfigurationError
+from server.domain.outages import DatabaseUnavailable
 from server.ports import (
     Anchors,
     Cases,

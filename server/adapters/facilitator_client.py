@@ -19,7 +19,8 @@ from protocol.wire import (
     SettleResponse,
     VerifyResponse,
 )
-from server.domain.errors import ConfigurationError, FacilitatorRefused, FacilitatorUnavailable
+from server.domain.errors import ConfigurationError
+from server.domain.outages import FacilitatorRefused, FacilitatorUnavailable
 
 log = logging.getLogger(__name__)
 

@@ -9,8 +9,8 @@ from typing import Any, cast
 from server.adapters import ballots
 from server.adapters.ballots import Answer, Decide, Decision
 from server.adapters.nodes import Node, NodeChain
-from server.domain.errors import ChainUnavailable
 from server.domain.evidence import Mined, Spend, TransferLog
+from server.domain.outages import ChainUnavailable
 from server.ports import Call, Clock, Fees
 
 GRACE = 0.25

@@ -20,7 +20,7 @@ from hexbytes import HexBytes
 from protocol.errors import ProtocolError
 from protocol.signatures import parse_hex, recover
 from server.adapters.signers import fields_of, transaction_fields
-from server.domain.errors import SignerUnavailable
+from server.domain.outages import SignerUnavailable
 from server.domain.sending import SignedTransaction
 from server.ports import Call, Fees
 

@@ -8,7 +8,7 @@ from datetime import timedelta
 
 from server.application.breaker import Breaker
 from server.application.pause import PauseWatch
-from server.domain.errors import RouteBusy
+from server.domain.outages import RouteBusy
 
 VERIFY, SETTLE = "verify", "settle"
 """Names of the breakers around the facilitator: one that verifies well may settle nothing."""

@@ -5,8 +5,8 @@ from contextlib import contextmanager
 
 from server.application.admission import SETTLE, VERIFY, Slot
 from server.application.paddock import Paddock
-from server.domain.errors import ChainUnavailable, FacilitatorRefused, FacilitatorUnavailable, TooManyOrders
 from server.domain.orders import Order
+from server.domain.outages import ChainUnavailable, FacilitatorRefused, FacilitatorUnavailable, TooManyOrders
 from server.domain.states import FulfilmentState
 from server.ports import UnitOfWork
 

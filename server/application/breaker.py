@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from server.domain.errors import CircuitOpen
+from server.domain.outages import CircuitOpen
 
 
 @dataclass(slots=True)

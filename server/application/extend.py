@@ -1,6 +1,7 @@
 """Extend: what a 402 says beyond its terms, by the names of the x402 extensions."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 from protocol import payment_identifier, receipts, sign_in
@@ -9,6 +10,7 @@ from protocol.wire import PaymentRequirements
 from server.application.offer import offers, route
 from server.application.paddock import Paddock
 from server.domain import challenges
+from server.domain.outages import SignerUnavailable
 from server.services.service import Service
 
 STATEMENT = "Show that you paid for this resource, to get its answer again. This costs nothing."
@@ -18,9 +20,15 @@ _IDENTIFIER = payment_identifier.declaration(required=False)
 async def extensions(
     paddock: Paddock, service: Service, intent: Intent, origin: str, accepts: Sequence[PaymentRequirements]
 ) -> dict[str, Any]:
-    """Signed offers, payment identifiers, and a challenge to sign in; nothing is stored for any of them."""
+    """Signed offers, payment identifiers, and a challenge to sign in; nothing is stored for any of them.
+
+    While the signer is away there are no offers: nobody needs one to pay.
+    """
+    signed: dict[str, Any] = {}
+    with suppress(SignerUnavailable):
+        signed = {receipts.EXTENSION: await offers(paddock, service, origin, accepts)}
     return {
-        receipts.EXTENSION: await offers(paddock, service, origin, accepts),
+        **signed,
         payment_identifier.EXTENSION: _IDENTIFIER,
         sign_in.EXTENSION: _challenge(paddock, service, intent, origin, accepts),
     }

@@ -6,7 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from server.domain.errors import DatabaseUnavailable, Paused
+from server.domain.outages import DatabaseUnavailable, Paused
 from server.domain.switches import SETTLEMENT_PAUSED, Switch
 from server.ports import Clock, Database
 

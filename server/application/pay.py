@@ -23,11 +23,11 @@ from server.domain.errors import (
     PaymentConflict,
     PaymentInProgress,
     PaymentRefused,
-    SettlementInDoubt,
     StaleWrite,
     UnknownOrder,
 )
 from server.domain.orders import Order, Shown
+from server.domain.outages import SettlementInDoubt
 from server.domain.states import FulfilmentState, PaymentState
 from server.ports import UnitOfWork
 from server.services.arguments import parse_arguments

@@ -8,8 +8,9 @@ from server.application.fulfil import run
 from server.application.paddock import Paddock
 from server.domain.cases import CaseKind
 from server.domain.deliveries import Delivery
-from server.domain.errors import HandlerFailed, PaddockError, Unavailable
+from server.domain.errors import HandlerFailed, PaddockError
 from server.domain.orders import Order
+from server.domain.outages import Unavailable
 from server.services.service import Answer, Fulfilment
 
 

@@ -10,9 +10,9 @@ from server.application.execute import load
 from server.application.paddock import Paddock
 from server.application.refund import MOVING
 from server.application.settle import stored_payment, that_pay
-from server.domain.errors import FacilitatorUnavailable
 from server.domain.evidence import search_from
 from server.domain.orders import Order
+from server.domain.outages import FacilitatorUnavailable
 from server.domain.states import FulfilmentState, PaymentState
 
 log = logging.getLogger(__name__)

@@ -3,8 +3,9 @@
 import logging
 
 from server.application.paddock import Paddock
-from server.domain.errors import PaddockError, Screened, ScreeningUnavailable
+from server.domain.errors import PaddockError, Screened
 from server.domain.orders import Order
+from server.domain.outages import ScreeningUnavailable
 from server.ports import Party, Purpose, Verdict
 
 log = logging.getLogger(__name__)

@@ -10,15 +10,10 @@ from server.application.admission import SETTLE
 from server.application.admit import watching
 from server.application.deliver import FOLLOW, record_settled
 from server.application.paddock import Paddock
-from server.domain.errors import (
-    ChainUnavailable,
-    FacilitatorUnavailable,
-    Paused,
-    PaymentRefused,
-    SettlementInDoubt,
-)
+from server.domain.errors import PaymentRefused
 from server.domain.evidence import TransferLog, that_moved, transfers_of
 from server.domain.orders import Order
+from server.domain.outages import ChainUnavailable, FacilitatorUnavailable, Paused, SettlementInDoubt
 from server.domain.states import FulfilmentState, PaymentState
 from server.ports import Chain
 

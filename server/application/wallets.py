@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from prometheus_client import Gauge
 
-from server.domain.errors import WalletFull
+from server.domain.outages import WalletFull
 from server.ports import ChainReader, Clock
 
 log = logging.getLogger(__name__)

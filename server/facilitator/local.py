@@ -18,6 +18,7 @@ from server.application.paddock import Ground
 from server.application.pause import PauseWatch
 from server.domain.errors import DuplicateClaim, StaleWrite
 from server.domain.settlements import Settlement, SettlementState, settlement_id
+from server.facilitator.bare_keys import BareKeys
 from server.facilitator.cool_off import USUAL, CoolOff
 from server.facilitator.settler import Settler
 from server.facilitator.verify import amount_of, check, check_on_chain, check_signature, read
@@ -43,7 +44,7 @@ class LocalFacilitator:
     ) -> None:
         self._db, self._clock, self._grounds, self._settlers = db, clock, grounds, settlers
         self._wait, self._cool_off = timedelta(seconds=wait), cool_off
-        self._pause = PauseWatch()
+        self._pause, self._bare = PauseWatch(), BareKeys(clock)
 
     def settlers(self) -> Mapping[str, str]:
         return {network: settlers[0].address for network, settlers in self._settlers.items()}
@@ -52,7 +53,7 @@ class LocalFacilitator:
         await self._pause.require_running(self._db, self._clock)
         try:
             payment = self._check(payload, requirements)
-            await check_on_chain(self._grounds[payment.network], payment, self._settler_for(payment).address)
+            await check_on_chain(*self._place(payment), self._bare)
             await self._cool_off.require_none(self._db, self._clock, payment.payer)
         except ProtocolError as error:
             return VerifyResponse(is_valid=False, invalid_reason=error.reason, invalid_message=error.detail)
@@ -65,8 +66,7 @@ class LocalFacilitator:
             settlement = await self._known(payment)
             if settlement is None or settlement.state is SettlementState.FAILED:
                 payment = self._check(payload, requirements)
-                sender = self._settler_for(payment).address
-                await check_signature(self._grounds[payment.network], payment, sender)
+                await check_signature(*self._place(payment), self._bare)
                 await self._cool_off.require_none(self._db, self._clock, payment.payer)
                 if await self._pause.paused(self._db, self._clock):
                     return _failure(network, PENDING, "settlement is paused; ask again for the same payment")
@@ -88,6 +88,10 @@ class LocalFacilitator:
         if ground is None:
             raise ProtocolError("invalid_network", f"this facilitator settles on {', '.join(self._grounds)}")
         return check(ground.market, payload, requirements, int(self._clock.now().timestamp()))
+
+    def _place(self, payment: Payment) -> tuple[Ground, Payment, str]:
+        """Where it is settled, and by whom."""
+        return self._grounds[payment.network], payment, self._settler_for(payment).address
 
     def _settler_for(self, payment: Payment) -> Settler:
         """The key that a permit names, where it names one; else the one with least to do."""

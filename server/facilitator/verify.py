@@ -15,6 +15,7 @@ from server.domain.errors import Reverted
 from server.domain.evidence import spend_of
 from server.domain.market import Market
 from server.domain.payment_calls import payment_call
+from server.facilitator.bare_keys import BareKeys
 from server.ports import Call
 
 MOST_WALLET_GAS = 500_000
@@ -52,12 +53,12 @@ def amount_of(requirements: PaymentRequirements) -> int:
     return parse_amount(requirements.amount)
 
 
-async def check_on_chain(ground: Ground, payment: Payment, sender: str) -> None:
+async def check_on_chain(ground: Ground, payment: Payment, sender: str, bare: BareKeys) -> None:
     """Signature, nonce and money, in the newest block. `sender` is who would settle it.
 
     Raises ProtocolError with the x402 reason, ChainUnavailable.
     """
-    await check_signature(ground, payment, sender)
+    await check_signature(ground, payment, sender, bare)
     used, balance = await asyncio.gather(
         ground.chain.nonce_used(spend_of(payment)),
         ground.chain.token_balance(payment.asset, payment.payer),
@@ -73,13 +74,19 @@ async def check_on_chain(ground: Ground, payment: Payment, sender: str) -> None:
             raise ProtocolError("permit2_allowance_required", detail)
 
 
-async def check_signature(ground: Ground, payment: Payment, sender: str) -> None:
+async def check_signature(ground: Ground, payment: Payment, sender: str, bare: BareKeys) -> None:
     """By recovery for a key without code; for a wallet the settlement itself, simulated, unless it has happened.
 
     A wallet's code may say one thing to whoever asks it and another to the token, so nobody asks it anything else.
     """
-    if not await ground.chain.code(payment.payer):
+    wrong: ProtocolError | None = None
+    try:
         schemes.check_signature(payment)
+    except ProtocolError as error:
+        wrong = error
+    if not await bare.has_code(ground, payment.payer):
+        if wrong:
+            raise wrong
     elif not await ground.chain.nonce_used(spend_of(payment)):
         await _simulate(ground, payment, sender)
 

@@ -9,7 +9,7 @@ from typing import Annotated, Literal, NamedTuple
 
 from msgspec import Meta, Struct
 
-from server.domain.errors import Unavailable
+from server.domain.outages import Unavailable
 from server.services.service import Answer, Context, Service, ServiceError, json_answer
 
 TOP_LEVEL = ("README.md", "ARCHITECTURE.md", "SECURITY.md", "CONTRIBUTING.md")

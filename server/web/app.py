@@ -12,7 +12,7 @@ from litestar.openapi import OpenAPIConfig
 
 from protocol import headers
 from server.application.paddock import Paddock, Settling
-from server.domain.errors import Starting
+from server.domain.outages import Starting
 from server.services.arguments import MAX_BODY
 from server.web import api, discovery, health, metrics, pages, paywall, receipts_api
 from server.web.case_api import CASE_API

@@ -10,8 +10,8 @@ from eth_account import Account
 from protocol.payment import Method
 from server.adapters.chain import EvmChain
 from server.adapters.clock import SystemClock
-from server.domain.errors import ChainUnavailable
 from server.domain.evidence import Spend
+from server.domain.outages import ChainUnavailable
 from server.ports import Call
 from tests.conformance.worlds import (
     FINALITY,

@@ -6,7 +6,8 @@ from sqlalchemy.exc import DBAPIError
 
 from server.adapters.clock import SystemClock
 from server.adapters.database import SqlDatabase
-from server.domain.errors import DatabaseUnavailable, DuplicateClaim
+from server.domain.errors import DuplicateClaim
+from server.domain.outages import DatabaseUnavailable
 from tests.fakes import samples
 from tests.stack.processes import free_port
 

@@ -4,7 +4,7 @@ import pytest
 from eth_account import Account
 
 from server.adapters.facilitator_client import RemoteFacilitator
-from server.domain.errors import FacilitatorUnavailable
+from server.domain.outages import FacilitatorUnavailable
 from tests.conformance.counters import SHOP, read
 from tests.conformance.worlds import fake_world
 from tests.stack import buyer

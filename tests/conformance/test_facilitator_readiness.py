@@ -9,7 +9,8 @@ from eth_account import Account
 
 from server.adapters import facilitator_client
 from server.adapters.facilitator_client import MOST_BYTES, Kind, RemoteFacilitator
-from server.domain.errors import ConfigurationError, FacilitatorUnavailable
+from server.domain.errors import ConfigurationError
+from server.domain.outages import FacilitatorUnavailable
 from tests.conformance.counters import SHOP, read
 from tests.conformance.worlds import fake_world
 from tests.stack import buyer

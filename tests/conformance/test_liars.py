@@ -5,7 +5,7 @@ from eth_account import Account
 
 from server.adapters.clock import SystemClock
 from server.adapters.signers import LocalSigner
-from server.domain.errors import FacilitatorUnavailable
+from server.domain.outages import FacilitatorUnavailable
 from tests.conformance.counters import Counter
 from tests.conformance.worlds import fake_world
 from tests.fakes.facilitator import FakeFacilitator, How

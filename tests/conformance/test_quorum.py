@@ -14,7 +14,8 @@ from server.adapters.clock import SystemClock
 from server.adapters.quorum import QuorumChain
 from server.adapters.signers import LocalSigner
 from server.domain.calls import encode_call
-from server.domain.errors import ChainUnavailable, Reverted
+from server.domain.errors import Reverted
+from server.domain.outages import ChainUnavailable
 from server.ports import Call, Fees
 from tests.conformance.test_chain_nodes import assert_unavailable, every_method
 from tests.conformance.worlds import FINALITY, World, anvil_world, nonce_of, settle_call, spend

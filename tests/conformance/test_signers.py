@@ -15,7 +15,8 @@ from hexbytes import HexBytes
 from protocol.signatures import recover
 from server.adapters.keys import open_signer
 from server.adapters.remote_signer import RemoteSigner
-from server.domain.errors import ConfigurationError, SignerUnavailable
+from server.domain.errors import ConfigurationError
+from server.domain.outages import SignerUnavailable
 from server.key_sources import read_key_source
 from server.ports import Call, Fees
 from tests.fakes.chain import decode_transaction

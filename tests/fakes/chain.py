@@ -12,9 +12,10 @@ from hexbytes import HexBytes
 
 from scripts.accounts import account
 from server.domain import calls
-from server.domain.errors import ChainUnavailable, Reverted
+from server.domain.errors import Reverted
 from server.domain.evidence import TRANSFER, Mined, RawLog, Spend, TransferLog, topic, transfers_of
 from server.domain.market import Asset, Contract, Market
+from server.domain.outages import ChainUnavailable
 from server.ports import Call, Clock, Fees
 from tests.fakes.anchors import ANCHOR, PROOF_ANCHOR
 from tests.fakes.contracts import CHAIN_ID, LAUNCH, PASS, SETTLER, TOKEN, Frame, State, contracts, run

@@ -11,9 +11,11 @@ from protocol.errors import ProtocolError
 from protocol.payment import Payment
 from protocol.wire import PaymentPayload, PaymentRequirements, SettleResponse, VerifyResponse
 from server.application.paddock import Ground
-from server.domain.errors import FacilitatorUnavailable, Reverted
+from server.domain.errors import Reverted
 from server.domain.market import Market
+from server.domain.outages import FacilitatorUnavailable
 from server.domain.payment_calls import payment_call
+from server.facilitator.bare_keys import BareKeys
 from server.facilitator.verify import check, check_on_chain
 from server.ports import Call, Chain, Clock, TransactionSigner
 
@@ -66,7 +68,7 @@ class FakeFacilitator:
             return VerifyResponse(is_valid=True)
         try:
             payment = self._check(payload, requirements)
-            await check_on_chain(Ground(self.market, self.chain), payment, self.signer.address)
+            await check_on_chain(Ground(self.market, self.chain), payment, self.signer.address, BareKeys(self.clock))
         except ProtocolError as error:
             return VerifyResponse(is_valid=False, invalid_reason=error.reason, invalid_message=error.detail)
         return VerifyResponse(is_valid=True, payer=payment.payer)
@@ -100,7 +102,9 @@ class FakeFacilitator:
             payment = schemes.read(requirements, payload.payload)
             if payment.digest() not in self.settled:
                 self._check(payload, requirements)
-                await check_on_chain(Ground(self.market, self.chain), payment, self.signer.address)
+                await check_on_chain(
+                    Ground(self.market, self.chain), payment, self.signer.address, BareKeys(self.clock)
+                )
             transaction = await self._move(payment)
         except ProtocolError as error:
             return self._failure(error.reason)

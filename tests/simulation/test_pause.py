@@ -8,12 +8,12 @@ import pytest
 from scripts.accounts import account
 from server.adapters.signers import LocalSigner
 from server.application.pause import turn
-from server.domain.errors import DatabaseUnavailable
+from server.domain.outages import DatabaseUnavailable
 from server.domain.states import FulfilmentState, MoneyBackState, PaymentState
+from server.domain.switches import SETTLEMENT_PAUSED, Switch
 from server.facilitator.settler import Settler
 from server.tasks import MOST_ATTEMPTS
 from tests.fakes.facilitator import FakeFacilitator
-from tests.fakes.rows import FakeSwitches
 from tests.simulation.test_threats_limits import refusal, turns
 from tests.simulation.world import TOKEN, open_world, service
 from tests.stack.buyer import read_header
@@ -86,18 +86,17 @@ async def test_it_takes_effect_within_two_seconds_where_the_switch_was_just_read
 
 
 async def test_of_many_requests_at_once_one_reads_the_switch(world):
-    reads, get = [], FakeSwitches.get
+    reads = []
 
-    async def counted(self, name):
-        reads.append(name)
-        return await get(self, name)
+    class Counted:
+        def read(self):
+            reads.append(1)
+            return world.db.read()
 
     one = await quote_and_sign(world)
     world.clock.advance(1)
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(FakeSwitches, "get", counted)
-        watch = world.paddock.admission.pause
-        assert not any(await asyncio.gather(*(watch.paused(world.db, world.clock) for _ in range(100))))
+    watch = world.paddock.admission.pause
+    assert not any(await asyncio.gather(*(watch.paused(Counted(), world.clock) for _ in range(100))))
     assert len(reads) == 1
     assert (await world.buyer.present(*one)).status_code == 200
 
@@ -155,7 +154,8 @@ async def test_what_was_queued_and_not_sent_when_it_was_paused_is_sent_after_it(
         if (name, when) == ("settlement admitted", "committed"):
             world.db.hooks.clear()
             world.settler._pause.seen_at = None
-            asyncio.get_running_loop().create_task(pause(world))
+            switched = Switch(SETTLEMENT_PAUSED, True, "drill", world.clock.now(), "test")
+            world.db.tables.switches[SETTLEMENT_PAUSED] = switched
 
     world.db.hooks.append(switch_on)
     assert (await world.buyer.present(*one)).status_code == 503

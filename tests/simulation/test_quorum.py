@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from server.adapters.quorum import QuorumChain
-from server.domain.errors import ChainUnavailable
+from server.domain.outages import ChainUnavailable
 from server.domain.states import PaymentState
 from tests.fakes.liars import Liar, hang, lagging
 from tests.simulation.world import open_world

@@ -7,7 +7,7 @@ import pytest
 from scripts.accounts import account
 from server.application.refund_by_hand import refund_by_hand
 from server.domain.cases import CaseKind
-from server.domain.errors import ScreeningUnavailable
+from server.domain.outages import ScreeningUnavailable
 from server.domain.states import MoneyBackState
 from server.ports import Party, Purpose, Verdict
 from tests.simulation.world import TOKEN, open_world

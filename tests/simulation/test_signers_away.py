@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from server.domain.errors import SignerUnavailable
+from server.domain.outages import SignerUnavailable
 from server.domain.states import FulfilmentState, PaymentState
 from tests.simulation.world import open_world
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from prometheus_client import REGISTRY
 
-from server.domain.errors import DatabaseUnavailable, FacilitatorRefused, FacilitatorUnavailable
+from server.domain.outages import DatabaseUnavailable, FacilitatorRefused, FacilitatorUnavailable
 from server.domain.states import FulfilmentState, PaymentState
 from server.facilitator.settler import Settler
 from tests.fakes.facilitator import FakeFacilitator

@@ -9,7 +9,8 @@ from server.application.cancel import cancel
 from server.application.execute import execute
 from server.application.reconcile import reconcile
 from server.application.refund import refund
-from server.domain.errors import ChainUnavailable, PaymentConflict
+from server.domain.errors import PaymentConflict
+from server.domain.outages import ChainUnavailable
 from server.domain.states import FulfilmentState, MoneyBackState, PaymentState
 from tests.simulation.world import TOKEN, open_world, refuse, service
 from tests.stack.buyer import read_header

@@ -83,7 +83,7 @@ def throwing(error):
 
 
 BOUNDARIES = [
-    "facilitator.verify", "facilitator.settle", "chain.recent_block", "chain.mined", "chain.authorization_used",
+    "facilitator.verify", "facilitator.settle", "chain.recent_block", "chain.mined", "chain.nonce_used",
     "commit claim", "commit ready", "commit settled", "commit settlement admitted", "the handler", "the receipt key",
 ]  # fmt: skip
 

@@ -8,7 +8,7 @@ from prometheus_client import REGISTRY
 
 from server.application.wallets import HotWallet
 from server.application.watch import keep_watch, watch
-from server.domain.errors import ChainUnavailable
+from server.domain.outages import ChainUnavailable
 from server.relay import relay
 from server.tasks import USE_CASES, perform
 from tests.fakes.liars import Liar

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from server.application.breaker import Breaker
-from server.domain.errors import CircuitOpen
+from server.domain.outages import CircuitOpen
 
 REST = timedelta(seconds=5)
 

@@ -4,7 +4,7 @@ import logging
 
 import pytest
 
-from server.domain.errors import ChainUnavailable
+from server.domain.outages import ChainUnavailable
 from server.domain.redaction import HIDDEN, scrub
 from server.logs import SILENT, DiscreetFormatter, configure
 from server.settings import DEVNET_SECRETS, load

@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from server.domain.errors import Unavailable
+from server.domain.outages import Unavailable
 from server.services import doc_search
 from server.services.arguments import parse_arguments, shown_example
 from server.services.doc_search import SearchReport, sections

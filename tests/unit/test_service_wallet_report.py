@@ -5,8 +5,8 @@ import sqlite3
 import msgspec
 import pytest
 
-from server.domain.errors import ChainUnavailable
 from server.domain.evidence import TransferLog
+from server.domain.outages import ChainUnavailable
 from server.services import wallet_report
 from server.services.arguments import parse_arguments
 from server.services.service import ServiceError
