@@ -43,9 +43,9 @@ def with_away(w, role):
 @pytest.mark.parametrize("role", ["settler", "receipts"])
 async def test_f20_a_purchase_while_a_signer_is_away_is_answered_when_it_is_back(role):
     async with open_world() as w:
-        away = with_away(w, role)
         quoted = await w.buyer.ask(w.url("echo"))
         header = w.buyer.pay(quoted)
+        away = with_away(w, role)
         assert (await w.buyer.present(quoted, header)).status_code == 503
         assert away.refused
         assert (await w.order(quoted.id)).payment is not PaymentState.FAILED
@@ -54,6 +54,15 @@ async def test_f20_a_purchase_while_a_signer_is_away_is_answered_when_it_is_back
         await w.work(60)
         assert (await w.buyer.present(quoted, header)).status_code == 200
         assert (w.runs["echo"], w.settlements()) == (1, 1)
+
+
+async def test_f20_nobody_is_asked_to_pay_while_no_offer_and_no_receipt_can_be_signed():
+    async with open_world() as w:
+        away = with_away(w, "receipts")
+        answer = await w.client.get(w.url("echo"))
+        assert (answer.status_code, answer.json()["type"]) == (503, "/problems/signer-unavailable")
+        away.off = False
+        await w.buyer.ask(w.url("echo"))
 
 
 async def test_f20_a_callback_waits_for_the_delegate_wallets_signer():
