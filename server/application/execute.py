@@ -7,7 +7,7 @@ from protocol.typed_data import RECEIVE_TYPE, Transfer, authorization_digest, or
 from server.application.deliver import REFUND, release
 from server.application.fulfil import run
 from server.application.paddock import Paddock
-from server.application.send import look, prepare, sign
+from server.application.send import look, prepare, sent_for, sign
 from server.domain import calls, ledger
 from server.domain.deliveries import Delivery
 from server.domain.errors import ConfigurationError, HandlerFailed, InternalError, Reverted, UnknownOrder
@@ -31,7 +31,7 @@ async def execute(paddock: Paddock, order_id: str) -> float | None:
         return None
     service, contract = callback_of(paddock, order)
     async with paddock.db.read() as view:
-        sent = await view.transactions.of("callback", order_id)
+        sent = await sent_for(view, "callback", order_id)
     if sent is None:
         return await _start(paddock, order, contract)
     mined = await look(paddock.on(order.terms.network).chain, sent)
@@ -56,7 +56,7 @@ async def _start(paddock: Paddock, order: Order, contract: Contract) -> float | 
         await give_up(paddock, order, calls.describe_revert(contract.abi, error.data))
         return None
     async with paddock.db.begin("callback signed") as work:
-        if await work.transactions.of("callback", order.id):
+        if await sent_for(work, "callback", order.id):
             return 0.0
         transaction = await sign(work, paddock.clock, signer, ground.market.chain_id, prepared, "callback", order.id)
         order.callback_tx = transaction.hash

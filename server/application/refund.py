@@ -6,7 +6,7 @@ from server.application.cases import open_case
 from server.application.execute import authorization_for, callback_of, complete, load, outgoing
 from server.application.paddock import Paddock
 from server.application.screen import refused_refund
-from server.application.send import look, prepare, sign
+from server.application.send import look, prepare, sent_for, sign
 from server.domain import calls, ledger
 from server.domain.cases import CaseKind
 from server.domain.errors import Reverted
@@ -39,7 +39,7 @@ async def refund(paddock: Paddock, order_id: str) -> float | None:
     if await chain.nonce_used(outgoing(order, signer.address)):
         return await _ended(paddock, order, signer)
     async with paddock.db.read() as view:
-        sent = await view.transactions.of("refund", order_id)
+        sent = await sent_for(view, "refund", order_id)
     if sent is None or (order.money_back is MoneyBackState.DUE and _is_over(sent)):
         return await _start(paddock, order, signer)
     mined = await look(chain, sent)
@@ -61,7 +61,7 @@ def account_of(order: Order) -> str:
 
 def _is_over(sent: ChainTransaction) -> bool:
     """Whether it can move no money any more: after a refund that reverted another one may be sent."""
-    return sent.state in (TransactionState.REVERTED, TransactionState.LOST)
+    return sent.state is TransactionState.REVERTED
 
 
 async def _start(paddock: Paddock, order: Order, signer: TransactionSigner) -> float | None:
@@ -80,12 +80,13 @@ async def _start(paddock: Paddock, order: Order, signer: TransactionSigner) -> f
         await _block(paddock, order, calls.describe_revert((), error.data) + f" ({error.detail})")
         return None
     async with paddock.db.begin("refund signed") as work:
-        sent = await work.transactions.of("refund", order.id)
+        sent = await sent_for(work, "refund", order.id)
         if sent and not _is_over(sent):
             return 0.0
         transaction = await sign(work, paddock.clock, sender, ground.market.chain_id, prepared, "refund", order.id)
         order.refund_tx = transaction.hash
-        order.give_back(MoneyBackState.SENDING, transaction.hash)
+        if order.money_back is not MoneyBackState.SENDING:
+            order.give_back(MoneyBackState.SENDING, transaction.hash)
         await work.orders.save(order)
     await ground.chain.send(transaction.newest.raw)
     return 0.1

@@ -25,6 +25,7 @@ NEXT = {
     FulfilmentState.EXECUTING: EXECUTE,
 }
 """Which job brings on a settled order, by where its fulfilment stands."""
+UNPAID_USE = "the authorization was cancelled, or used without paying exactly this"
 CLOCK_MARGIN = timedelta(seconds=30)
 """A chain's clock may be behind ours by this much; an authorization counts as over only after it."""
 
@@ -58,7 +59,7 @@ async def _by_evidence(paddock: Paddock, order: Order) -> float | None:
         return 2.0
     # What was used in a block that is final now may have been mined since the first search.
     if not await _settle_by_transfer(paddock, order):
-        await _fail(paddock, order, "the authorization was cancelled" if used else "the authorization lapsed unused")
+        await _fail(paddock, order, UNPAID_USE if used else "the authorization lapsed unused")
     return None
 
 
