@@ -3,6 +3,7 @@
 from protocol.payment import Method
 from protocol.typed_data import authorization_digest
 from server.application.cases import open_case
+from server.application.confirm import is_confirmed
 from server.application.execute import authorization_for, callback_of, complete, load, outgoing
 from server.application.paddock import Paddock
 from server.application.screen import refused_refund
@@ -23,7 +24,8 @@ MOVING = (MoneyBackState.DUE, MoneyBackState.SENDING, MoneyBackState.IN_DOUBT)
 async def refund(paddock: Paddock, order_id: str) -> float | None:
     """One step of the refund; None when nothing is left to do, else seconds until the next step.
 
-    The chain is asked first who used the order's nonce: the payer was refunded, or the callback ran after all.
+    The chain is asked first who used the order's nonce: the payer was refunded, or the callback ran after all. Nothing
+    goes back for a payment that is not there.
     """
     order = await load(paddock, order_id)
     if order.money_back not in MOVING:
@@ -41,7 +43,7 @@ async def refund(paddock: Paddock, order_id: str) -> float | None:
     async with paddock.db.read() as view:
         sent = await sent_for(view, "refund", order_id)
     if sent is None or (order.money_back is MoneyBackState.DUE and _is_over(sent)):
-        return await _start(paddock, order, signer)
+        return await _start(paddock, order, signer) if await is_confirmed(paddock, order) else 1.0
     mined = await look(chain, sent)
     if mined is not None and not mined.succeeded:
         await _block(paddock, order, "the refund's transaction reverted", mined)

@@ -13,7 +13,7 @@ from server.application.settle import stored_payment, that_pay
 from server.domain.evidence import search_from
 from server.domain.orders import Order
 from server.domain.outages import FacilitatorUnavailable
-from server.domain.states import FulfilmentState, PaymentState
+from server.domain.states import FulfilmentState, MoneyBackState, PaymentState
 
 log = logging.getLogger(__name__)
 
@@ -85,8 +85,10 @@ async def _fail(paddock: Paddock, order: Order, reason: str) -> None:
     if order.payment is PaymentState.SETTLING:
         order.pay(PaymentState.IN_DOUBT)
     order.pay(PaymentState.FAILED, reason)
-    if order.fulfilment is FulfilmentState.READY:
+    if order.fulfilment in (FulfilmentState.READY, FulfilmentState.EXECUTING) and order.callback_tx is None:
         order.fulfil(FulfilmentState.FAILED, "not paid, not released")
+    if order.money_back is MoneyBackState.DUE:
+        order.give_back(MoneyBackState.NONE, "nothing came that could go back")
     order.failure = reason
     async with paddock.db.begin("failed by evidence") as work:
         if order.fulfilment is FulfilmentState.RELEASED:
