@@ -41,7 +41,7 @@ FULFILMENT = {
     F.READY: "released failed",
     F.EXECUTING: "released failed",
     F.RELEASED: "executing",
-    F.FAILED: "running released",
+    F.FAILED: "running ready released",
 }
 MONEY_BACK = {
     M.NONE: "due",
