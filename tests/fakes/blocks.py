@@ -9,8 +9,8 @@ from eth_utils.crypto import keccak
 from hexbytes import HexBytes
 
 from server.domain import calls
-from server.domain.errors import ChainUnavailable
 from server.domain.evidence import Mined, RawLog, TransferLog
+from server.domain.outages import ChainUnavailable
 from tests.fakes.evm import CHAIN_ID, State
 
 

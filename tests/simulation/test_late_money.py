@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from server.application.follow import follow
-from server.domain.errors import ChainUnavailable
+from server.domain.outages import ChainUnavailable
 from server.domain.states import FulfilmentState, MoneyBackState, PaymentState
 from server.services.service import Fulfilment
 from tests.fakes.evm import TOKEN
