@@ -57,6 +57,11 @@ async def quotes(world, number, **changes):
     return [(quoted, world.buyer.pay(quoted, **valid)) for quoted in found]
 
 
+def let_in(world, number):
+    """So many requests of one payer at once; what is tested comes after admission."""
+    world.paddock.admission.orders_per_payer = world.paddock.admission.runs_per_route = number
+
+
 async def present_all(world, presented, clients=()):
     """All at once, by turns over the clients; their statuses."""
     over = (world.client, *clients)
@@ -100,6 +105,7 @@ async def test_f14_half_a_minute_a_block_is_pending_with_its_hash_and_later_one_
 @pytest.mark.parametrize("keys", [1, 4])
 async def test_f16_two_hundred_settlements_leave_no_gap_whatever_the_number_of_keys(keys):
     async with open_world(keys=keys) as world:
+        let_in(world, 200)
         world.chain.automine, world.chain.block_seconds = False, 2
         statuses = await present_all(world, await quotes(world, 200))
         assert statuses == [200] * 200
@@ -110,6 +116,7 @@ async def test_f16_two_hundred_settlements_leave_no_gap_whatever_the_number_of_k
 
 
 async def test_f16_three_processes_on_one_key_leave_no_gap(world):
+    let_in(world, 60)
     world.chain.automine, world.chain.block_seconds = False, 2
     async with another_process(world) as second, another_process(world) as third:
         presented = await quotes(world, 60)

@@ -51,7 +51,12 @@ MONEY_BACK = {
     M.REFUNDED: "sending",
     M.BLOCKED: "due",
 }
-SETTLEMENT = {S.QUEUED: "sent settled failed", S.SENT: "settled failed", S.FAILED: "queued", S.SETTLED: "sent queued"}
+SETTLEMENT = {
+    S.QUEUED: "sent settled failed",
+    S.SENT: "settled failed queued",
+    S.FAILED: "queued",
+    S.SETTLED: "sent queued",
+}
 TABLES = (
     (PAYMENT_MOVES, PAYMENT),
     (FULFILMENT_MOVES, FULFILMENT),
