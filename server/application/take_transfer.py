@@ -67,6 +67,7 @@ async def take_back_transfer(paddock: Paddock, order: Order, row: Entry, mined: 
             if order.fulfilment is FulfilmentState.RELEASED and order.payment is PaymentState.SETTLED:
                 await sign_again(paddock, work, order)
         else:
+            await _name_the_rest(work, order)
             _wait_again(order)
             await open_case(work, CaseKind.REVERSED, order.id, f"a reorganisation took back {row.amount} atomic units")
         await work.orders.save(order)
@@ -124,6 +125,13 @@ async def _give_up(paddock: Paddock, work: UnitOfWork, order: Order, note: str, 
     order.drop_lease()
     await owe_rest(paddock, work, order)
     await work.outbox.add(FOLLOW, order.id, now)
+
+
+async def _name_the_rest(work: UnitOfWork, order: Order) -> None:
+    """What paid an order is the newest of its transfers that stand."""
+    rows = ledger.standing(await work.ledger.of(order.id))
+    for row in (row for row in rows if row.kind == "settlement"):
+        order.settlement_tx, order.settlement_block = row.transaction, row.block
 
 
 def _wait_again(order: Order) -> None:

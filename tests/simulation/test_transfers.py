@@ -332,13 +332,14 @@ class TestF17:
         order_id = await market.order()
         await market.send(PRICE)
         await market.world.work(2)
+        paid_in = (await market.stored(order_id)).settlement_tx
         await market.send(PRICE)
         await market.world.work(4)
         assert (await market.stored(order_id)).money_back is M.DUE
         await lose_newest(market, order_id)
         await market.world.work(5)
         order = await market.stored(order_id)
-        assert (order.received, order.money_back) == (PRICE, M.NONE)
+        assert (order.received, order.money_back, order.settlement_tx) == (PRICE, M.NONE, paid_in)
         await market.world.work(60)
         assert await market.returned() == []
 
