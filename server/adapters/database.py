@@ -1,6 +1,7 @@
 """The database: engines for writing and reading, and the unit of work over them."""
 
 import logging
+import sqlite3
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any
@@ -147,10 +148,21 @@ def _engine(url: str, *, immediate: bool) -> AsyncEngine:
     target = async_url(url)
     if not target.startswith("sqlite"):
         return create_async_engine(target, pool_size=10, max_overflow=10, pool_pre_ping=True, hide_parameters=True)
-    engine = create_async_engine(target, connect_args={"timeout": 30}, hide_parameters=True)
+    arguments = {"timeout": 30, "factory": _SqliteConnection}
+    engine = create_async_engine(target, connect_args=arguments, hide_parameters=True)
     event.listen(engine.sync_engine, "connect", _prepare_sqlite)
     event.listen(engine.sync_engine, "begin", _begin("BEGIN IMMEDIATE" if immediate else "BEGIN"))
     return engine
+
+
+class _SqliteConnection(sqlite3.Connection):
+    """Closed without a rollback while a cancelled task's cursor is alive, it would keep the write lock until that is
+    collected, and everybody else would wait for the lock."""
+
+    def close(self) -> None:
+        if self.in_transaction:
+            self.rollback()
+        super().close()
 
 
 def _prepare_sqlite(connection: Any, _record: object) -> None:

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from protocol.receipts import SignedReceipt
 from server.adapters.models import deliveries, ledger_entries, proofs, receipts
 from server.domain.deliveries import Delivery
-from server.domain.errors import DuplicateClaim
+from server.domain.errors import DuplicateClaim, StaleWrite
 from server.domain.ledger import Entry
 
 _ENTRY = tuple(Entry.__dataclass_fields__)
@@ -85,9 +85,11 @@ class ReceiptRows:
 
     async def put(self, order_id: str, receipt: SignedReceipt, standard: bytes) -> None:
         await self._connection.execute(delete(receipts).where(receipts.c.order_id == order_id))
-        await self._connection.execute(
-            insert(receipts).values(order_id=order_id, receipt=msgspec.json.encode(receipt), standard=standard)
-        )
+        values = {"order_id": order_id, "receipt": msgspec.json.encode(receipt), "standard": standard}
+        try:
+            await self._connection.execute(insert(receipts).values(values))
+        except IntegrityError as error:
+            raise StaleWrite(f"order {order_id} got its receipt from somebody else at this moment") from error
 
     async def get(self, order_id: str) -> tuple[SignedReceipt, bytes] | None:
         query = select(receipts.c.receipt, receipts.c.standard).where(receipts.c.order_id == order_id)

@@ -40,7 +40,6 @@ async def record_settled(paddock: Paddock, order_id: str, transfers: Sequence[Tr
         order.paid_at = order.paid_at or paddock.clock.now()
         order.pay(PaymentState.SETTLED, "late" if was in UNPAID else transfer.transaction)
         order.drop_lease()
-        await work.ledger.add(ledger.entry(order, "settlement", receiver(order), ledger.payer(order), transfer))
         if was in UNPAID:
             await _take_late(paddock, work, order)
         if order.fulfilment is FulfilmentState.RELEASED:
@@ -51,7 +50,8 @@ async def record_settled(paddock: Paddock, order_id: str, transfers: Sequence[Tr
             else:
                 await work.outbox.add(ADVANCE, order.id, paddock.clock.now())
         await work.outbox.add(FOLLOW, order.id, paddock.clock.now())
-        await work.orders.save(order)
+        await work.orders.save(order)  # before the ledger: who lost a race learns it here
+        await work.ledger.add(ledger.entry(order, "settlement", receiver(order), ledger.payer(order), transfer))
     return order
 
 

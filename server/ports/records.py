@@ -94,7 +94,10 @@ class Receipts(Protocol):
     """Signed receipts, kept for ever."""
 
     async def put(self, order_id: str, receipt: SignedReceipt, standard: bytes) -> None:
-        """Store our receipt and the x402 one (JSON) beside it, in place of one that a reorganisation made wrong."""
+        """Store our receipt and the x402 one (JSON) beside it, in place of one that a reorganisation made wrong.
+
+        Raises StaleWrite when somebody else stores the first one at the same time.
+        """
 
     async def get(self, order_id: str) -> tuple[SignedReceipt, bytes] | None:
         """Both receipts, or None."""

@@ -78,7 +78,7 @@ async def test_s30_with_its_facilitator_down_a_server_gives_terms_sells_nothing_
 ):
     port = free_port()
     place.more = {"PADDOCK_FACILITATOR_URL": f"http://127.0.0.1:{port}/facilitator"}
-    place.start_server()
+    place.start_server(answers="/health/live")
     quoted = await buyer.ask(place.url + SIGNAL)
     header = buyer.pay(quoted)
     answers = [await buyer.present(quoted, header) for _ in range(7)]
@@ -126,7 +126,7 @@ async def test_s30_under_load_from_the_first_moment_every_request_is_served_whol
     sold = [one for one in seen if one.status_code == 200]
     assert all("payment-response" in one.headers for one in sold)
     async with place.parts() as parts:
-        spent = await parts.chain.transfers(parts.market.asset.address, buyer.account.address)
+        spent = await parts.home.chain.transfers(parts.home.market.asset.address, buyer.account.address)
     assert len([log for log in spent if log.sender == buyer.account.address]) == len(paid) == await claimed(place)
 
 
