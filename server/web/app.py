@@ -20,6 +20,7 @@ from server.web.console import CONSOLE
 from server.web.credentials import Credentials
 from server.web.facilitator_api import facilitator_router
 from server.web.live import close_streams
+from server.web.problem_pages import PROBLEM_PAGES
 from server.web.problems import HANDLERS
 from server.web.reference import PricedJson
 from server.web.webhooks_api import WEBHOOKS
@@ -49,6 +50,7 @@ MARKETPLACE: tuple[Any, ...] = (
     receipts_api.receipt,
     receipts_api.chain,
     *CASE_API,
+    *PROBLEM_PAGES,
     discovery.resources,
     discovery.search,
     discovery.well_known,
