@@ -10,7 +10,7 @@ import uvicorn
 from alembic import command
 from alembic.config import Config
 
-from server import case_commands, webhook_commands, worker
+from server import case_commands, statement_command, webhook_commands, worker
 from server.adapters.clock import SystemClock
 from server.adapters.database import SqlDatabase
 from server.adapters.merchant_rows import key_digest, put_merchant
@@ -154,6 +154,7 @@ def parser() -> argparse.ArgumentParser:
     add("work", work)
     add("reconcile", check_books).add_argument("--full", action="store_true", help="from the beginning")
     case_commands.add_to(commands)
+    statement_command.add_to(commands)
     hooks = commands.add_parser(
         "webhook", help="Manage merchants' webhooks.", description="Manage merchants' webhooks."
     )

@@ -14,7 +14,7 @@ from protocol import headers
 from server.application.paddock import Paddock, Settling
 from server.domain.outages import Starting
 from server.services.arguments import MAX_BODY
-from server.web import api, discovery, health, metrics, pages, paywall, receipts_api
+from server.web import api, discovery, health, metrics, pages, paywall, receipts_api, statements
 from server.web.case_api import CASE_API
 from server.web.console import CONSOLE
 from server.web.credentials import Credentials
@@ -49,6 +49,7 @@ MARKETPLACE: tuple[Any, ...] = (
     api.cancel_order,
     receipts_api.receipt,
     receipts_api.chain,
+    statements.merchant_statement,
     *CASE_API,
     *PROBLEM_PAGES,
     discovery.resources,
