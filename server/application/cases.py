@@ -9,6 +9,7 @@ from server.application.reconcile import Books, Difference, judge
 from server.domain.cases import PADDOCK, Case, CaseKind, CaseState, Opening
 from server.domain.orders import Order
 from server.domain.states import MoneyBackState
+from server.domain.transfers import is_arrival
 from server.ports import UnitOfWork
 
 log = logging.getLogger(__name__)
@@ -80,7 +81,8 @@ async def note_agreement(books: Books) -> None:
     gone: list[Case] = []
     async with books.db.read() as view:
         known = [case for kind in _OF_BOOKS for case in await _open_ones(view, kind)]
-        quiet = [case for case in known if not await _says(view, case, _GONE)]
+        of_books = [case for case in known if not is_arrival(case.subject)]
+        quiet = [case for case in of_books if not await _says(view, case, _GONE)]
     for case in quiet:
         network, transaction, index = case.subject.rsplit(":", 2)
         known_here = transaction.startswith("0x") and network in books.grounds

@@ -14,7 +14,7 @@ from protocol import headers
 from server.application.paddock import Paddock, Settling
 from server.domain.outages import Starting
 from server.services.arguments import MAX_BODY
-from server.web import api, discovery, health, metrics, pages, paywall, receipts_api, statements
+from server.web import api, discovery, health, metrics, pages, paywall, receipts_api, statements, transfer_api
 from server.web.case_api import CASE_API
 from server.web.console import CONSOLE
 from server.web.credentials import Credentials
@@ -52,6 +52,7 @@ MARKETPLACE: tuple[Any, ...] = (
     statements.merchant_statement,
     *CASE_API,
     *PROBLEM_PAGES,
+    transfer_api.create,
     discovery.resources,
     discovery.search,
     discovery.well_known,

@@ -7,7 +7,7 @@ from server.adapters import ledger_rules
 from server.adapters.models import Atomic, Utc
 
 revision = "0070"
-down_revision = "0050"
+down_revision = "0060"
 branch_labels = None
 depends_on = None
 
