@@ -1,12 +1,13 @@
 """The ledger as a whole, and how far it was compared, as rows."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
     Integer,
+    Select,
     and_,
     case,
     func,
@@ -29,7 +30,7 @@ from server.domain.books import Booked, WalletCursor
 from server.domain.errors import StaleWrite
 from server.domain.ledger import Entry
 from server.domain.statements import Line, Period, Place
-from server.domain.states import OWED
+from server.domain.states import OWED, FulfilmentState
 
 _ENTRY = tuple(Entry.__dataclass_fields__)
 _ROW = ledger_entries.c
@@ -66,7 +67,7 @@ class BookRows:
         return [_entry(row) for row in (await self._connection.execute(query)).mappings()]
 
     async def first_block(self, network: str) -> int | None:
-        return await self._one(select(func.min(_ROW.block)).where(_ROW.network == network))
+        return await self._one(select(func.min(_ROW.block)).where(_ROW.network == network, _ROW.block_hash != ""))
 
     async def before_block(self, network: str, block: int) -> int | None:
         lowest = await self._one(select(func.min(_ROW.id)).where(_ROW.network == network, _ROW.block >= block))
@@ -118,22 +119,23 @@ class BookRows:
         return [_line(row) for row in (await self._connection.execute(query)).mappings()]
 
     async def owed(self, merchant: str, until: datetime) -> Mapping[Place, int]:
-        newest = (
-            select(func.max(order_events.c.sequence))
-            .where(order_events.c.what == "money back", order_events.c.at < until)
-            .group_by(order_events.c.order_id)
-        )
-        price = func.coalesce(orders.c.charged, orders.c.amount).label("amount")
-        debts = (
-            select(orders.c.network, orders.c.asset, price)
-            .join(order_events, order_events.c.order_id == orders.c.id)
-            .where(orders.c.merchant == merchant, order_events.c.new.in_(OWED), order_events.c.sequence.in_(newest))
-            .subquery("debts")
-        )
-        sums = _sums(literal(1, Integer), "debts.amount")
+        own = and_(orders.c.merchant == merchant, orders.c.id.in_(_last("money back", until, OWED)))
+        by_transfer = and_(own, orders.c.received.is_not(None))
+        place, price = (orders.c.network, orders.c.asset), func.coalesce(orders.c.charged, orders.c.amount)
+        kept = orders.c.id.not_in(_last("fulfilment", until, [FulfilmentState.FAILED]))
+        parts = [
+            _part(place, 1, price).where(own, orders.c.received.is_(None)),
+            _part(place, _CHANGE, _ROW.amount)
+            .join(ledger_entries, _ROW.order_id == orders.c.id)
+            .where(by_transfer, _ROW.booked_at < until),
+            _part(place, -1, price).where(by_transfer, kept),
+        ]
+        debts = union_all(*parts).subquery("debts")
+        sums = _sums(debts.c.sign, "debts.amount")
         query = select(debts.c.network, debts.c.asset, *sums).group_by(debts.c.network, debts.c.asset)
         rows = (await self._connection.execute(query)).all()
-        return {Place(network, asset): together(parts) for network, asset, *parts in rows}
+        found = {Place(network, asset): together(sums) for network, asset, *sums in rows}
+        return {place: amount for place, amount in found.items() if amount}
 
     async def _one(self, query: Any) -> int | None:
         found: int | None = (await self._connection.execute(query)).scalar()
@@ -150,6 +152,21 @@ class BookRows:
 
 def _sums(sign: ColumnElement[int], column: str) -> list[ColumnElement[int]]:
     return [func.sum(sign * literal_column(group(column, index), Integer)) for index in range(GROUPS)]
+
+
+def _last(what: str, until: datetime, states: Iterable[str]) -> Select[Any]:
+    """The orders whose column `what` stood at one of these at a moment, by their timelines."""
+    newest = (
+        select(func.max(order_events.c.sequence))
+        .where(order_events.c.what == what, order_events.c.at < until)
+        .group_by(order_events.c.order_id)
+    )
+    return select(order_events.c.order_id).where(order_events.c.sequence.in_(newest), order_events.c.new.in_(states))
+
+
+def _part(place: Sequence[Any], sign: Any, amount: Any) -> Select[Any]:
+    sign = literal(sign, Integer) if isinstance(sign, int) else sign
+    return select(*place, sign.label("sign"), amount.label("amount")).select_from(orders)
 
 
 def _is(network: str, asset: str, address: str) -> ColumnElement[bool]:

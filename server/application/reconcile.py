@@ -25,8 +25,8 @@ class Difference:
     """Something that stands on one side only, or differently. `where` says what is wrong:
 
     `chain` has a Transfer that the books do not know; `ledger` has a row that the chain does not show so; a `balance`
-    is not what Transfers explain, and then `transaction` is the wallet's name; a final block was `reorganised`, and
-    then it is the block.
+    is not what Transfers explain, and then `transaction` is the wallet's name and `log_index` the block; a final block
+    was `reorganised`, and then `transaction` is the block.
     """
 
     where: str
@@ -148,10 +148,13 @@ async def judge(
 
 
 async def scan(books: Books, wallet: Wallet, first: int, last: int) -> Scan:
-    """What chain and books say of a wallet in those blocks, both included."""
+    """What chain and books say of a wallet in those blocks, both included, with rows from before rows named a block."""
     logs = await wallet.ground.chain.transfers(wallet.asset.address, wallet.address, first, last)
     async with books.db.read() as view:
         rows = await view.ledger.touching(wallet.network, wallet.asset.address, wallet.account, first, last)
+        for log in unbooked(logs, rows):
+            about = await view.books.about(wallet.network, log.transaction, log.log_index)
+            rows = [*rows, *(row for row in about if not row.block_hash and row not in rows)]
     return Scan(logs, rows, unbooked(logs, rows))
 
 
@@ -167,7 +170,7 @@ async def off_balance(wallet: Wallet, block: int, explained: int) -> tuple[int, 
     if held == explained:
         return held, None
     detail = f"{wallet.account} holds {held} of {wallet.asset.address}, and books and funding add up to {explained}"
-    return held, Difference(BALANCE, wallet.network, wallet.name, 0, detail)
+    return held, Difference(BALANCE, wallet.network, wallet.name, block, detail)
 
 
 async def _of_wallet(books: Books, wallet: Wallet, full: bool) -> list[Difference]:

@@ -57,10 +57,14 @@ def booked(rows: Iterable[Entry], account: str) -> int:
 
 
 def unbooked(logs: Sequence[TransferLog], rows: Iterable[Entry]) -> list[TransferLog]:
-    """The logs that no standing row is for, by block and log index."""
+    """The logs that no standing row is for, by block and log index.
+
+    Rows that were written before rows named their block are matched by chain transaction and log index.
+    """
+    blocks = {(log.transaction, log.log_index): log.block_hash for log in logs}
     count: dict[tuple[str, int], int] = {}
     for row in rows:
-        key = row.block_hash, row.log_index
+        key = row.block_hash or blocks.get((row.transaction, row.log_index), ""), row.log_index
         count[key] = count.get(key, 0) + (-1 if row.reversal else 1)
     return [log for log in logs if count.get((log.block_hash, log.log_index), 0) <= 0]
 

@@ -22,7 +22,7 @@ class Bookkeeping(Protocol):
         """All rows for a Transfer, in whichever block it stood."""
 
     async def first_block(self, network: str) -> int | None:
-        """The lowest block that a row names; None where there is none."""
+        """The lowest block that a row names; None where there is none. The oldest rows name none."""
 
     async def before_block(self, network: str, block: int) -> int | None:
         """A number below those of all rows that stand in that block or a later one; None where there is none."""
@@ -46,4 +46,7 @@ class Bookkeeping(Protocol):
         """The rows of a merchant's orders that were written in a period, by time and number, from behind `after`."""
 
     async def owed(self, merchant: str, until: datetime) -> Mapping[Place, int]:
-        """What was due back to payers of a merchant's orders at a moment, and had not gone; none that are zero."""
+        """What was due back to payers of a merchant's orders at a moment, and had not gone; none that are zero.
+
+        Of an order that plain transfers pay it is what its rows brought by then, less its price if it keeps that.
+        """

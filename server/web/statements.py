@@ -63,4 +63,4 @@ def streamed(paddock: Paddock, merchant: str, period: Period, kind: str) -> Stre
     headers = {"Cache-Control": "no-store", "Vary": "Accept, Authorization"}
     if kind == CSV:
         headers["Content-Disposition"] = f'attachment; filename="{name}"'
-    return Stream(text, media_type=f"{kind}; charset=utf-8", headers=headers)
+    return Stream(text, media_type=kind, headers=headers)

@@ -157,6 +157,31 @@ async def test_what_is_owed_is_what_was_due_at_the_end_of_the_period(database):
     assert (total.owed, total.closing) == (50_000, 50_000)
 
 
+async def test_w4_what_is_owed_of_plain_transfers_is_what_came_less_what_is_kept(database):
+    states = {"payment": PaymentState.SETTLED, "fulfilment": FulfilmentState.READY, "received": 70_000}
+    order = await add(database, samples.order(amount=50_000, **states))
+    lost = samples.entry(order, amount=2**255, round=1)
+    await book(database, samples.entry(order, amount=70_000), lost, reversed_entry(lost))
+    order.fulfil(FulfilmentState.RELEASED)
+    order.give_back(MoneyBackState.DUE)
+    async with database.begin("due") as work:
+        await work.orders.save(order)
+    middle = datetime.now(UTC)
+    payer = f"payer:{order.authorization.payer}"
+    await book(database, samples.entry(order, "refund", debit=payer, credit="float:paddock", amount=15_000))
+    place, failed = Place(NETWORK, TOKEN), await add(database, samples.order(amount=50_000, **states))
+    await book(database, samples.entry(failed, amount=40_000))
+    async with database.read() as view:
+        assert await view.books.owed("paddock", middle) == {place: 20_000}
+        assert await view.books.owed("paddock", FAR_OFF) == {place: 5_000}
+    failed.fulfil(FulfilmentState.FAILED)
+    failed.give_back(MoneyBackState.DUE)
+    async with database.begin("due") as work:
+        await work.orders.save(failed)
+    async with database.read() as view:
+        assert await view.books.owed("paddock", FAR_OFF) == {place: 45_000}
+
+
 # ------------------------------------------------------------------------------------------------------------- cursors
 
 

@@ -8,8 +8,9 @@ from datetime import datetime
 from server.domain.books import Booked, WalletCursor
 from server.domain.errors import StaleWrite
 from server.domain.ledger import Entry
+from server.domain.orders import Order
 from server.domain.statements import Line, Period, Place
-from server.domain.states import OWED
+from server.domain.states import OWED, FulfilmentState
 from tests.fakes.tables import Tables
 
 
@@ -35,7 +36,8 @@ class FakeBooks:
         return [row for row in self.tables.entries if (row.network, row.transaction, row.log_index) == wanted]
 
     async def first_block(self, network: str) -> int | None:
-        return min((row.block for row in self.tables.entries if row.network == network), default=None)
+        own = (row.block for row in self.tables.entries if row.network == network and row.block_hash)
+        return min(own, default=None)
 
     async def before_block(self, network: str, block: int) -> int | None:
         own = (one for one in self._booked() if one.entry.network == network and one.entry.block >= block)
@@ -75,11 +77,18 @@ class FakeBooks:
 
     async def owed(self, merchant: str, until: datetime) -> Mapping[Place, int]:
         found: Counter[Place] = Counter()
-        last = {one.order_id: one.new for one in self.tables.events if one.what == "money back" and one.at < until}
+        last = {(one.order_id, one.what): one.new for one in self.tables.events if one.at < until}
         for order in self.tables.orders.values():
-            if order.terms.merchant == merchant and last.get(order.id) in OWED:
-                found[Place(order.terms.network, order.terms.asset)] += order.price
-        return dict(found)
+            if order.terms.merchant == merchant and last.get((order.id, "money back")) in OWED:
+                failed = last.get((order.id, "fulfilment")) == FulfilmentState.FAILED
+                found[Place(order.terms.network, order.terms.asset)] += self._due(order, until, failed)
+        return {place: amount for place, amount in found.items() if amount}
+
+    def _due(self, order: Order, until: datetime, failed: bool) -> int:
+        if order.received is None:
+            return order.price
+        own = [one.entry for one in self._booked() if one.entry.order_id == order.id and one.at < until]
+        return sum(map(_change, own)) - (0 if failed else order.price)
 
     def _booked(self) -> Iterator[Booked]:
         for index, (row, at) in enumerate(zip(self.tables.entries, self.tables.booked, strict=True)):

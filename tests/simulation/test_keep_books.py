@@ -85,6 +85,13 @@ async def kept(world, seconds=0.0):
     return list(world.db.tables.cases.values())
 
 
+async def decided(world, case):
+    """A person says where the money came from."""
+    body = {"outcome": "rejection", "reason": "the operator put it in"}
+    answer = await world.client.post(f"/api/cases/{case.id}/resolve", json=body, headers=OPERATOR)
+    assert answer.status_code == 200
+
+
 LATER = SETTLES_WITHIN.total_seconds() + 5
 
 
@@ -194,9 +201,7 @@ async def test_a_case_that_was_decided_declares_the_money_and_it_is_not_told_aga
     await kept(world)
     await moved_by(world, "stranger", world.paddock.market.delegate)
     (case,) = await kept(world, LATER)
-    body = {"outcome": "rejection", "reason": "the operator put it in"}
-    answer = await world.client.post(f"/api/cases/{case.id}/resolve", json=body, headers=OPERATOR)
-    assert answer.status_code == 200
+    await decided(world, case)
     assert [one.state for one in await kept(world, LATER)] == [CaseState.RESOLVED]
     assert await reconcile(world.paddock) == []
     for key, cursor in world.db.tables.wallet_cursors.items():  # as after a deep reorganisation: all is compared again
@@ -277,6 +282,28 @@ async def test_g4_a_reversal_of_what_the_chain_still_shows_opens_a_case(world):
     (case,) = await kept(world, LATER)
     assert case.kind is CaseKind.UNTRACKED_TRANSFER
     del world.db.tables.entries[-1], world.db.tables.booked[-1]
+
+
+async def test_g4_a_row_from_before_rows_named_their_block_stands_for_its_transfer(world):
+    await buy(world)
+    await buy(world)
+    index, was = tampered(world, "settlement", block=0, block_hash="")
+    assert await kept(world, LATER) == []
+    assert await reconcile(world.paddock, full=True) == []
+    tampered(world, "settlement", transaction="0x" + "44" * 32)
+    assert {one.where for one in await reconcile(world.paddock, full=True)} == {"chain"}
+    world.db.tables.entries[index] = was
+
+
+async def test_g4_a_second_difference_of_a_balance_opens_a_case_though_the_first_was_decided(world):
+    await kept(world)
+    for count in (1, 2):
+        world.chain.give(world.paddock.market.delegate, 5)
+        found = await kept(world, 30)
+        assert [case.state for case in found].count(CaseState.OPEN) == 1
+        assert len(found) == count
+        await decided(world, next(case for case in found if case.state is CaseState.OPEN))
+    world.chain.give(world.paddock.market.delegate, -10)
 
 
 async def test_g4_a_balance_that_no_transfer_explains_opens_one_case(world):

@@ -56,7 +56,7 @@ async def some_history(world):
 async def test_g4_every_row_is_there_and_the_sums_are_the_ledgers(world):
     await some_history(world)
     answer = await ask(world)
-    assert (answer.status_code, answer.headers["content-type"]) == (200, "application/json; charset=utf-8")
+    assert (answer.status_code, answer.headers["content-type"]) == (200, "application/json")
     shown = answer.json()
     rows = world.db.tables.entries
     assert [one["transaction"] for one in shown["entries"]] == [row.transaction for row in rows]
