@@ -38,6 +38,16 @@ _OF_ORDER = "order_id = NEW.order_id AND network = NEW.network AND asset = NEW.a
 _FROM_PAYER, _TO_PAYER = (f"SUBSTR({side}, 1, 6) = 'payer:'" for side in ("credit", "debit"))
 _PAID = f"CASE WHEN {_FROM_PAYER} THEN 1 ELSE -1 END"
 _MOVED = f"FROM ledger_entries WHERE {_OF_ORDER} AND ({_FROM_PAYER} OR {_TO_PAYER})"
+_BACK = (
+    f"SELECT COALESCE(SUM(CASE WHEN reversal THEN -1 ELSE 1 END), 0) FROM ledger_entries WHERE {_OF_ORDER}"
+    f" AND (NOT reversal AND {_TO_PAYER} OR reversal AND {_FROM_PAYER})"
+)
+_UNDER_WAY = (
+    f"EXISTS (SELECT 1 FROM ledger_entries WHERE {_OF_ORDER} AND reversal"
+    f" AND debit = NEW.debit AND amount = NEW.amount) AND ({_BACK}) = 0"
+)
+"""A refund that was sent before a reorganisation took its payment back: it happened, so one such row is taken."""
+_REFUNDS = f"NOT NEW.reversal AND {_TO_PAYER.replace('debit', 'NEW.debit')} AND NOT ({_UNDER_WAY})"
 
 
 def is_second(error: IntegrityError) -> bool:
@@ -78,7 +88,7 @@ def _sqlite() -> Iterator[str]:
         _abort(_AMOUNT, f"NOT ({digits} AND {fits})"),
         _abort(AGAIN, _CLASH),
         _abort(_REVERSAL, f"NEW.reversal AND NOT {_REVERSED}"),
-        _abort(_REFUND, f"NOT NEW.reversal AND {_TO_PAYER.replace('debit', 'NEW.debit')} AND EXISTS ({refused})"),
+        _abort(_REFUND, f"{_REFUNDS} AND EXISTS ({refused})"),
     ]
     yield "DROP TRIGGER IF EXISTS ledger_entries_checked"
     yield f"CREATE TRIGGER ledger_entries_checked BEFORE INSERT ON ledger_entries BEGIN {'; '.join(checks)}; END"
@@ -101,7 +111,7 @@ def _postgresql() -> Iterator[str]:
         IF {_CLASH} THEN {_raise(AGAIN)} END IF;
         IF NEW.reversal THEN
             IF NOT {_REVERSED} THEN {_raise(_REVERSAL)} END IF;
-        ELSIF {_TO_PAYER.replace("debit", "NEW.debit")} AND ({paid}) < NEW.amount THEN {_raise(_REFUND)}
+        ELSIF {_REFUNDS} AND ({paid}) < NEW.amount THEN {_raise(_REFUND)}
         END IF;
         RETURN NEW;"""
     yield _function("ledger_checked", body)

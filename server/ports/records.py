@@ -81,7 +81,8 @@ class Ledger(Protocol):
         """Add; a second row of the same order, kind and round, or of the same log and kind, raises DuplicateClaim.
 
         EntryRefused: no amount, one account, a reversal of no row, or more back to payers (`payer:…`) than came from
-        them for the order in that asset; also when two units of work refund at once.
+        them for the order in that asset; also when two units of work refund at once. One refund is taken even when its
+        payment was taken back meanwhile: it was under way, and it happened.
         """
 
     async def of(self, order_id: str) -> Sequence[Entry]:

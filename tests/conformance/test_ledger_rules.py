@@ -257,6 +257,24 @@ async def test_f17_what_a_reorganisation_took_back_is_not_there_to_refund_and_a_
     await book(database, reversed_entry(row))
 
 
+async def test_f17_one_refund_that_was_under_way_when_its_payment_was_taken_back_is_booked(database):
+    order, row = await settled(database)
+    sent = refund(order, 50_000)
+    await book(database, reversed_entry(row))
+    for changes in ({"amount": 50_001}, {"amount": 49_999}, {"debit": "payer:" + OTHER}, {"asset": OTHER}):
+        with pytest.raises(EntryRefused):
+            await book(database, replace(sent, **changes))
+    await book(database, sent)
+    with pytest.raises(EntryRefused):
+        await book(database, refund(order, 50_000, round=1))
+    await book(database, replace(samples.entry(order), round=1))
+    with pytest.raises(EntryRefused):
+        await book(database, refund(order, 50_000, round=1))
+    await book(database, reversed_entry(sent), refund(order, 50_000, round=1))
+    with pytest.raises(EntryRefused):
+        await book(database, refund(order, 50_000, round=2))
+
+
 async def test_w9_of_ten_refunds_at_once_the_database_takes_one(database):
     order, _ = await settled(database)
 

@@ -44,15 +44,20 @@ class FakeLedger:
             raise EntryRefused("a row moves an amount above zero between two accounts")
         if entry.reversal and replace(reversed_entry(entry), reversal=False) not in self.tables.entries:
             raise EntryRefused("a reversal takes back a row that is there")
-        if not entry.reversal and entry.debit.startswith("payer:") and entry.amount > self._kept(entry):
+        if not entry.reversal and entry.debit.startswith("payer:") and entry.amount > self._most_back(entry):
             raise EntryRefused("no more goes back than came")
         self.tables.entries.append(entry)
         self.tables.booked.append(self.clock.now())
 
-    def _kept(self, entry: Entry) -> int:
-        """What came for the entry's order in its asset, and has not gone back."""
+    def _most_back(self, entry: Entry) -> int:
+        """What came for the entry's order in its asset, and has not gone back; or what was taken back meanwhile."""
         wanted = (entry.order_id, entry.network, entry.asset)
         rows = [row for row in self.tables.entries if (row.order_id, row.network, row.asset) == wanted]
+        back = [row for row in rows if (row.credit if row.reversal else row.debit).startswith("payer:")]
+        if sum(-1 if row.reversal else 1 for row in back) == 0 and any(
+            row.reversal and (row.debit, row.amount) == (entry.debit, entry.amount) for row in rows
+        ):
+            return entry.amount
         came = sum(row.amount for row in rows if row.credit.startswith("payer:"))
         return came - sum(row.amount for row in rows if row.debit.startswith("payer:"))
 
