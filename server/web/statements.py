@@ -50,8 +50,9 @@ async def console_statement(
 ) -> Stream:
     """The same for the console, as CSV."""
     credentials.require_operator(request)
+    period = read_period(start, to)
     require_merchant(paddock.merchants, merchant)
-    return streamed(paddock, merchant, read_period(start, to), CSV)
+    return streamed(paddock, merchant, period, CSV)
 
 
 def streamed(paddock: Paddock, merchant: str, period: Period, kind: str) -> Stream:
