@@ -54,6 +54,11 @@ class Parts:
     clock: SystemClock
 
     @property
+    def floats_at(self) -> Mapping[str, str]:
+        """The addresses of refund floats, by merchant."""
+        return {self.settings.merchant_id: self.settings.float_address} if self.settings.float_address else {}
+
+    @property
     def home(self) -> Ground:
         """The first network."""
         return next(iter(self.grounds.values()))
@@ -115,13 +120,11 @@ async def open_paddock(parts: Parts, facilitator: Facilitator, *, holds_delegate
             courier = HttpCourier(GuardedClient(egress_rules(settings)))
             stack.push_async_callback(courier.close)
             delegate = await stack.enter_async_context(signer(settings, settings.delegate_key))
-            if not is_same_address(delegate.address, settings.delegate_address):
-                raise ConfigurationError(
-                    f"PADDOCK_DELEGATE_KEY, or what stands for it, is the key of {delegate.address}, and "
-                    f"PADDOCK_DELEGATE_ADDRESS is {settings.delegate_address}"
-                )
+            _require_key_of("PADDOCK_DELEGATE", delegate, settings.delegate_address)
             if settings.float_key.given:
                 own = await stack.enter_async_context(signer(settings, settings.float_key))
+                if settings.float_address:
+                    _require_key_of("PADDOCK_FLOAT", own, settings.float_address)
                 floats = {settings.merchant_id: own}
         yield Paddock(
             db=AnnouncingDatabase(parts.db),
@@ -135,12 +138,21 @@ async def open_paddock(parts: Parts, facilitator: Facilitator, *, holds_delegate
             opened_at=parts.clock.now(),
             delegate=delegate,
             floats=floats,
+            float_addresses=parts.floats_at,
             wallet=delegate_wallet(parts),
             post=post_for(settings, courier),
             screening=ListScreening(settings.screening_file) if settings.screening_file else OpenScreening(),
             anchoring=Anchoring(every=timedelta(seconds=settings.anchor_seconds)),
             origins=settings.origins,
             admission=Admission(settings.payer_orders, settings.route_runs),
+        )
+
+
+def _require_key_of(name: str, key: TransactionSigner, address: str) -> None:
+    """Processes without keys are told the address. Raises ConfigurationError if it is another one."""
+    if not is_same_address(key.address, address):
+        raise ConfigurationError(
+            f"{name}_KEY, or what stands for it, is the key of {key.address}, and {name}_ADDRESS is {address}"
         )
 
 

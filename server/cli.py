@@ -10,7 +10,7 @@ import uvicorn
 from alembic import command
 from alembic.config import Config
 
-from server import case_commands, webhook_commands, worker
+from server import case_commands, statement_command, webhook_commands, worker
 from server.adapters.clock import SystemClock
 from server.adapters.database import SqlDatabase
 from server.adapters.merchant_rows import key_digest, put_merchant
@@ -67,9 +67,9 @@ def work(_arguments: argparse.Namespace) -> int:
     return 0
 
 
-def check_books(_arguments: argparse.Namespace) -> int:
-    """Compare ledger and chain; 1 when they differ."""
-    return asyncio.run(_check_books(load(role="reconcile")))
+def check_books(arguments: argparse.Namespace) -> int:
+    """Compare ledger and chain from where the workers are, or (--full) from the beginning; 1 when they differ."""
+    return asyncio.run(_check_books(load(role="reconcile"), full=arguments.full))
 
 
 def pause(arguments: argparse.Namespace) -> int:
@@ -111,9 +111,9 @@ async def _can_start(settings: Settings, role: str) -> None:
                 return
 
 
-async def _check_books(settings: Settings) -> int:
+async def _check_books(settings: Settings, *, full: bool) -> int:
     async with open_parts(settings) as parts:
-        differences = await reconcile(parts)
+        differences = await reconcile(parts, full=full)
     for difference in differences:
         say(str(difference))
     say(f"{len(differences)} differences between ledger and chain")
@@ -152,8 +152,9 @@ def parser() -> argparse.ArgumentParser:
     add("migrate", migrate)
     add("serve", serve).add_argument("role", nargs="?", choices=("server", "facilitator"), default="server")
     add("work", work)
-    add("reconcile", check_books)
+    add("reconcile", check_books).add_argument("--full", action="store_true", help="from the beginning")
     case_commands.add_to(commands)
+    statement_command.add_to(commands)
     hooks = commands.add_parser(
         "webhook", help="Manage merchants' webhooks.", description="Manage merchants' webhooks."
     )

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from eth_utils.address import is_address, to_checksum_address
+
 from server.domain.errors import ConfigurationError
 from server.key_sources import LOOPBACK
 
@@ -82,6 +84,14 @@ def plain_url(name: str, url: str) -> tuple[str, bool]:
 def near(host: str) -> bool:
     """Loopback, or a name without a dot, as services of Compose have."""
     return host in LOOPBACK or bool(_SHORT_NAME.fullmatch(host))
+
+
+def address(environ: Mapping[str, str], name: str, default: str) -> str:
+    """An account's address, with its checksum; empty where there is none."""
+    value = environ.get(name, default)
+    if value and not is_address(value):
+        raise ConfigurationError(f"{name} is {value!r}; set it to an address: 0x and 40 hexadecimal digits")
+    return to_checksum_address(value) if value else ""
 
 
 def flag(environ: Mapping[str, str], name: str) -> bool:

@@ -10,6 +10,7 @@ from server.domain.errors import ConfigurationError
 from server.key_sources import LOOPBACK, KeySource, forms, read_key_source, read_key_sources
 from server.setting_values import (
     Nodes,
+    address,
     depth,
     flag,
     hosts,
@@ -38,8 +39,8 @@ DEVNET_SECRETS = {
     "PADDOCK_MERCHANT_KEY": "devnet-merchant",
     "PADDOCK_WEBHOOK_KEYS": "1:" + "77" * 32,
 }
-
-
+DEVNET_FLOAT = "0xBcd4042DE499D14e55001CcbB24a551F3b954096"
+"""The address of that float key."""
 NEEDS = {
     "server": (
         "PADDOCK_QUOTE_KEYS",
@@ -93,6 +94,7 @@ class Settings:
     settlement_gas_floor: int
     screening_file: Path | None
     delegate_address: str
+    float_address: str
     merchant_id: str
     merchant_name: str
     merchant_pay_to: str
@@ -154,6 +156,7 @@ def load(environ: Mapping[str, str] = os.environ, role: str = "server") -> Setti
         delegate_gas_floor=integer(environ, "PADDOCK_DELEGATE_GAS_FLOOR", 0),
         settlement_gas_floor=integer(environ, "PADDOCK_SETTLEMENT_GAS_FLOOR", 0),
         delegate_address=environ.get("PADDOCK_DELEGATE_ADDRESS", "0x3C44CdDdB6a900fa2b585dd299e03d12FA4293BC"),
+        float_address=address(environ, "PADDOCK_FLOAT_ADDRESS", DEVNET_FLOAT if devnet else ""),
         merchant_id=environ.get("PADDOCK_MERCHANT_ID", "paddock"),
         merchant_name=environ.get("PADDOCK_MERCHANT_NAME", "Paddock Devnet Services"),
         merchant_pay_to=environ.get("PADDOCK_MERCHANT_PAY_TO", "0x90F79bf6EB2c4f870365E785982E1f101E93b906"),

@@ -11,14 +11,14 @@ from dramatiq import Broker
 from server.application import announce, cases, deliver
 from server.application.advance import advance
 from server.application.anchor import anchor
-from server.application.cases import watch_books, watch_orders
+from server.application.cases import watch_orders
 from server.application.chain_receipts import chain_receipts
 from server.application.execute import execute
 from server.application.follow import follow
+from server.application.keep_books import keep_books
 from server.application.paddock import Paddock
 from server.application.perform import perform as perform_service
 from server.application.prove import prove
-from server.application.reconcile import reconcile
 from server.application.redeliver import redeliver
 from server.application.refund import refund
 from server.application.resend import resend
@@ -40,15 +40,6 @@ LOOK_AGAIN = 1.0
 UseCase = Callable[[Paddock, str], Awaitable[float | None]]
 
 
-async def check_books(paddock: Paddock, _subject: str) -> float | None:
-    """Compare ledger and chain, complain about every difference, and open a case for those that last."""
-    found = await reconcile(paddock)
-    for difference in found:
-        log.error("ledger and chain differ: %s", difference)
-    await watch_books(paddock, found)
-    return None
-
-
 USE_CASES: dict[str, UseCase] = {
     deliver.ADVANCE: advance,
     deliver.EXECUTE: execute,
@@ -60,7 +51,7 @@ USE_CASES: dict[str, UseCase] = {
     deliver.ANCHOR: anchor,
     deliver.RESOLVE: resolve,
     deliver.RESEND: resend,
-    deliver.RECONCILE: check_books,
+    deliver.RECONCILE: keep_books,
     deliver.WATCH: watch,
     deliver.WATCH_TRANSFERS: watch_transfers,
     cases.CASES: watch_orders,

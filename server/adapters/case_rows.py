@@ -43,6 +43,10 @@ class CaseRows:
         found = await self._select(cases.c.id == case_id)
         return found[0] if found else None
 
+    async def about(self, kind: CaseKind, subject: str) -> Case | None:
+        found = await self._select(cases.c.kind == kind, cases.c.subject == subject, limit=1)
+        return found[0] if found else None
+
     async def of(self, order_id: str) -> Sequence[Case]:
         return await self._select(cases.c.order_id == order_id)
 

@@ -13,6 +13,7 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
+from server.adapters.book_rows import BookRows
 from server.adapters.case_rows import CaseRows
 from server.adapters.extension_rows import IdentifierRows, SignInRows
 from server.adapters.job_rows import OutboxRows
@@ -30,6 +31,7 @@ from server.domain.errors import ConfigurationError
 from server.domain.outages import DatabaseUnavailable
 from server.ports import (
     Anchors,
+    Bookkeeping,
     Cases,
     Clock,
     Deliveries,
@@ -60,7 +62,8 @@ class SqlUnitOfWork:
     def __init__(self, connection: AsyncConnection, clock: Clock) -> None:
         self.orders: Orders = OrderRows(connection, clock)
         self.deliveries: Deliveries = DeliveryRows(connection)
-        self.ledger: Ledger = LedgerRows(connection)
+        self.ledger: Ledger = LedgerRows(connection, clock)
+        self.books: Bookkeeping = BookRows(connection)
         self.receipts: Receipts = ReceiptRows(connection)
         self.proofs: Proofs = ProofRows(connection)
         self.receipt_chain: ReceiptChain = ReceiptChainRows(connection)

@@ -169,6 +169,9 @@ ledger_entries = Table(
     Column("log_index", Integer, nullable=False),
     Column("round", Integer, nullable=False, default=0),
     Column("reversal", Boolean, nullable=False, default=False),
+    Column("booked_at", Utc, nullable=False),
+    Index(None, "booked_at"),
+    Index(None, "network", "block"),
     UniqueConstraint("order_id", "kind", "round", "reversal"),
     UniqueConstraint(
         "network", "transaction", "block_hash", "log_index", "round", "reversal", name="uq_ledger_entries_log"

@@ -4,15 +4,17 @@ from collections.abc import Sequence
 from datetime import datetime
 
 import msgspec
-from sqlalchemy import case, delete, func, insert, or_, select
+from sqlalchemy import case, delete, func, insert, or_, select, true
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from protocol.receipts import SignedReceipt
+from server.adapters.ledger_rules import is_second, refusal
 from server.adapters.models import deliveries, ledger_entries, proofs, receipts
 from server.domain.deliveries import Delivery
-from server.domain.errors import DuplicateClaim, StaleWrite
+from server.domain.errors import DuplicateClaim, EntryRefused, StaleWrite
 from server.domain.ledger import Entry
+from server.ports import Clock
 
 _ENTRY = tuple(Entry.__dataclass_fields__)
 
@@ -43,16 +45,19 @@ class DeliveryRows:
 class LedgerRows:
     """Implements ports.Ledger."""
 
-    def __init__(self, connection: AsyncConnection) -> None:
+    def __init__(self, connection: AsyncConnection, clock: Clock) -> None:
         self._connection = connection
+        self._clock = clock
 
     async def add(self, entry: Entry) -> None:
+        values = {name: getattr(entry, name) for name in _ENTRY} | {"booked_at": self._clock.now()}
         try:
-            await self._connection.execute(
-                insert(ledger_entries).values(**{name: getattr(entry, name) for name in _ENTRY})
-            )
+            await self._connection.execute(insert(ledger_entries).values(values))
         except IntegrityError as error:
-            raise DuplicateClaim(f"order {entry.order_id} or its Transfer has a {entry.kind} entry already") from error
+            if is_second(error):
+                words = f"order {entry.order_id} or its Transfer has a {entry.kind} entry already"
+                raise DuplicateClaim(words) from error
+            raise EntryRefused(f"the {entry.kind} of order {entry.order_id}: {refusal(error)}") from error
 
     async def of(self, order_id: str) -> Sequence[Entry]:
         query = select(ledger_entries).where(ledger_entries.c.order_id == order_id).order_by(ledger_entries.c.id)
@@ -66,11 +71,14 @@ class LedgerRows:
         )
         return bool((await self._connection.execute(query)).scalar())
 
-    async def touching(self, network: str, asset: str, account: str) -> list[Entry]:
+    async def touching(
+        self, network: str, asset: str, account: str, first: int = 0, last: int | None = None
+    ) -> list[Entry]:
         table = ledger_entries.c
         query = (
             select(ledger_entries)
             .where(table.network == network, table.asset == asset, or_(table.debit == account, table.credit == account))
+            .where(table.block >= first, table.block <= last if last is not None else true())
             .order_by(table.id)
         )
         rows = (await self._connection.execute(query)).mappings()

@@ -1,15 +1,18 @@
 """Cases: open one wherever something goes wrong, and look for orders and books that need one."""
 
+import logging
 from collections.abc import AsyncIterator, Sequence
 from datetime import timedelta
 
 from server.application.paddock import Paddock
-from server.application.reconcile import Difference
+from server.application.reconcile import Books, Difference, judge
 from server.domain.cases import PADDOCK, Case, CaseKind, CaseState, Opening
 from server.domain.orders import Order
 from server.domain.states import MoneyBackState
 from server.domain.transfers import is_arrival
 from server.ports import UnitOfWork
+
+log = logging.getLogger(__name__)
 
 CASES, REDELIVER = "cases", "redeliver"
 """The outbox's topics of this matter."""
@@ -24,7 +27,7 @@ JOBS_SINCE = timedelta(days=7)
 SETTLES_WITHIN = timedelta(minutes=5)
 """A difference between ledger and chain that is younger is a settlement that is being written down."""
 MOST = 200
-_BOOKS = {"chain": CaseKind.UNTRACKED_TRANSFER, "ledger": CaseKind.DIFFERENCE}
+_OF_BOOKS = (CaseKind.UNTRACKED_TRANSFER, CaseKind.DIFFERENCE)
 _ENDED, _GONE = "the order ended", "ledger and chain agree"
 
 
@@ -59,33 +62,35 @@ async def watch_orders(paddock: Paddock, _subject: str) -> float | None:
     return None
 
 
-async def watch_books(paddock: Paddock, found: Sequence[Difference]) -> None:
-    """Open a case for each lasting difference between ledger and chain, and note on open ones that it is gone.
-
-    What is gone stays open: a person says why it was there.
-    """
-    lasting = {subject_of(one): one for one in found if await _lasts(paddock, one)}
-    there = {subject_of(one) for one in found}
-    async with paddock.db.read() as view:
-        open_ones = [case for kind in _BOOKS.values() for case in await _open_ones(view, kind)]
-        known = [case for case in open_ones if not is_arrival(case.subject)]
-        missing = [case for case in known if case.subject not in there]
-        gone = [case for case in missing if not await _says(view, case, _GONE)]
-    new = [one for subject, one in lasting.items() if subject not in {case.subject for case in known}]
-    if not gone and not new:
-        return
-    async with paddock.db.begin("books watched") as work:
-        for one in new:
+async def open_for(work: UnitOfWork, found: Sequence[Difference]) -> None:
+    """Open a case for each lasting difference between ledger and chain that nobody has declared or decided yet."""
+    for one in found:
+        if await work.cases.about(one.kind, one.subject) is None:
+            log.error("ledger and chain differ: %s", one)
             order_id = await work.orders.found_by(one.transaction)
             order = await work.orders.get(order_id) if order_id else None
             merchant = order.terms.merchant if order else ""
-            await work.cases.open(Opening(_BOOKS[one.where], subject_of(one), one.detail, order_id, merchant))
-        await _note(work, gone, _GONE)
+            await work.cases.open(Opening(one.kind, one.subject, one.detail, order_id, merchant))
 
 
-def subject_of(difference: Difference) -> str:
-    """What a difference's case is about: the Transfer, by its network, chain transaction and log."""
-    return f"{difference.network}:{difference.transaction}:{difference.log_index}"
+async def note_agreement(books: Books) -> None:
+    """Look again at what the open cases about Transfers say, and note on those that ledger and chain agree now.
+
+    What is gone stays open: a person says why it was there.
+    """
+    gone: list[Case] = []
+    async with books.db.read() as view:
+        known = [case for kind in _OF_BOOKS for case in await _open_ones(view, kind)]
+        of_books = [case for case in known if not is_arrival(case.subject)]
+        quiet = [case for case in of_books if not await _says(view, case, _GONE)]
+    for case in quiet:
+        network, transaction, index = case.subject.rsplit(":", 2)
+        known_here = transaction.startswith("0x") and network in books.grounds
+        if known_here and await judge(books, network, transaction, int(index)) is None:
+            gone.append(case)
+    if gone:
+        async with books.db.begin("books watched") as work:
+            await _note(work, gone, _GONE)
 
 
 async def _suspicions(paddock: Paddock, view: UnitOfWork) -> AsyncIterator[tuple[CaseKind, str, str]]:
@@ -106,20 +111,6 @@ def _denied(order: Order) -> tuple[CaseKind, str, str]:
     if order.money_back is MoneyBackState.BLOCKED:
         return CaseKind.REFUND_BLOCKED, order.id, order.failure or "the refund is blocked"
     return CaseKind.PAID_BUT_DENIED, order.id, f"paid and not delivered, and no refund is under way: {order.failure}"
-
-
-async def _lasts(paddock: Paddock, difference: Difference) -> bool:
-    """Whether it is more than a settlement on its way into the books, or into a node that lags behind."""
-    least = SETTLES_WITHIN.total_seconds()
-    if difference.where == "chain":
-        chain = paddock.on(difference.network).chain
-        mined = await chain.mined(difference.transaction)
-        newest = await chain.block_time(await chain.recent_block())
-        return mined is not None and newest - await chain.block_time(mined.block) >= least
-    async with paddock.db.read() as view:
-        order_id = await view.orders.found_by(difference.transaction)
-        events = await view.orders.timeline(order_id) if order_id else ()
-    return not events or (paddock.clock.now() - events[-1].at).total_seconds() >= least
 
 
 async def _open_ones(view: UnitOfWork, kind: CaseKind) -> Sequence[Case]:

@@ -102,6 +102,8 @@ class Paddock:
     opened_at: datetime
     delegate: TransactionSigner | None = None
     floats: Mapping[str, TransactionSigner] = field(default_factory=dict)
+    float_addresses: Mapping[str, str] = field(default_factory=dict)
+    """Where the floats are, for processes that do not hold their keys."""
     wallet: HotWallet | None = None
     screening: Screening = field(default_factory=OpenScreening)
     post: Post | None = None
@@ -122,6 +124,11 @@ class Paddock:
     def shown_asset(self, order: Order) -> Asset:
         """The same for what is only told (`shown_asset`)."""
         return shown_asset(self.grounds, order)
+
+    @property
+    def floats_at(self) -> Mapping[str, str]:
+        """The addresses of refund floats, by merchant."""
+        return dict(self.float_addresses) | {name: signer.address for name, signer in self.floats.items()}
 
     @property
     def home(self) -> Ground:

@@ -2,7 +2,7 @@
 
 PaddockError
 ├── RequestRefused          the request itself
-│   ├── UnknownService, UnknownOrder, UnknownMerchant, NotAllowed
+│   ├── UnknownService, UnknownOrder, UnknownMerchant, UnknownProblem, NotAllowed
 │   ├── BadArguments, TooLarge, Misdirected
 │   └── MalformedPayment, SignInRefused
 ├── PaymentRefused          the payment: answered with 402 and fresh terms
@@ -14,7 +14,7 @@ PaddockError
 ├── CallbackFailed          money moved, the contract call failed; a refund is on its way
 ├── TooBusy, Unavailable    not now: see `outages`
 └── InternalError
-    └── IllegalTransition, StaleWrite, DuplicateClaim, Reverted, ConfigurationError
+    └── IllegalTransition, StaleWrite, DuplicateClaim, EntryRefused, Reverted, ConfigurationError
 """
 
 from typing import Any, ClassVar
@@ -51,6 +51,11 @@ class UnknownOrder(RequestRefused):
     action = "Use the quote id or order id exactly as the 402 or the answer gave it."
 
 
+class UnknownProblem(RequestRefused):
+    slug, title, status = "unknown-problem", "There is no such problem", 404
+    action = "See /problems for all of them."
+
+
 class UnknownMerchant(RequestRefused):
     slug, title, status = "unknown-merchant", "There is no such merchant", 404
     action = "Use the merchant's id as /api/services and receipts give it."
@@ -77,7 +82,7 @@ class BadSignedRequest(RequestRefused):
 
 
 class BadArguments(RequestRefused):
-    slug, title = "bad-arguments", "The service cannot work with these arguments"
+    slug, title, status = "bad-arguments", "The service cannot work with these arguments", 422
     action = "Compare with the example in /api/services; nothing was charged."
 
     def __init__(self, detail: str, status: int = 422) -> None:
@@ -218,6 +223,10 @@ class StaleWrite(InternalError):
 
 class DuplicateClaim(InternalError):
     """The payment or the quote is claimed by another order already."""
+
+
+class EntryRefused(InternalError):
+    """The ledger takes no such entry: it moves nothing, reverses none, or gives back more than came."""
 
 
 class Reverted(InternalError):

@@ -98,6 +98,12 @@ def transfers_of(mined: Mined, spend: Spend) -> list[TransferLog]:
     return [_transfer(mined, after) for log, after in pairwise(own) if log.topics == used and _is_transfer(after)]
 
 
+def transfer_at(mined: Mined, log_index: int) -> TransferLog | None:
+    """The Transfer that stands at an index of a chain transaction's block, of whatever token; None for all else."""
+    found = next((log for log in mined.logs if log.index == log_index and log.topics and _is_transfer(log)), None)
+    return _transfer(mined, found) if found else None
+
+
 def plain_transfers(mined: Mined, asset: str) -> list[TransferLog]:
     """The Transfers of a token in a transaction that are nobody's x402 payment.
 

@@ -72,6 +72,8 @@ MONEY_BACK_MOVES: Mapping[MoneyBackState, frozenset[MoneyBackState]] = {
     M.BLOCKED: frozenset({M.DUE}),
 }
 
+OWED = (M.DUE, M.SENDING, M.IN_DOUBT, M.BLOCKED)
+"""Money that is to go back and has not gone: a liability."""
 State = TypeVar("State", PaymentState, FulfilmentState, MoneyBackState)
 
 

@@ -1,6 +1,7 @@
 """What the core needs from outside: one protocol for each thing that has a real and a fake implementation."""
 
 from server.domain.sending import Fees
+from server.ports.books import Bookkeeping
 from server.ports.cases import CaseEvent, Cases, Repeated, Suspects
 from server.ports.chain import Call, Chain, ChainReader, TransactionSigner
 from server.ports.clock import Clock
@@ -17,6 +18,7 @@ from server.ports.work import Job, Outbox, Settlements, Transactions
 
 __all__ = [
     "Anchors",
+    "Bookkeeping",
     "Call",
     "CaseEvent",
     "Cases",

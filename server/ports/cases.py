@@ -33,6 +33,9 @@ class Cases(Protocol):
     async def get(self, case_id: str) -> Case | None:
         """The case, or None."""
 
+    async def about(self, kind: CaseKind, subject: str) -> Case | None:
+        """The newest case of that kind and subject, open or not; None if there never was one."""
+
     async def of(self, order_id: str) -> Sequence[Case]:
         """The order's cases, newest first."""
 

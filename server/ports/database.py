@@ -3,6 +3,7 @@
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
+from server.ports.books import Bookkeeping
 from server.ports.cases import Cases, Suspects
 from server.ports.extensions import Identifiers, SignIns
 from server.ports.proofs import Anchors, ReceiptChain
@@ -19,6 +20,7 @@ class UnitOfWork(Protocol):
     orders: Orders
     deliveries: Deliveries
     ledger: Ledger
+    books: Bookkeeping
     receipts: Receipts
     proofs: Proofs
     receipt_chain: ReceiptChain

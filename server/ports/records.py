@@ -78,7 +78,12 @@ class Ledger(Protocol):
     """Double entry. Rows are added, never changed."""
 
     async def add(self, entry: Entry) -> None:
-        """Add; a second row of the same order, kind and round, or of the same log and kind, raises DuplicateClaim."""
+        """Add; a second row of the same order, kind and round, or of the same log and kind, raises DuplicateClaim.
+
+        EntryRefused: no amount, one account, a reversal of no row, or more back to payers (`payer:…`) than came from
+        them for the order in that asset; also when two units of work refund at once. One refund is taken even when its
+        payment was taken back meanwhile: it was under way, and it happened.
+        """
 
     async def of(self, order_id: str) -> Sequence[Entry]:
         """The order's rows, oldest first."""
@@ -86,8 +91,10 @@ class Ledger(Protocol):
     async def booked(self, network: str, block_hash: str, log_index: int) -> bool:
         """Whether a row stands for that Transfer log."""
 
-    async def touching(self, network: str, asset: str, account: str) -> list[Entry]:
-        """All rows that moved money to or from an account, oldest first."""
+    async def touching(
+        self, network: str, asset: str, account: str, first: int = 0, last: int | None = None
+    ) -> list[Entry]:
+        """All rows that moved money to or from an account in those blocks, both included; oldest first."""
 
 
 class Receipts(Protocol):

@@ -14,12 +14,13 @@ from protocol import headers
 from server.application.paddock import Paddock, Settling
 from server.domain.outages import Starting
 from server.services.arguments import MAX_BODY
-from server.web import api, discovery, health, metrics, pages, paywall, receipts_api, transfer_api
+from server.web import api, discovery, health, metrics, pages, paywall, receipts_api, statements, transfer_api
 from server.web.case_api import CASE_API
 from server.web.console import CONSOLE
 from server.web.credentials import Credentials
 from server.web.facilitator_api import facilitator_router
 from server.web.live import close_streams
+from server.web.problem_pages import PROBLEM_PAGES
 from server.web.problems import HANDLERS
 from server.web.reference import PricedJson
 from server.web.webhooks_api import WEBHOOKS
@@ -48,7 +49,9 @@ MARKETPLACE: tuple[Any, ...] = (
     api.cancel_order,
     receipts_api.receipt,
     receipts_api.chain,
+    statements.merchant_statement,
     *CASE_API,
+    *PROBLEM_PAGES,
     transfer_api.create,
     discovery.resources,
     discovery.search,

@@ -18,6 +18,7 @@ from server.web.credentials import COOKIE, Credentials, matches
 from server.web.given import GivenCredentials, GivenPaddock
 from server.web.pages import on_page_error, page
 from server.web.read_models import WINDOW, overview, story
+from server.web.statements import console_statement
 
 PATH = "/console"
 SESSION_SECONDS = 12 * 3600
@@ -100,6 +101,7 @@ async def orders(
         sequence=sequence,
         find=wanted,
         paused=switch if switch and switch.on else None,
+        merchants=paddock.merchants.values(),
     )
 
 
@@ -139,6 +141,17 @@ def _enter(paddock: Paddock, credentials: Credentials, token: str) -> Redirect:
 
 CONSOLE = Router(
     PATH,
-    route_handlers=[enter_by_link, enter_by_form, leave, pause, resume, orders, order, live.events, *CASE_PAGES],
+    route_handlers=[
+        enter_by_link,
+        enter_by_form,
+        leave,
+        pause,
+        resume,
+        orders,
+        order,
+        live.events,
+        console_statement,
+        *CASE_PAGES,
+    ],
     exception_handlers={PaddockError: on_page_error, NotAllowed: on_stranger},
 )

@@ -14,6 +14,11 @@ from server.domain.redaction import scrub
 log = logging.getLogger(__name__)
 
 PROBLEM = "application/problem+json"
+UNREADABLE, UNREADABLE_TITLE = "unreadable-message", "The message cannot be read"
+COMPARE = "Compare with the x402 specification; nothing was charged."
+SEE_ALSO = "See / for the services, /openapi.json for every path and /docs to read about them."
+HTTP, HTTP_REFUSED = "http-", "Refused"
+HTTP_TITLES = {404: "There is nothing here", 405: "That method is not for this path", 413: "The request is too large"}
 
 
 def problem(
@@ -45,20 +50,16 @@ def on_paddock_error(_request: Request[Any, Any, Any], error: PaddockError) -> R
 
 
 def on_protocol_error(_request: Request[Any, Any, Any], error: ProtocolError) -> Response[bytes]:
-    """A message that cannot be read."""
-    action = "Compare with the x402 specification; nothing was charged."
-    return problem(400, error.reason, "The message cannot be read", error.detail, action, {}, {})
+    """A message that cannot be read; `reason` is x402's code for why."""
+    return problem(400, UNREADABLE, UNREADABLE_TITLE, error.detail, COMPARE, {"reason": error.reason}, {})
 
 
 def on_http_error(_request: Request[Any, Any, Any], error: HTTPException) -> Response[bytes]:
     """The framework's own refusals: unknown path, wrong method, body too large."""
-    title = {404: "There is nothing here", 405: "That method is not for this path", 413: "The request is too large"}
-    action = "See / for the services, /openapi.json for every path and /docs to read about them."
     headers = {name: value for name, value in (error.headers or {}).items() if name.lower() == "allow"}
-    return problem(
-        error.status_code, f"http-{error.status_code}", title.get(error.status_code, "Refused"), error.detail, action,
-        {}, headers,
-    )  # fmt: skip
+    status = error.status_code
+    title = HTTP_TITLES.get(status, HTTP_REFUSED)
+    return problem(status, f"{HTTP}{status}", title, error.detail, SEE_ALSO, {}, headers)
 
 
 def on_any_error(_request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:

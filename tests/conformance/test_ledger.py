@@ -8,7 +8,7 @@ from sqlalchemy.exc import IntegrityError
 
 from protocol.receipts import Receipt, SignedReceipt
 from server.domain.deliveries import Delivery
-from server.domain.errors import DuplicateClaim
+from server.domain.errors import DuplicateClaim, EntryRefused
 from server.domain.ledger import reversed_entry, standing
 from tests.conformance.rows import add, race
 from tests.fakes import samples
@@ -70,14 +70,14 @@ async def test_g4_a_row_below_one_atomic_unit_is_refused_by_the_database_itself(
     order = await add(database, samples.order())
     row = samples.entry(order)
     object.__setattr__(row, "amount", amount)  # past the entry's own check
-    with pytest.raises(DuplicateClaim):
+    with pytest.raises(EntryRefused):
         async with database.begin("settled") as work:
             await work.ledger.add(row)
 
 
 async def test_g4_a_row_from_an_account_to_itself_is_refused(database):
     order = await add(database, samples.order())
-    with pytest.raises(DuplicateClaim):
+    with pytest.raises(EntryRefused):
         async with database.begin("settled") as work:
             await work.ledger.add(samples.entry(order, debit="payer:x", credit="payer:x"))
 
@@ -147,5 +147,5 @@ async def test_nothing_can_belong_to_an_order_that_does_not_exist(database, kind
             else:
                 await work.ledger.add(samples.entry(samples.order("missing")))
 
-    with pytest.raises((IntegrityError, DuplicateClaim, KeyError)):
+    with pytest.raises((IntegrityError, EntryRefused, KeyError)):
         await orphan()

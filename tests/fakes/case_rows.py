@@ -40,6 +40,9 @@ class FakeCases:
         case = self.tables.cases.get(case_id)
         return replace(case, changes=[]) if case else None
 
+    async def about(self, kind: CaseKind, subject: str) -> Case | None:
+        return next((case for case in self._newest() if (case.kind, case.subject) == (kind, subject)), None)
+
     async def of(self, order_id: str) -> Sequence[Case]:
         return [case for case in self._newest() if case.order_id == order_id]
 

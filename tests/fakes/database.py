@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from server.ports import Clock
+from tests.fakes.book_rows import FakeBooks
 from tests.fakes.case_rows import FakeCases, FakeSuspects
 from tests.fakes.extension_rows import FakeIdentifiers, FakeSignIns
 from tests.fakes.order_rows import FakeOrders
@@ -33,7 +34,8 @@ class FakeUnitOfWork:
     def __init__(self, tables: Tables, clock: Clock) -> None:
         self.orders = FakeOrders(tables, clock)
         self.deliveries = FakeDeliveries(tables)
-        self.ledger = FakeLedger(tables)
+        self.ledger = FakeLedger(tables, clock)
+        self.books = FakeBooks(tables)
         self.receipts = FakeReceipts(tables)
         self.proofs = FakeProofs(tables)
         self.receipt_chain = FakeReceiptChain(tables)

@@ -7,8 +7,8 @@ from operator import attrgetter
 
 from protocol.receipts import SignedReceipt
 from server.domain.deliveries import Delivery
-from server.domain.errors import DuplicateClaim, StaleWrite
-from server.domain.ledger import Entry
+from server.domain.errors import DuplicateClaim, EntryRefused, StaleWrite
+from server.domain.ledger import Entry, reversed_entry
 from server.domain.settlements import Settlement, SettlementState
 from server.domain.switches import Switch
 from server.ports import Clock, Job
@@ -33,6 +33,7 @@ class FakeLedger:
     """Implements ports.Ledger."""
 
     tables: Tables
+    clock: Clock
 
     async def add(self, entry: Entry) -> None:
         _known(self.tables, entry.order_id)
@@ -40,8 +41,25 @@ class FakeLedger:
             if _kind(row) == _kind(entry) or _log(row) == _log(entry):
                 raise DuplicateClaim(f"order {entry.order_id} or its Transfer has a {entry.kind} entry already")
         if entry.amount <= 0 or entry.debit == entry.credit:
-            raise DuplicateClaim("a row moves an amount above zero between two accounts")
+            raise EntryRefused("a row moves an amount above zero between two accounts")
+        if entry.reversal and replace(reversed_entry(entry), reversal=False) not in self.tables.entries:
+            raise EntryRefused("a reversal takes back a row that is there")
+        if not entry.reversal and entry.debit.startswith("payer:") and entry.amount > self._most_back(entry):
+            raise EntryRefused("no more goes back than came")
         self.tables.entries.append(entry)
+        self.tables.booked.append(self.clock.now())
+
+    def _most_back(self, entry: Entry) -> int:
+        """What came for the entry's order in its asset, and has not gone back; or what was taken back meanwhile."""
+        wanted = (entry.order_id, entry.network, entry.asset)
+        rows = [row for row in self.tables.entries if (row.order_id, row.network, row.asset) == wanted]
+        back = [row for row in rows if (row.credit if row.reversal else row.debit).startswith("payer:")]
+        if sum(-1 if row.reversal else 1 for row in back) == 0 and any(
+            row.reversal and (row.debit, row.amount) == (entry.debit, entry.amount) for row in rows
+        ):
+            return entry.amount
+        came = sum(row.amount for row in rows if row.credit.startswith("payer:"))
+        return came - sum(row.amount for row in rows if row.debit.startswith("payer:"))
 
     async def of(self, order_id: str) -> Sequence[Entry]:
         return [row for row in self.tables.entries if row.order_id == order_id]
@@ -51,9 +69,12 @@ class FakeLedger:
         rows = [row for row in self.tables.entries if (row.network, row.block_hash, row.log_index) == wanted]
         return sum(-1 if row.reversal else 1 for row in rows) != 0
 
-    async def touching(self, network: str, asset: str, account: str) -> list[Entry]:
+    async def touching(
+        self, network: str, asset: str, account: str, first: int = 0, last: int | None = None
+    ) -> list[Entry]:
         own = [row for row in self.tables.entries if (row.network, row.asset) == (network, asset)]
-        return [row for row in own if account in (row.debit, row.credit)]
+        within = [row for row in own if first <= row.block and (last is None or row.block <= last)]
+        return [row for row in within if account in (row.debit, row.credit)]
 
 
 @dataclass(frozen=True)

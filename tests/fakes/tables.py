@@ -5,6 +5,7 @@ from datetime import datetime
 
 from protocol.receipts import SignedReceipt
 from server.domain.anchors import Anchor, Chained, Site
+from server.domain.books import WalletCursor
 from server.domain.cases import Case
 from server.domain.deliveries import Delivery
 from server.domain.ledger import Entry
@@ -36,6 +37,9 @@ class Tables:
     events: list[Event] = field(default_factory=list)
     deliveries: dict[str, Delivery] = field(default_factory=dict)
     entries: list[Entry] = field(default_factory=list)
+    booked: list[datetime] = field(default_factory=list)
+    wallet_cursors: dict[tuple[str, str, str], WalletCursor] = field(default_factory=dict)
+    row_cursors: dict[str, int] = field(default_factory=dict)
     receipts: dict[str, tuple[SignedReceipt, bytes]] = field(default_factory=dict)
     proofs: dict[str, bytes] = field(default_factory=dict)
     receipt_queue: dict[str, tuple[str, datetime]] = field(default_factory=dict)

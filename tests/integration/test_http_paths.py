@@ -197,7 +197,7 @@ async def test_s17_under_a_prefix_every_link_form_cookie_and_redirect_stays_unde
             links - {link for link in links if "/events" in link or "/enter" in link or "/leave" in link}
         ):
             followed = await door.ask(link.replace("&amp;", "&"), **token)
-            assert followed.status in (200, 402, 404, 405), link
+            assert followed.status in (200, 402, 404, 405, 422), link  # 422: a form without what one enters
             assert followed.status != 404 or "/services/nope" in link, link
         entered = await door.ask(f"{PREFIX}/console/enter?token={TOKEN}")
         assert entered.header("location") == f"{PREFIX}/console"

@@ -11,6 +11,7 @@ from server.adapters.signers import LocalSigner
 from server.application.cases import CASES, DUPLICATE_WITHIN, SETTLES_WITHIN, STUCK_AFTER, open_case, watch_orders
 from server.application.decide import Decision, decide
 from server.application.deliver import record_settled
+from server.application.keep_books import keep_books
 from server.application.reconcile import reconcile
 from server.application.redeliver import redeliver
 from server.application.refund_by_hand import refund_by_hand
@@ -21,7 +22,7 @@ from server.domain.errors import RefundRefused, UnknownCase
 from server.domain.states import FulfilmentState, MoneyBackState, PaymentState
 from server.relay import relay
 from server.services.service import Fulfilment
-from server.tasks import USE_CASES, check_books, perform
+from server.tasks import USE_CASES, perform
 from tests.simulation.world import TOKEN, open_world, service
 from tests.stack.signed import signed_request
 
@@ -438,11 +439,11 @@ async def test_a_transfer_that_the_ledger_does_not_know_opens_untracked_transfer
     world,
 ):
     transaction = await strangers_transfer(world)
-    await check_books(world.paddock, "books")
+    await keep_books(world.paddock, "books")
     assert world.db.tables.cases == {}
     await after(world, SETTLES_WITHIN)
     for _ in range(2):
-        await check_books(world.paddock, "books")
+        await keep_books(world.paddock, "books")
     (case,) = world.db.tables.cases.values()
     assert case.kind is CaseKind.UNTRACKED_TRANSFER
     assert (case.subject.rpartition(":")[0], case.order_id) == (f"{world.paddock.market.network}:{transaction}", None)
@@ -463,10 +464,10 @@ async def test_what_the_ledger_books_and_the_chain_does_not_show_opens_differenc
     payout = await world.chain.mined((await world.order(quoted.id)).callback_tx)
     world.chain.reorganise(len(world.chain.blocks) - payout.block, keep=True)
     assert len(await reconcile(world.paddock)) == 1
-    await check_books(world.paddock, "books")
+    await keep_books(world.paddock, "books")
     assert world.db.tables.cases == {}
     await after(world, SETTLES_WITHIN)
-    await check_books(world.paddock, "books")
+    await keep_books(world.paddock, "books")
     (case,) = world.db.tables.cases.values()
     assert (case.kind, case.order_id) == (CaseKind.DIFFERENCE, quoted.id)
     assert await seen_by_buyer(world, quoted.id) is None
@@ -474,7 +475,7 @@ async def test_what_the_ledger_books_and_the_chain_does_not_show_opens_differenc
     await world.work(20)
     assert await reconcile(world.paddock) == []
     for _ in range(2):
-        await check_books(world.paddock, "books")
+        await keep_books(world.paddock, "books")
     assert await lines(world, case) == ["opened", "ledger and chain agree"]
     assert world.db.tables.cases[case.id].state is CaseState.OPEN
     await resolve(world, case, "rejection")

@@ -166,6 +166,31 @@ async def test_f17_no_refund_is_sent_while_the_payment_is_off_the_chain(world):
     world.chain.state.money[world.paddock.market.delegate] -= RICH
 
 
+@pytest.mark.parametrize("comes_back", [True, False])
+async def test_f17_a_refund_that_was_on_its_way_is_booked_although_its_payment_is_gone(world, comes_back):
+    await buy(world, "launch-pass")
+    world.chain.give(world.paddock.market.delegate, RICH)
+
+    async def send_refund(quoted):
+        await execute(world.paddock, quoted.id)
+        world.chain.automine, world.chain.block_seconds = False, 10**6
+        await refund(world.paddock, quoted.id)
+
+    quoted, answer = await settled_and_taken_back(world, "launch-pass", send_refund)
+    world.chain.mine()
+    await refund(world.paddock, quoted.id)
+    rows = [(row.kind, row.reversal) for row in await rows_of(world, quoted.id)]
+    assert rows == [("settlement", False), ("settlement", True), ("refund", False)]
+    world.chain.automine, world.chain.block_seconds = True, 1
+    world.chain.drop_next = 0 if comes_back else world.chain.drop_next
+    await world.work(30 if comes_back else 250)
+    await answer
+    order = await world.order(quoted.id)
+    assert order.money_back is MoneyBackState.REFUNDED
+    assert order.payment is (PaymentState.SETTLED if comes_back else PaymentState.FAILED)
+    world.chain.state.money[world.paddock.market.delegate] -= RICH
+
+
 async def test_f17_the_refund_goes_on_when_the_payment_is_back(world):
     await buy(world, "launch-pass")
 
