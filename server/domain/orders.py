@@ -159,6 +159,11 @@ class Order:
         return self.terms.amount if self.charged is None else self.charged
 
     @property
+    def waived(self) -> bool:
+        """Whether it is a metered call that used nothing: no money moves for it."""
+        return self.charged == 0
+
+    @property
     def spend(self) -> Spend:
         """Its payment as the chain knows it."""
         terms, signed = self.terms, self.authorization

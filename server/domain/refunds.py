@@ -19,6 +19,8 @@ def why_no_refund(order: Order) -> str | None:
         return "its payment is in doubt: wait until the chain has decided, for there may be nothing to give back"
     if order.payment is not PaymentState.SETTLED:
         return f"no money came for it: its payment is {order.payment}"
+    if order.waived:
+        return "nothing was charged for it"
     if order.money_back in _BACK:
         return _BACK[order.money_back]
     if order.fulfilment is FulfilmentState.RELEASED and order.terms.mode is Mode.DELEGATE:

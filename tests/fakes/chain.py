@@ -10,6 +10,7 @@ from eth_utils.address import to_checksum_address
 from eth_utils.crypto import keccak
 from hexbytes import HexBytes
 
+from protocol.payment import PERMIT2
 from scripts.accounts import account
 from server.domain import calls
 from server.domain.errors import Reverted
@@ -19,6 +20,7 @@ from server.domain.outages import ChainUnavailable
 from server.ports import Call, Clock, Fees
 from tests.fakes.anchors import ANCHOR, PROOF_ANCHOR
 from tests.fakes.contracts import CHAIN_ID, LAUNCH, PASS, SETTLER, TOKEN, Frame, State, contracts, run
+from tests.fakes.permit2 import PROXIES
 
 ETHER = 10**18
 MOST_EMPTY_BLOCKS = 64
@@ -96,7 +98,7 @@ class FakeChain:
     _outcomes: dict[str, Mined] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self._contracts = contracts(account("delegate").address) | {ANCHOR: PROOF_ANCHOR}
+        self._contracts = contracts(account("delegate").address) | {ANCHOR: PROOF_ANCHOR} | PROXIES
         genesis = self._now() - 10 * self.block_seconds
         self.blocks = [Block(0, self._hash(0), genesis, State())]
         self._catch_up()
@@ -111,6 +113,10 @@ class FakeChain:
     def give(self, address: str, amount: int) -> None:
         """Mint, without a trace on the chain."""
         self.state.money[address] = self.state.money.get(address, 0) + amount
+
+    def allow(self, owner: str, amount: int) -> None:
+        """Let Permit2 move so much of an owner's money, without a trace on the chain."""
+        self.state.allowances[TOKEN, owner, PERMIT2] = amount
 
     def mine(self, blocks: int = 1) -> None:
         """What waits, then empty blocks up to so many."""

@@ -129,7 +129,8 @@ def _signer(primary: str, message: dict[str, Any], signature: tuple[int, bytes, 
     raise revert("ECDSAInvalidSignature()")
 
 
-def _transfer(frame: Frame, sender: str, to: str, value: int) -> None:
+def transfer(frame: Frame, sender: str, to: str, value: int) -> None:
+    """Move the dollar, as the token itself does."""
     state = frame.state
     if state.paused:
         raise revert("EnforcedPause()")
@@ -165,7 +166,7 @@ def _with_authorization(primary: str) -> Entry:
         if not after < frame.timestamp < before:
             raise revert("ERC3009InvalidAuthorizationTime(uint256,uint256)", after, before)
         _use(frame, payer, nonce, "AuthorizationUsed(address,bytes32)")
-        _transfer(frame, payer, to, value)
+        transfer(frame, payer, to, value)
         return b""
 
     return entry
@@ -183,13 +184,13 @@ def _cancel(_token: Contract, frame: Frame, _sender: str, arguments: bytes) -> b
 
 def _plain_transfer(_token: Contract, frame: Frame, sender: str, arguments: bytes) -> bytes:
     to, value = decode(("address", "uint256"), arguments)
-    _transfer(frame, sender, _address(to), value)
+    transfer(frame, sender, _address(to), value)
     return encode(["bool"], [True])
 
 
 def _mint(_token: Contract, frame: Frame, _sender: str, arguments: bytes) -> bytes:
     to, value = decode(("address", "uint256"), arguments)
-    _transfer(frame, ZERO, _address(to), value)
+    transfer(frame, ZERO, _address(to), value)
     return b""
 
 

@@ -40,9 +40,10 @@ from tests.fakes.chain import FakeChain, fake_market
 from tests.fakes.clock import FakeClock
 from tests.fakes.courier import FakeCourier
 from tests.fakes.database import FakeDatabase
-from tests.stack.buyer import Buyer, Quoted, read_header
+from tests.stack.buyer import Buyer, Quoted, read_header, write_header
 from tests.stack.chains import assert_chains
 from tests.stack.invariants import assert_invariants, assert_no_secrets
+from tests.stack.permits import upto_payment
 
 ORIGIN, ALIAS = "http://paddock.test", "http://alias.test"
 TOKEN = "operator-token"
@@ -64,8 +65,12 @@ class WorldBuyer(Buyer):
 
     def pay(self, quoted: Quoted, **changes: Any) -> str:
         assert self.clock is not None
-        life = quoted.entry["maxTimeoutSeconds"]
-        return super().pay(quoted, **{"validBefore": str(int(self.clock.now().timestamp()) + life)} | changes)
+        until = str(int(self.clock.now().timestamp()) + quoted.entry["maxTimeoutSeconds"])
+        if quoted.entry["scheme"] != "upto":
+            return super().pay(quoted, **{"validBefore": until} | changes)
+        made = upto_payment(self.account, quoted.entry, quoted.required["resource"], **{"deadline": until} | changes)
+        self.signed.append(write_header(made))
+        return self.signed[-1]
 
 
 @dataclass
