@@ -26,6 +26,10 @@ def extra(**values: Any) -> Callable[[PaymentRequirements], PaymentRequirements]
     return lambda entry: msgspec.structs.replace(entry, extra=entry.extra | values)
 
 
+def upto(**values: Any) -> Callable[[PaymentRequirements], PaymentRequirements]:
+    return lambda entry: msgspec.structs.replace(entry, scheme="upto", extra=entry.extra | values)
+
+
 HOSTILE: dict[str, tuple[str, Callable[[PaymentRequirements], PaymentRequirements]]] = {
     "a1 too dear for one call": ("limits.per_call", changed(amount="1000001")),
     "a1 priced in 18 decimals": ("limits.per_call", changed(amount=str(5 * 10**16))),
@@ -50,9 +54,17 @@ HOSTILE: dict[str, tuple[str, Callable[[PaymentRequirements], PaymentRequirement
     "expiry that is no number": ("terms.malformed", extra(expiresAt="soon")),
     "a14 no time to arrive": ("quote.validity", changed(max_timeout_seconds=5)),
     "a14 validity below zero": ("quote.validity", changed(max_timeout_seconds=-1)),
-    "unknown scheme": ("terms.unsupported", changed(scheme="upto")),
+    "unknown scheme": ("terms.unsupported", changed(scheme="streaming")),
     "unknown mode": ("terms.unsupported", extra(mode="ESCROW")),
-    "permit2": ("terms.unsupported", extra(assetTransferMethod="permit2")),
+    "a method of moving the token that nobody knows": ("terms.malformed", extra(assetTransferMethod="cheque")),
+    "permit2 without leave for Permit2": ("wallet.allowance", extra(assetTransferMethod="permit2")),
+    "metered, and nobody may settle it": ("facilitator.unknown", changed(scheme="upto")),
+    "metered, by a facilitator of the seller's choice": ("facilitator.unknown", upto(facilitatorAddress=CALLBACK)),
+    "metered, by a facilitator that is no address": ("terms.malformed", upto(facilitatorAddress="me")),
+    "delegate by permit2": (
+        "mode.delegate.flow",
+        extra(mode="DELEGATE", flow="ERC20_3009", callback=CALLBACK, assetTransferMethod="permit2"),
+    ),
     "direct with a contract to call": ("mode.direct", extra(callback=CALLBACK)),
     "delegate to an unlisted contract": (
         "mode.delegate.callback",
