@@ -51,15 +51,17 @@ def allow(chain: Chain, clock: Clock, account: LocalAccount, asset: str, amount:
 
 def allow_permit2(shell: Shell, args: Namespace) -> int:
     """The command: exactly so much, whatever was allowed before."""
-    chain, account = shell.chain(shell.client()), shell.settings.account()
-    try:
-        asset = parse_address(args.asset, "TOKEN")
-        decimals = chain.decimals(asset)
-        amount = atomic(args.amount, decimals)
-    except ProtocolError as error:
-        raise AgentError(error.detail, 'like: paddock-agent allow 0x5FbD…0aa3 "2.50"') from error
-    allow(chain, SystemClock(), account, asset, amount)
-    left = chain.allowance(asset, account.address, PERMIT2)
+    account = shell.settings.account()
+    with shell.client() as client:
+        chain = shell.chain(client)
+        try:
+            asset = parse_address(args.asset, "TOKEN")
+            decimals = chain.decimals(asset)
+            amount = atomic(args.amount, decimals)
+        except ProtocolError as error:
+            raise AgentError(error.detail, 'like: paddock-agent allow 0x5FbD…0aa3 "2.50"') from error
+        allow(chain, SystemClock(), account, asset, amount)
+        left = chain.allowance(asset, account.address, PERMIT2)
     shell.out.print(f"Permit2 may move {display(left, decimals)} of {asset} for {account.address}", soft_wrap=True)
     return 0
 
