@@ -26,7 +26,7 @@ from tests.stack.foreign_facilitator import ForeignFacilitator
 from tests.stack.foreign_seller import PATH, PRICE, Seller
 from tests.stack.funds import allow_permit2, fund
 from tests.stack.node_clients import V2, buy
-from tests.stack.permits import upto_payment
+from tests.stack.permits import permit_payment
 from tests.stack.processes import free_port
 from tests.stack.served import run_served
 
@@ -113,7 +113,7 @@ async def test_s28_one_permit_presented_ten_times_at_once_is_charged_once(place,
     async with httpx.AsyncClient(timeout=60) as client:
         unpaid = await client.get(url(place))
         required = read_header(unpaid.headers["payment-required"])
-        header = write_header(upto_payment(payer, required["accepts"][0], required["resource"]))
+        header = write_header(permit_payment(payer, required["accepts"][0], required["resource"]))
         paid = {"PAYMENT-SIGNATURE": header}
         answers = await asyncio.gather(*(client.get(url(place), headers=paid) for _ in range(10)))
         other = await client.get(url(place, limit=5_000), headers=paid)

@@ -17,8 +17,9 @@ from server.domain.orders import Shown
 from server.domain.states import FulfilmentState, PaymentState
 from server.services.disassembly import METER, MOST
 from server.services.service import Answer, Fulfilment, Meter
-from tests.fakes.chain import TOKEN
+from tests.fakes.evm import TOKEN
 from tests.fakes.facilitator import FakeFacilitator
+from tests.fakes.permit2 import PERMIT2
 from tests.simulation.world import RICH, World, open_world, service
 from tests.stack.buyer import read_header, write_header
 
@@ -49,7 +50,7 @@ async def selling(charge, **changes):
     metered = service("scan", run, amount=CEILING, meter=Meter("instruction", 1_500, 1_000), **changes)
     async with open_world(metered) as w:
         w.runs = runs
-        w.chain.allow(w.buyer.account.address, RICH)
+        w.chain.allow(w.buyer.account.address, PERMIT2, RICH, TOKEN)
         yield w
 
 
@@ -63,7 +64,7 @@ def transfers(w: World) -> list[int]:
 
 async def bought(w: World):
     quoted = await w.buyer.ask(w.url("scan"))
-    return quoted, await w.buyer.present(quoted, w.buyer.pay(quoted))
+    return quoted, await w.buyer.present(quoted, w.buyer.permit(quoted))
 
 
 async def test_terms_name_the_ceiling_the_scheme_and_who_settles_it():
@@ -124,7 +125,7 @@ async def test_a_call_that_used_nothing_is_final_only_when_its_permit_cannot_be_
 async def test_a_call_that_used_nothing_needs_no_facilitator_and_survives_its_owners_death():
     async with selling(0) as w:
         quoted = await w.buyer.ask(w.url("scan"))
-        header = w.buyer.pay(quoted)
+        header = w.buyer.permit(quoted)
 
         def die(label, moment):
             if (label, moment) == ("waived", "commit"):
@@ -152,7 +153,7 @@ async def test_s28_a_handler_that_charges_above_the_ceiling_or_nonsense_charges_
 async def test_s28_the_facilitator_settles_nothing_above_the_ceiling():
     async with selling(1) as w:
         quoted = await w.buyer.ask(w.url("scan"))
-        answer = await settle(w, w.buyer.pay(quoted), CEILING + 1)
+        answer = await settle(w, w.buyer.permit(quoted), CEILING + 1)
         assert answer["success"] is False
         assert answer["errorReason"] == "invalid_upto_evm_payload_settlement_exceeds_amount"
         assert transfers(w) == []
@@ -160,7 +161,7 @@ async def test_s28_the_facilitator_settles_nothing_above_the_ceiling():
 
 async def test_s28_many_settlements_at_once_under_one_ceiling_move_one_amount():
     async with selling(1) as w:
-        header = w.buyer.pay(await w.buyer.ask(w.url("scan")))
+        header = w.buyer.permit(await w.buyer.ask(w.url("scan")))
         answers = await asyncio.gather(*(settle(w, header, amount) for amount in range(1_000, 1_020)))
         assert len({(one["success"], one["amount"], one["transaction"]) for one in answers}) == 1
         [moved] = transfers(w)
@@ -171,7 +172,7 @@ async def test_s28_many_settlements_at_once_under_one_ceiling_move_one_amount():
 async def test_s28_many_calls_at_once_under_one_permit_are_one_call():
     async with selling(len) as w:
         quoted = await w.buyer.ask(w.url("scan", "?text=12345"))
-        header = w.buyer.pay(quoted)
+        header = w.buyer.permit(quoted)
         others = [replace(quoted, url=w.url("scan", f"?text={'x' * n}")) for n in range(1, 10)]
         answers = await asyncio.gather(*(w.buyer.present(one, header) for one in [quoted] * 10 + others))
         assert [one.status_code for one in answers[:10]] == [200] * 10
@@ -204,14 +205,14 @@ async def test_s28_a_second_purchase_never_uses_what_the_first_left_of_its_permi
 async def test_a_permit_that_is_not_what_the_terms_ask_runs_nothing(change, reason):
     async with selling(1) as w:
         quoted = await w.buyer.ask(w.url("scan"))
-        answer = await w.buyer.present(quoted, w.buyer.pay(quoted, **change))
+        answer = await w.buyer.present(quoted, w.buyer.permit(quoted, **change))
         assert (answer.status_code, w.runs["scan"]) == (402, 0)
         assert read_header(answer.headers["payment-response"])["errorReason"] == reason
 
 
 async def test_a_payer_who_has_not_let_permit2_move_his_money_is_told_so():
     async with selling(1) as w:
-        w.chain.allow(w.buyer.account.address, CEILING - 1)
+        w.chain.allow(w.buyer.account.address, PERMIT2, CEILING - 1, TOKEN)
         _, answer = await bought(w)
         refusal = read_header(answer.headers["payment-response"])
         assert (answer.status_code, refusal["errorReason"]) == (402, "permit2_allowance_required")
@@ -220,7 +221,7 @@ async def test_a_payer_who_has_not_let_permit2_move_his_money_is_told_so():
 
 async def test_the_facilitator_settles_an_amount_of_zero_without_a_chain_transaction_and_once():
     async with selling(1) as w:
-        header = w.buyer.pay(await w.buyer.ask(w.url("scan")))
+        header = w.buyer.permit(await w.buyer.ask(w.url("scan")))
         for amount in (0, CEILING, 0):
             answer = await settle(w, header, amount)
             assert (answer["success"], answer.get("amount"), answer["transaction"]) == (True, "0", ""), answer

@@ -5,16 +5,17 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from eth_utils.crypto import keccak
+from eth_account.messages import encode_typed_data
 
 from agent.drafting import draft
 from agent.policy_file import parse
 from agent.store import Store
 from protocol.headers import decode
-from protocol.payment import UPTO_PROXY
+from protocol.payment import PERMIT2, UPTO_PROXY
 from protocol.permit2 import permit_digest
 from protocol.wire import PaymentPayload
-from tests.fakes.permit2 import permit_signable
+from tests.fakes.evm import digest_of
+from tests.fakes.permit2 import UPTO_WITNESS, permit_types
 from tests.fakes.seller import FACILITATOR, NETWORK, ORIGIN, TOKEN, World
 
 URL = f"{ORIGIN}/v1/echo"
@@ -168,8 +169,20 @@ def test_a_database_of_an_older_version_gets_the_new_columns_and_keeps_its_rows(
 
 
 def _digest(authorization: dict) -> bytes:
-    signable = permit_signable(authorization)
-    return bytes(keccak(b"\x19" + signable.version + signable.header + signable.body))
+    """What was signed, by eth-account's reading of the permit that was sent."""
+    message = {name: authorization[name] for name in ("spender", "nonce", "deadline")}
+    message |= {"permitted": authorization["permitted"], "witness": authorization["witness"]}
+    domain = {"name": "Permit2", "chainId": 31337, "verifyingContract": PERMIT2}
+    types = permit_types(UPTO_WITNESS)
+    return digest_of(encode_typed_data(domain_data=domain, message_types=types, message_data=_numbers(message)))
+
+
+def _numbers(said: dict) -> dict:
+    """Decimal strings as the numbers that they stand for, at any depth."""
+    return {
+        name: _numbers(value) if isinstance(value, dict) else int(value) if value.isdecimal() else value
+        for name, value in said.items()
+    }
 
 
 def _timed(entry, timeout):
