@@ -48,12 +48,17 @@ class Chain:
 
     def require(self, network: str) -> None:
         """The RPC serves this network (CAIP-2); raises ChainUnavailable for another."""
+        served = self.network()
+        if served != network:
+            raise ChainUnavailable(
+                f"the RPC serves {served}, not {network}", "set PADDOCK_AGENT_RPC to an RPC of that network"
+            )
+
+    def network(self) -> str:
+        """The network (CAIP-2) that the RPC serves; asked once."""
         if self._network is None:
             self._network = caip2(int(self.ask("eth_chainId"), 16))
-        if self._network != network:
-            raise ChainUnavailable(
-                f"the RPC serves {self._network}, not {network}", "set PADDOCK_AGENT_RPC to an RPC of that network"
-            )
+        return self._network
 
     def transaction(self, transaction: str) -> Mined | None:
         """A mined transaction; None while the node knows of none."""

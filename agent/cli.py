@@ -11,7 +11,7 @@ from rich.console import Console
 
 from agent import commands
 from agent.allowance import allow_permit2
-from agent.errors import AgentError
+from agent.errors import AgentError, Refused
 from agent.printing import show_error
 from agent.settings import Settings
 
@@ -25,7 +25,7 @@ def main(arguments: list[str] | None = None) -> int:
         status: int = args.run(shell, args)
     except AgentError as error:
         show_error(err, error)
-        return 1
+        return commands.STATUSES["refused"] if isinstance(error, Refused) else 1
     return status
 
 

@@ -1,7 +1,6 @@
-"""A seller, its facilitator and its chain in one httpx transport: honest by default, hostile when told to be."""
+"""A seller and its facilitator in one httpx transport: honest by default, hostile when told to be."""
 
 import hashlib
-import json
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -12,10 +11,8 @@ from typing import Any
 
 import httpx
 import msgspec
-from eth_utils.crypto import keccak
 
 from agent import Buyer, Settings
-from agent.chain import AUTHORIZATION_USED, TRANSFER
 from agent.clock import ManualClock
 from agent.wallet import LocalSigner, sign_digest
 from protocol import headers, schemes
@@ -25,84 +22,12 @@ from protocol.receipts import PADDOCK_EXTENSION, ZERO_HASH, Receipt
 from protocol.typed_data import TokenDomain, Transfer, order_nonce
 from protocol.wire import PaymentPayload, PaymentRequired, PaymentRequirements, Resource, SettleResponse
 from scripts import accounts
+from tests.fakes.buyer_chain import NETWORK, RPC, TOKEN, FakeChain
 
 account = cache(accounts.account)
 ORIGIN = "http://seller.test"
-RPC = "http://rpc.test"
-NETWORK = "eip155:31337"
-TOKEN = account("settler").address
 CALLBACK = account("deployer").address
 FACILITATOR = account("stranger").address
-
-
-@dataclass
-class FakeChain:
-    """A token with EIP-3009, asked by JSON-RPC at `RPC`."""
-
-    clock: ManualClock
-    decimals: int = 6
-    chain_id: int = 31337
-    down: bool = False
-    balances: dict[str, int] = field(default_factory=dict)
-    used: set[tuple[str, str]] = field(default_factory=set)
-    allowed: int = 0
-    inputs: dict[str, str] = field(default_factory=dict)
-    mined: dict[str, dict[str, Any]] = field(default_factory=dict)
-
-    def move(self, transfer: Transfer, value: int | None = None) -> str:
-        """Settle an authorization once; returns the transaction. `value` lies about the amount."""
-        nonce = "0x" + transfer.nonce.hex()
-        if (transfer.payer, nonce) in self.used:
-            raise ValueError("authorization is used")
-        self.used.add((transfer.payer, nonce))
-        amount = transfer.value if value is None else value
-        transaction = "0x" + keccak(nonce.encode() + transfer.payer.encode()).hex()
-        logs = [
-            _log([AUTHORIZATION_USED, _word(transfer.payer), nonce], "0x"),
-            _log([TRANSFER, _word(transfer.payer), _word(transfer.to)], "0x" + amount.to_bytes(32, "big").hex()),
-        ]
-        self.mined[transaction] = {"status": "0x1", "blockNumber": hex(len(self.mined) + 1), "logs": logs}
-        for address, change in ((transfer.payer, -amount), (transfer.to, amount)):
-            self.balances[address] = self.balances.get(address, 0) + change
-        return transaction
-
-    def permit(self, payment: Payment, value: int) -> str:
-        """Settle so much of a permit, once, by the proxy; returns the transaction."""
-        transaction = self.move(payment.transfer, value)
-        self.mined[transaction]["logs"] = self.mined[transaction]["logs"][1:]
-        self.inputs[transaction] = "0x" + payment.nonce.hex()
-        self.allowed -= value
-        return transaction
-
-    def handle(self, request: httpx.Request) -> httpx.Response:
-        if self.down:
-            raise httpx.ConnectError("refused", request=request)
-        call = json.loads(request.content)
-        return httpx.Response(200, json={"jsonrpc": "2.0", "id": 1, "result": self._result(call)})
-
-    def _result(self, call: dict[str, Any]) -> Any:
-        method, params = call["method"], call["params"]
-        if method == "eth_chainId":
-            return hex(self.chain_id)
-        if method == "eth_getTransactionReceipt":
-            return self.mined.get(params[0])
-        if method == "eth_getBlockByNumber":
-            return {"number": "0x64", "timestamp": hex(int(self.clock.now().timestamp()))}
-        if method == "eth_getTransactionByHash":
-            return {"input": self.inputs.get(params[0], "0x")}
-        data = params[0]["data"]
-        words = [data[10 + 64 * i : 74 + 64 * i] for i in range((len(data) - 10) // 64)]
-        if data.startswith("0x" + keccak(b"decimals()")[:4].hex()):
-            return hex(self.decimals)
-        holder = next((a for a in {*self.balances, *(p for p, _ in self.used)} if a.lower()[2:] == words[0][24:]), "")
-        if data.startswith("0x" + keccak(b"allowance(address,address)")[:4].hex()):
-            return hex(self.allowed)
-        if data.startswith("0x" + keccak(b"nonceBitmap(address,uint256)")[:4].hex()):
-            spent = [int(nonce, 16) for payer, nonce in self.used if payer == holder]
-            return hex(sum(1 << nonce % 256 for nonce in spent if nonce // 256 == int(words[1], 16)))
-        if data.startswith("0x" + keccak(b"balanceOf(address)")[:4].hex()):
-            return hex(self.balances.get(holder, 0))
-        return hex(int((holder, "0x" + words[1]) in self.used))
 
 
 @dataclass
@@ -337,11 +262,3 @@ class World:
         settings = Settings(home=self.home, rpc=RPC, seller=ORIGIN, policy_text=policy(**rules), finality="latest")
         seller = self.seller
         return Buyer(settings, signer=self.signer, clock=seller.clock, transport=seller.transport)
-
-
-def _log(topics: list[str], data: str) -> dict[str, Any]:
-    return {"address": TOKEN.lower(), "topics": topics, "data": data}
-
-
-def _word(address: str) -> str:
-    return "0x" + address[2:].lower().rjust(64, "0")

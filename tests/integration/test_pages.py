@@ -243,6 +243,8 @@ async def test_a_metered_service_shows_a_ceiling_and_what_it_is_charged_by_where
     text = " ".join(page.text.split())
     for shown in ("up to 0.0075 USDC", "charged by use: 0.0015 per 1,000 instructions", "never above the ceiling"):
         assert shown in text
+    for needed in ("paddock-agent allow", "x402[httpx,evm,extensions]"):
+        assert needed in text
     [entry] = json.loads(page.code["Terms of this moment, good for the example call"])["accepts"]
     assert (entry["scheme"], entry["amount"]) == ("upto", "7500")
     assert "UptoEvmScheme" in page.code["Python"]
