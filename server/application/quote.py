@@ -5,7 +5,7 @@ from urllib.parse import urlsplit
 
 from protocol.intent import Intent
 from protocol.payment import Method
-from protocol.wire import SCHEME_EXACT, SCHEME_UPTO, PaymentRequired, PaymentRequirements, Resource
+from protocol.wire import PaymentRequired, PaymentRequirements, Resource
 from server.application.extend import extensions
 from server.application.paddock import Ground, Paddock
 from server.domain.market import Asset
@@ -85,7 +85,7 @@ def requirements(
     if service.settles_first and mode.name == "DIRECT":
         extra["paymentFlow"] = "upfront"
     return PaymentRequirements(
-        scheme=SCHEME_UPTO if service.metered else SCHEME_EXACT,
+        scheme=service.scheme,
         network=market.network,
         amount=str(asset.amount(service.amount)),
         asset=asset.address,

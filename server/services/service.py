@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from protocol.wire import SCHEME_EXACT, SCHEME_UPTO
 from server.ports import ChainReader, Clock
 
 
@@ -128,6 +129,11 @@ class Service:
     def metered(self) -> bool:
         """Whether a call costs what it used, up to `amount`."""
         return self.meter is not None
+
+    @property
+    def scheme(self) -> str:
+        """The x402 scheme that it is paid by."""
+        return SCHEME_UPTO if self.metered else SCHEME_EXACT
 
     @property
     def settles_first(self) -> bool:

@@ -8,7 +8,6 @@ from litestar import Request
 from litestar.openapi.plugins import JsonRenderPlugin
 
 from protocol import headers, sign_in
-from protocol.wire import SCHEME_EXACT, SCHEME_UPTO
 from server.application.paddock import Paddock
 from server.services.arguments import published
 from server.services.service import Service
@@ -111,7 +110,7 @@ def price(paddock: Paddock, service: Service) -> dict[str, str]:
         "network": paddock.market.network,
         "unit": service.unit,
         "mode": service.mode,
-        "scheme": SCHEME_UPTO if service.metered else SCHEME_EXACT,
+        "scheme": service.scheme,
     }
 
 

@@ -254,6 +254,21 @@ async def test_s8_a_facilitator_that_moves_another_amount_than_was_charged_opens
         w.foreign.update(facilitator.settled.values())
 
 
+@pytest.mark.parametrize("scheme", ["exact", "upto"])
+@pytest.mark.parametrize("settles", [True, False], ids=["somebody settles it", "nobody settles it"])
+async def test_v1_offers_no_metered_service_and_takes_no_payment_for_one(scheme, settles):
+    async with selling(1) as w:
+        quoted = await w.buyer.ask(w.url("scan"))
+        assert quoted.required_v1["accepts"] == []
+        paid = {"x402Version": 1, "scheme": scheme, "network": "paddock-devnet"}
+        permit = read_header(w.buyer.permit(quoted))["payload"]
+        if not settles:
+            facilitator = ExactOnly(w.chain, w.clock, w.paddock.market, STRANGER)
+            w.paddock = w.app.state.paddock = replace(w.paddock, facilitator=facilitator)
+        answer = await w.client.get(quoted.url, headers={"X-PAYMENT": write_header({**paid, "payload": permit})})
+        assert (answer.status_code, w.runs["scan"]) == (402 if settles else 503, 0)
+
+
 async def test_without_anybody_who_settles_upto_the_service_says_so():
     async with selling(1) as w:
         facilitator = ExactOnly(w.chain, w.clock, w.paddock.market, STRANGER)
