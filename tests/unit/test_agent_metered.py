@@ -99,6 +99,16 @@ def test_s28_a_charge_of_nothing_whose_permit_was_used_all_the_same_is_a_false_p
     assert day(world) == CEILING
 
 
+def test_s28_a_charge_of_nothing_is_held_against_the_chain_also_where_no_transaction_is_named(tmp_path: Path) -> None:
+    world = metered(tmp_path, charge=0)
+    world.seller.takes = 9_000
+    honest = world.seller._take
+    world.seller._take = lambda bought: honest(bought) and ""  # type: ignore[method-assign]
+    outcome = world.buyer.buy(URL)
+    assert (outcome.proof, day(world)) == ("mismatch", CEILING)
+    assert "the permit was used" in outcome.detail
+
+
 @pytest.mark.parametrize("takes", [CHARGE - 1, CHARGE + 1, CEILING])
 def test_s28_another_amount_on_chain_than_the_receipt_says_is_a_false_proof(tmp_path: Path, takes: int) -> None:
     world = metered(tmp_path)

@@ -119,6 +119,18 @@ def test_terms_for_another_resource_are_refused(tmp_path: Path) -> None:
     assert world.signer.signed == []
 
 
+@pytest.mark.parametrize("known", [0, 1, 2])
+def test_of_several_refused_entries_the_one_in_a_known_token_says_why(tmp_path: Path, known: int) -> None:
+    world = World(tmp_path)
+    foreign = msgspec.structs.replace(world.seller.entry(), asset=OTHER)
+    entries = [foreign, msgspec.structs.replace(foreign, network="eip155:1")]
+    entries.insert(known, msgspec.structs.replace(world.seller.entry(), amount="1000001"))
+    required = PaymentRequired(x402_version=2, resource=Resource(url=URL), accepts=entries)
+    world.seller.handle_unpaid = lambda request: httpx.Response(402, headers={PAYMENT_REQUIRED: encode(required)})
+    assert world.buyer.buy(URL).rule == "limits.per_call"
+    assert world.signer.signed == []
+
+
 @pytest.mark.parametrize("answer", ["missing", "garbage", "version 1"])
 def test_a_402_that_cannot_be_read_is_refused(tmp_path: Path, answer: str) -> None:
     world = World(tmp_path)
