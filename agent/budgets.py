@@ -91,6 +91,12 @@ def move(connection: Connection, purchase_id: str, state: HoldState) -> bool:
     return connection.execute(statement.values(state=state)).rowcount == 1
 
 
+def settle(connection: Connection, purchase_id: str, amount: int) -> None:
+    """The chain shows that so much was spent, of a hold of at least that: what was more than it counts no longer."""
+    statement = update(holds).where(holds.c.purchase_id == purchase_id)
+    connection.execute(statement.values(state=HoldState.SETTLED, amount=amount))
+
+
 def spent_on(connection: Connection, network: str, asset: str, task: str, now: datetime) -> Spent:
     """What counts against the caps of an asset: all of the task, and all that can have moved in the last 24 hours."""
     recent = or_(holds.c.created_at > now - DAY, and_(holds.c.state.in_(OPEN), holds.c.valid_before > now - DAY))

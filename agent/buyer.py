@@ -9,7 +9,7 @@ from agent import approvals, budgets
 from agent.answers import retry_after
 from agent.auth import PaddockAuth, purchase_of
 from agent.chain import Chain
-from agent.checkout import Checkout
+from agent.checkout import Checkout, Funds
 from agent.clock import Clock, SystemClock
 from agent.delivery import Delivery
 from agent.errors import ChainUnavailable, SellerUnavailable
@@ -22,6 +22,7 @@ from agent.settings import Settings
 from agent.store import Store, asked_in, purchase, purchases_in
 from agent.terms import Asked, Terms
 from agent.wallet import LocalSigner, Signer
+from protocol.payment import PERMIT2, Method
 
 
 class Buyer:
@@ -148,11 +149,14 @@ class Buyer:
             return self._outcome(bought)
         return self._buy(asked_in(bought).request(), bought.task, again=False)
 
-    def _balance(self, terms: Terms) -> int | None:
-        """What the wallet holds; None while the chain cannot be asked: the seller will say so in time."""
+    def _balance(self, terms: Terms) -> Funds | None:
+        """What the wallet can pay with; None while the chain cannot be asked: the seller will say so in time."""
+        payer = self.signer.address
         try:
             self.chain.require(terms.network)
-            return self.chain.balance(terms.asset, self.signer.address)
+            by_permit2 = terms.method is Method.PERMIT2
+            allowed = self.chain.allowance(terms.asset, payer, PERMIT2) if by_permit2 else None
+            return Funds(self.chain.balance(terms.asset, payer), allowed)
         except ChainUnavailable:
             return None
 

@@ -10,6 +10,7 @@ from eth_utils.crypto import keccak
 from agent.errors import ChainUnavailable
 from agent.models import Signed
 from protocol.networks import caip2
+from protocol.payment import PERMIT2, Method
 from protocol.signatures import parse_address
 
 TRANSFER = "0x" + keccak(b"Transfer(address,address,uint256)").hex()
@@ -47,16 +48,21 @@ class Chain:
 
     def require(self, network: str) -> None:
         """The RPC serves this network (CAIP-2); raises ChainUnavailable for another."""
-        if self._network is None:
-            self._network = caip2(int(self._call("eth_chainId"), 16))
-        if self._network != network:
+        served = self.network()
+        if served != network:
             raise ChainUnavailable(
-                f"the RPC serves {self._network}, not {network}", "set PADDOCK_AGENT_RPC to an RPC of that network"
+                f"the RPC serves {served}, not {network}", "set PADDOCK_AGENT_RPC to an RPC of that network"
             )
+
+    def network(self) -> str:
+        """The network (CAIP-2) that the RPC serves; asked once."""
+        if self._network is None:
+            self._network = caip2(int(self.ask("eth_chainId"), 16))
+        return self._network
 
     def transaction(self, transaction: str) -> Mined | None:
         """A mined transaction; None while the node knows of none."""
-        found = self._call("eth_getTransactionReceipt", transaction)
+        found = self.ask("eth_getTransactionReceipt", transaction)
         if found is None:
             return None
         try:
@@ -69,38 +75,52 @@ class Chain:
             raise ChainUnavailable("the RPC answers a transaction in a shape that is not Ethereum's") from error
 
     def authorization_used(self, signed: Signed) -> bool:
-        """EIP-3009 `authorizationState` now: the nonce was used, or cancelled."""
+        """The nonce was used, or cancelled, as the token or Permit2 has it now."""
         return self._nonce_used(signed, "latest")
 
     def authorization_dead(self, signed: Signed) -> bool:
         """It can never be spent: at finality the chain's time has passed its validity and the nonce is unused."""
-        block = self._call("eth_getBlockByNumber", self._finality, False)
+        block = self.ask("eth_getBlockByNumber", self._finality, False)
         try:
             number, time = block["number"], int(block["timestamp"], 16)
         except (KeyError, TypeError, ValueError) as error:
             raise ChainUnavailable("the RPC answers a block in a shape that is not Ethereum's") from error
         return time >= signed.valid_before and not self._nonce_used(signed, number)
 
+    def input(self, transaction: str) -> str:
+        """What a transaction was called with, lower-case 0x-hex: a permit's nonce stands nowhere else."""
+        found = self.ask("eth_getTransactionByHash", transaction)
+        return str(found["input"]).lower() if isinstance(found, dict) and "input" in found else "0x"
+
+    def allowance(self, asset: str, owner: str, spender: str) -> int:
+        """How much the owner lets the spender move, in atomic units."""
+        return self._number(asset, call_data("allowance(address,address)", owner, spender), "latest")
+
     def balance(self, asset: str, address: str) -> int:
         """ERC-20 balance in atomic units."""
-        return self._number(asset, _call_data("balanceOf(address)", address), "latest")
+        return self._number(asset, call_data("balanceOf(address)", address), "latest")
 
     def decimals(self, asset: str) -> int:
         """ERC-20 decimals."""
-        return self._number(asset, _call_data("decimals()"), "latest")
+        return self._number(asset, call_data("decimals()"), "latest")
 
     def _nonce_used(self, signed: Signed, block: str) -> bool:
-        data = _call_data("authorizationState(address,bytes32)", signed.payer, signed.nonce)
+        if signed.method is Method.PERMIT2:
+            place, bit = divmod(int(signed.nonce, 16), 256)
+            data = call_data("nonceBitmap(address,uint256)", signed.payer, hex(place))
+            return bool(self._number(PERMIT2, data, block) >> bit & 1)
+        data = call_data("authorizationState(address,bytes32)", signed.payer, signed.nonce)
         return self._number(signed.asset, data, block) != 0
 
     def _number(self, contract: str, data: str, block: str) -> int:
-        answer = self._call("eth_call", {"to": contract, "data": data}, block)
+        answer = self.ask("eth_call", {"to": contract, "data": data}, block)
         try:
             return int(answer, 16)
         except (TypeError, ValueError) as error:
             raise ChainUnavailable(f"{contract} does not answer like a token on this chain") from error
 
-    def _call(self, method: str, *parameters: Any) -> Any:
+    def ask(self, method: str, *parameters: Any) -> Any:
+        """The result of any method, as the node gives it."""
         request = {"jsonrpc": "2.0", "id": 1, "method": method, "params": parameters}
         try:
             response = self._client.post(self._url, json=request, follow_redirects=False)
@@ -138,7 +158,8 @@ def authorizations(mined: Mined, asset: str, authorizer: str) -> list[str]:
     ]
 
 
-def _call_data(signature: str, *words: str) -> str:
+def call_data(signature: str, *words: str) -> str:
+    """A call of a function whose arguments are single words: addresses, hashes or numbers, 0x-hex."""
     return "0x" + keccak(signature.encode())[:4].hex() + "".join(_word(word)[2:] for word in words)
 
 

@@ -15,6 +15,8 @@ from protocol.headers import PAYMENT_REQUIRED, decode
 from protocol.wire import PaymentRequired
 
 MAX_ENTRIES = 16
+_BESIDE_THE_POINT = ("network.unknown", "asset.unknown")
+"""Why an entry is denied that was never meant for this wallet: whoever reads it learns more from the others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +29,10 @@ class Choice:
 
 
 def choose(response: httpx.Response, asked: Asked, decide: Callable[[Terms], Decision]) -> Choice:
-    """The first entry that is not denied. Raises Refused with the first denial, or for a 402 that cannot be read."""
+    """The first entry that is not denied. Raises Refused, for a 402 that cannot be read too.
+
+    Of several denials it gives the first that is about more than a network or token that the policy does not name.
+    """
     required = _required(response, asked)
     denial: Decision | None = None
     for entry in required.accepts[:MAX_ENTRIES]:
@@ -42,7 +47,8 @@ def choose(response: httpx.Response, asked: Asked, decide: Callable[[Terms], Dec
         else:
             if decision.verdict is not Verdict.DENY:
                 return Choice(terms, decision, required)
-        denial = denial or decision
+        if denial is None or denial.rule in _BESIDE_THE_POINT:
+            denial = decision
     if denial is None:
         raise Refused("terms.unsupported", "the seller offers no scheme and mode that this agent speaks")
     raise Refused(denial.rule, denial.detail)

@@ -4,6 +4,7 @@ import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
 
 import httpx
 from sqlalchemy import Connection
@@ -23,8 +24,16 @@ from protocol.headers import encode
 from protocol.schemes import read
 from protocol.wire import PaymentPayload
 
-Balance = Callable[[Terms], int | None]
-"""What the wallet holds of the terms' asset, in atomic units; None where that is not known."""
+
+class Funds(NamedTuple):
+    """What the wallet holds of an asset, and how much of it Permit2 may move (None where it need not): atomic units."""
+
+    held: int
+    allowed: int | None = None
+
+
+Balance = Callable[[Terms], Funds | None]
+"""What the wallet can pay the terms with; None where that is not known."""
 
 
 class Checkout:
@@ -81,11 +90,20 @@ class Checkout:
         with self._store.begin() as connection:
             facts = Facts(now=now, payer=self._signer.address, **prices.known(connection, terms, now))
         decision = self._policy.decide(terms, facts)
-        held = balance(terms) if balance is not None and decision.verdict is not Verdict.DENY else None
-        if held is None or held >= terms.amount:
-            return decision
-        missing = f"{self._policy.show(terms.amount - held, terms)} is missing on {terms.network}"
-        return deny("wallet.balance", f"the wallet {facts.payer} holds {self._policy.show(held, terms)}; {missing}")
+        funds = balance(terms) if balance is not None and decision.verdict is not Verdict.DENY else None
+        return decision if funds is None else self._short_of(terms, funds, facts.payer) or decision
+
+    def _short_of(self, terms: Terms, funds: Funds, payer: str) -> Decision | None:
+        show = self._policy.show
+        if funds.held < terms.amount:
+            missing = f"{show(terms.amount - funds.held, terms)} is missing on {terms.network}"
+            return deny("wallet.balance", f"the wallet {payer} holds {show(funds.held, terms)}; {missing}")
+        if funds.allowed is None or funds.allowed >= terms.amount:
+            return None
+        lacks = (
+            f"the wallet {payer} lets Permit2 move {show(funds.allowed, terms)}; {show(terms.amount, terms)} is needed"
+        )
+        return deny("wallet.allowance", f"{lacks}: paddock-agent allow {terms.asset} {self._policy.plain(terms)}")
 
     def _refuse_repeat(self, asked: Asked, again: bool) -> None:
         with self._store.begin() as connection:
@@ -194,6 +212,8 @@ def _columns(terms: Terms) -> dict[str, object]:
         "amount": terms.amount,
         "pay_to": terms.pay_to,
         "contract": terms.callback,
+        "scheme": terms.entry.scheme,
+        "transfer_method": terms.method,
         "quote_id": terms.quote_id,
         "status_url": terms.status_url,
     }

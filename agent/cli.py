@@ -10,7 +10,8 @@ from pathlib import Path
 from rich.console import Console
 
 from agent import commands
-from agent.errors import AgentError
+from agent.allowance import allow_permit2
+from agent.errors import AgentError, Refused
 from agent.printing import show_error
 from agent.settings import Settings
 
@@ -24,7 +25,7 @@ def main(arguments: list[str] | None = None) -> int:
         status: int = args.run(shell, args)
     except AgentError as error:
         show_error(err, error)
-        return 1
+        return commands.STATUSES["refused"] if isinstance(error, Refused) else 1
     return status
 
 
@@ -52,6 +53,10 @@ def parser() -> argparse.ArgumentParser:
     buy.add_argument("query")
     buy.add_argument("--seller", metavar="ORIGIN")
     _purchase(buy)
+
+    allow = _verb(verbs, "allow", allow_permit2, "let Permit2 move so much of a token, for metered calls")
+    allow.add_argument("asset", metavar="TOKEN", help="its address")
+    allow.add_argument("amount", help='in units, like "2.50"; 0 takes it back')
 
     _approvals(verbs)
     _receipts(verbs)

@@ -29,7 +29,7 @@ def draft(seller: str, offers: list[Offer], chain: Chain, approver: str, stack: 
 
 
 def _asset(terms: Terms, chain: Chain, stack: dict[str, Any]) -> str:
-    symbol = stack.get("asset", {}).get("symbol", terms.token_name)
+    symbol = stack.get("asset", {}).get("symbol", terms.token_name or "")
     try:
         chain.require(terms.network)
         decimals: int | str = chain.decimals(terms.asset)
@@ -38,8 +38,8 @@ def _asset(terms: Terms, chain: Chain, stack: dict[str, Any]) -> str:
     return ASSET_TEMPLATE.format(
         network=terms.network,
         address=terms.asset,
-        name=_quoted(terms.token_name),
-        version=_quoted(terms.token_version),
+        name=_quoted(terms.token_name or ""),
+        version=_quoted(terms.token_version or ""),
         decimals=decimals,
         symbol=_quoted(str(symbol)),
     )
@@ -52,6 +52,7 @@ def _merchant(seller: str, terms: list[Terms]) -> str:
         routes=_list({f"{parent}/*" for parent in parents}),
         pay_to=_list({one.pay_to for one in terms}),
         callbacks=_list({one.callback for one in terms if one.callback}),
+        facilitators=_list({one.facilitator for one in terms if one.metered and one.facilitator}),
     )
 
 

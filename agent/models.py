@@ -8,6 +8,9 @@ from typing import Any, NamedTuple
 from sqlalchemy import Column, Index, Integer, LargeBinary, MetaData, String, Table
 from sqlalchemy.types import TypeDecorator
 
+from protocol.payment import Method
+from protocol.wire import SCHEME_UPTO
+
 
 class Amount(TypeDecorator[int]):
     """Atomic units as decimal text: 256 bits do not fit into SQLite's integers."""
@@ -81,6 +84,9 @@ purchases = Table(
     Column("amount", Amount),
     Column("pay_to", String),
     Column("contract", String),
+    Column("scheme", String),
+    Column("transfer_method", String),
+    Column("charged", Amount),
     Column("payer", String),
     Column("nonce", String),
     Column("valid_before", Moment),
@@ -175,7 +181,7 @@ prices = Table(
 
 
 class Signed(NamedTuple):
-    """What identifies an authorization on chain: atomic units, Unix seconds, 0x-hex."""
+    """What identifies an authorization on chain: atomic units, Unix seconds, 0x-hex. `amount` is the most it moves."""
 
     network: str
     asset: str
@@ -184,13 +190,16 @@ class Signed(NamedTuple):
     pay_to: str
     nonce: str
     valid_before: int
+    method: Method = Method.EIP3009
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Purchase:
     """One row of `purchases`: amounts in atomic units, times aware UTC, hashes and addresses 0x-hex.
 
-    `payment` is the signed header: it can move money, so it is never shown, logged or sent anywhere but to `origin`.
+    `amount` is what was signed for: the price, or the ceiling of a metered call, which then cost `charged`, as soon as
+    the seller or the chain has said so. `payment` is the signed header: it can move money, so it is never shown, logged
+    or sent anywhere but to `origin`.
     """
 
     id: str
@@ -214,6 +223,9 @@ class Purchase:
     amount: int | None = None
     pay_to: str | None = None
     contract: str | None = None
+    scheme: str | None = None
+    transfer_method: str | None = None
+    charged: int | None = None
     payer: str | None = None
     nonce: str | None = None
     valid_before: datetime | None = None
@@ -239,7 +251,18 @@ class Purchase:
         assert self.nonce is not None
         assert self.valid_before is not None
         until = int(self.valid_before.timestamp())
-        return Signed(self.network, self.asset, self.amount, self.payer, self.pay_to, self.nonce, until)
+        method = Method(self.transfer_method or Method.EIP3009)
+        return Signed(self.network, self.asset, self.amount, self.payer, self.pay_to, self.nonce, until, method)
+
+    @property
+    def metered(self) -> bool:
+        """Whether `amount` is a ceiling."""
+        return self.scheme == SCHEME_UPTO
+
+    @property
+    def paid(self) -> int:
+        """What it cost, as far as that is known: a metered call costs its ceiling until somebody says less."""
+        return self.charged if self.charged is not None else self.amount or 0
 
     def __repr__(self) -> str:
         return f"<Purchase {self.id} {self.state} {self.method} {self.url}>"

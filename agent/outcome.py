@@ -15,6 +15,7 @@ from agent.models import Proof, Purchase, State
 class Outcome:
     """`status` is delivered, refused, waiting, refunded, in_doubt or failed; `amount` in atomic units of `asset`.
 
+    `charged` is what a metered call cost of that.
     `rule` names what decided, `detail` says it in words. `proof` is proven, no_receipt, unchecked, mismatch or none.
     Transaction hashes are 0x-hex. `body` is what was delivered.
     """
@@ -30,6 +31,7 @@ class Outcome:
     network: str | None = None
     asset: str | None = None
     amount: int = 0
+    charged: int | None = None
     pay_to: str | None = None
     settlement: str | None = None
     callback: str | None = None
@@ -39,9 +41,9 @@ class Outcome:
     body: bytes = field(default=b"", repr=False)
 
     def summary(self) -> dict[str, Any]:
-        """All but the body, for JSON: the amount as a decimal string."""
+        """All but the body, for JSON: amounts as decimal strings."""
         values = {name: getattr(self, name) for name in self.__dataclass_fields__ if name != "body"}
-        return values | {"amount": str(self.amount)}
+        return values | {"amount": str(self.amount), "charged": None if self.charged is None else str(self.charged)}
 
 
 def outcome_of(connection: Connection, bought: Purchase) -> Outcome:
@@ -63,6 +65,7 @@ def outcome_of(connection: Connection, bought: Purchase) -> Outcome:
         network=bought.network,
         asset=bought.asset,
         amount=bought.amount or 0,
+        charged=bought.charged,
         pay_to=bought.pay_to,
         settlement=bought.settlement,
         callback=bought.callback,

@@ -11,6 +11,7 @@ from agent.payments import mode_named
 from agent.policy_file import AssetRules, MerchantRules, PolicyFile
 from agent.terms import Terms
 from protocol.amounts import atomic, display
+from protocol.payment import Method
 from protocol.schemes import LEAST_VALIDITY
 
 _ZERO = "0x" + "0" * 40
@@ -47,7 +48,7 @@ class Policy:
             decision = rule(self, terms, facts)
             if decision is not None:
                 return decision
-        return allow(self._permission(terms), f"{self.show(terms.amount, terms)} for {terms.asked.path}")
+        return allow(self._permission(terms), f"{self.price(terms)} for {terms.asked.path}")
 
     def merchant(self, terms: Terms) -> MerchantRules | None:
         """The entry with exactly the asked origin."""
@@ -70,6 +71,16 @@ class Policy:
             return f"{amount} atomic units"
         return f"{display(amount, asset.decimals)} {asset.symbol}".strip()
 
+    def plain(self, terms: Terms) -> str:
+        """The amount of the terms in units of the asset, which must be an allowed one, without its symbol."""
+        asset = self.asset(terms.network, terms.asset)
+        assert asset is not None
+        return display(terms.amount, asset.decimals)
+
+    def price(self, terms: Terms) -> str:
+        """What the terms ask, for people."""
+        return f"{'up to ' if terms.metered else ''}{self.show(terms.amount, terms)}"
+
     def _permission(self, terms: Terms) -> str:
         """The key in the file that allows the route, such as `merchants[0].routes[1]`."""
         index, merchant = next((i, m) for i, m in enumerate(self.file.merchants) if m.origin == terms.asked.origin)
@@ -78,7 +89,9 @@ class Policy:
 
     def validity(self, terms: Terms) -> int:
         """How many seconds an authorization for these terms may live: the seller's wish, clamped."""
-        return min(terms.timeout, self.limits.validity_seconds)
+        limits = self.limits
+        longest = min(limits.validity_seconds, limits.metered_seconds) if terms.metered else limits.validity_seconds
+        return min(terms.timeout, longest)
 
 
 def _merchant(policy: Policy, terms: Terms, facts: Facts) -> Decision | None:
@@ -107,7 +120,8 @@ def _asset(policy: Policy, terms: Terms, facts: Facts) -> Decision | None:
     asset = policy.asset(terms.network, terms.asset)
     if asset is None:
         return deny("asset.unknown", f"the token {terms.asset} on {terms.network} is not among the policy's assets")
-    if (terms.token_name, terms.token_version) != (asset.name, asset.version):
+    unnamed = terms.method is Method.PERMIT2 and terms.token_name is None and terms.token_version is None
+    if not unnamed and (terms.token_name, terms.token_version) != (asset.name, asset.version):
         return deny("asset.domain", "the terms give another EIP-712 name or version than the token has")
     if terms.decimals is not None and terms.decimals != asset.decimals:
         return deny("asset.decimals", f"the terms say {terms.decimals} decimals; the token has {asset.decimals}")
@@ -148,7 +162,7 @@ def _mode(policy: Policy, terms: Terms, facts: Facts) -> Decision | None:
 
 def _price(policy: Policy, terms: Terms, facts: Facts) -> Decision | None:
     if terms.amount > policy.units(policy.limits.per_call, terms):
-        return deny("limits.per_call", f"{policy.show(terms.amount, terms)} is above the limit for one call")
+        return deny("limits.per_call", f"{policy.price(terms)} is above the limit for one call")
     if facts.advertised is not None and terms.amount > facts.advertised:
         asked, told = policy.show(terms.amount, terms), policy.show(facts.advertised, terms)
         return deny("price.advertised", f"the seller asks {asked} and advertises {told}")
@@ -157,7 +171,7 @@ def _price(policy: Policy, terms: Terms, facts: Facts) -> Decision | None:
 
 def _threshold(policy: Policy, terms: Terms, facts: Facts) -> Decision | None:
     if terms.amount > policy.units(policy.approval.above, terms):
-        return ask("approval.above", f"{policy.show(terms.amount, terms)} is above what the agent may pay by itself")
+        return ask("approval.above", f"{policy.price(terms)} is above what the agent may pay by itself")
     return None
 
 

@@ -31,6 +31,7 @@ class Limits(Strict, frozen=True):
     per_day: str
     validity_seconds: int = 300
     price_rise_percent: int = 20
+    metered_seconds: int = 60
     retries: int = 4
     patience_seconds: int = 60
 
@@ -55,13 +56,17 @@ class AssetRules(Strict, frozen=True):
 
 
 class MerchantRules(Strict, frozen=True):
-    """A seller by exact origin. In `routes`, `*` stands for one path segment and `**` for any rest."""
+    """A seller by exact origin. In `routes`, `*` stands for one path segment and `**` for any rest.
+
+    `facilitators` may say what a metered call cost, up to what was signed for.
+    """
 
     origin: str
     routes: tuple[str, ...]
     modes: tuple[Literal["DIRECT", "DELEGATE"], ...] = ("DIRECT",)
     pay_to: tuple[str, ...] = ()
     callbacks: tuple[str, ...] = ()
+    facilitators: tuple[str, ...] = ()
 
 
 class PolicyFile(Strict, frozen=True):
@@ -116,7 +121,7 @@ def _checked(policy: PolicyFile) -> PolicyFile:
         chain_id(network)
     for index, asset in enumerate(policy.assets):
         _check_asset(policy, asset, f"assets[{index}]")
-    for name in ("validity_seconds", "price_rise_percent", "retries", "patience_seconds"):
+    for name in ("validity_seconds", "metered_seconds", "price_rise_percent", "retries", "patience_seconds"):
         if getattr(policy.limits, name) < 0:
             raise ProtocolError("invalid_policy", f"limits.{name} must not be negative")
     if not 1 <= policy.approval.valid_minutes <= 24 * 60:
@@ -165,6 +170,7 @@ def _merchant(merchant: MerchantRules, key: str) -> MerchantRules:
         merchant,
         pay_to=tuple(parse_address(address, f"{key}.pay_to") for address in merchant.pay_to),
         callbacks=tuple(parse_address(address, f"{key}.callbacks") for address in merchant.callbacks),
+        facilitators=tuple(parse_address(address, f"{key}.facilitators") for address in merchant.facilitators),
     )
 
 
@@ -179,6 +185,7 @@ per_call = "1.00"                # dearer than this is never paid
 per_task = "5.00"                # all that one --task may ever spend
 per_day = "20.00"                # in any 24 hours
 validity_seconds = 300           # a signed authorization never lives longer
+metered_seconds = 60             # one for a metered call, which leaves the amount open, not even so long
 price_rise_percent = 20          # above the lowest price paid before, a person is asked
 retries = 4                      # how often the same signed bytes are sent again
 patience_seconds = 60            # and for how long in all
@@ -192,7 +199,7 @@ approver = "{approver}"
 # The tokens it may pay in: check address and decimals against the issuer's own page.
 {assets}
 # Whom it may pay: the exact origin, the paths (* one segment, ** any rest), the recipients ([] is the first one
-# seen on each route), and the contracts that a DELEGATE payment may set off.
+# seen on each route), the contracts that a DELEGATE payment may set off, and who may say what a metered call cost.
 {merchants}"""
 
 ASSET_TEMPLATE = """\
@@ -212,4 +219,5 @@ routes = [{routes}]
 modes = ["DIRECT", "DELEGATE"]
 pay_to = [{pay_to}]
 callbacks = [{callbacks}]
+facilitators = [{facilitators}]
 """

@@ -37,10 +37,18 @@ def money(amount: int, network: str | None, asset: str | None, policy: PolicyFil
     return f"{amount} atomic units"
 
 
+def spent(outcome: Outcome, policy: PolicyFile | None) -> str:
+    """What a purchase cost; of a metered one, beside its ceiling."""
+    most = money(outcome.amount, outcome.network, outcome.asset, policy)
+    if outcome.charged is None:
+        return most
+    return f"{money(outcome.charged, outcome.network, outcome.asset, policy)} of at most {most}"
+
+
 def show_outcome(console: Console, outcome: Outcome, policy: PolicyFile | None) -> None:
     """One line about a purchase, and what to do where something is to be done."""
     colour = _COLOURS.get(outcome.status, "red")
-    price = money(outcome.amount, outcome.network, outcome.asset, policy) if outcome.asset else ""
+    price = spent(outcome, policy) if outcome.asset else ""
     facts = [price, outcome.mode, None if outcome.proof == Proof.NONE else f"proof {outcome.proof}"]
     facts += [f"refund {outcome.refund}" if outcome.refund else outcome.settlement, outcome.purchase_id]
     line = " · ".join(str(fact) for fact in facts if fact)
@@ -63,7 +71,7 @@ def offers_table(offers: Iterable[Offer], policy: PolicyFile | None) -> Table:
     table = _table("price", "per", "mode", "request", "title")
     for offer in offers:
         terms = offer.terms
-        price = money(terms.amount, terms.network, terms.asset, policy)
+        price = ("up to " if terms.metered else "") + money(terms.amount, terms.network, terms.asset, policy)
         row = (price, offer.unit, terms.mode, f"{offer.method} {offer.url}", offer.title or offer.description)
         table.add_row(*(plain(cell, 90) for cell in row))
     return table
@@ -90,7 +98,7 @@ def outcomes_table(outcomes: Iterable[Outcome], policy: PolicyFile | None) -> Ta
     """Purchases with what proves them."""
     table = _table("receipt", "proof", "price", "mode", "order")
     for outcome in outcomes:
-        price = money(outcome.amount, outcome.network, outcome.asset, policy)
+        price = spent(outcome, policy)
         row = (outcome.receipt_id, outcome.proof, price, outcome.mode, outcome.order_id)
         table.add_row(*(plain(cell or "–") for cell in row))
     return table

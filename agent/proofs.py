@@ -5,10 +5,11 @@ from dataclasses import dataclass
 import httpx
 
 from agent import budgets, receipts
-from agent.chain import Chain
+from agent.chain import Chain, Mined
 from agent.clock import Clock
 from agent.models import Proof, Purchase
 from agent.store import Store, change_purchase, purchase
+from protocol.payment import Method
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,24 +46,42 @@ class Proofs:
                 findings += receipts.check_payout(bought, bought.contract, mined)
         return self._note(bought, _proof(findings, questions, signed is None), findings, questions, moved)
 
-    def _settlement(self, bought: Purchase, findings: list[str], questions: list[str]) -> bool:
-        """Whether the money has moved; in the transaction that the seller named, if nothing is found or asked."""
+    def _settlement(self, bought: Purchase, findings: list[str], questions: list[str]) -> int | None:
+        """What has moved; in the transaction that the seller named, if nothing is found or asked. None: nothing."""
         self.chain.require(bought.signed.network)
         mined = None if bought.settlement is None else self.chain.transaction(bought.settlement)
         if mined is not None:
-            wrong = receipts.check_transfer(bought, mined)
-            findings += wrong
-            return not wrong
+            return self._moved(bought, mined, findings)
+        waived = bought.charged == 0
         if self.chain.authorization_used(bought.signed):
-            questions.append("the money has moved, but not in a transaction that the seller named")
-            return True
+            if waived:
+                findings.append("the seller says that nothing was charged, and the permit was used")
+            else:
+                questions.append("the money has moved, but not in a transaction that the seller named")
+            return bought.amount
         if self.chain.authorization_dead(bought.signed):
-            findings.append("the payment never reached the chain, whatever the seller says")
+            if not waived:
+                findings.append("the payment never reached the chain, whatever the seller says")
             with self.store.begin() as connection:
                 budgets.move(connection, bought.id, budgets.HoldState.RELEASED)
+        elif waived:
+            questions.append(f"nothing was charged; the permit lapses at {bought.valid_before:%H:%M:%S} UTC")
         else:
             questions.append("the chain does not know the settlement's transaction yet")
-        return False
+        return None
+
+    def _moved(self, bought: Purchase, mined: Mined, findings: list[str]) -> int | None:
+        """What the transaction moved by this very authorization; None, and why in `findings`, where that is wrong."""
+        signed = bought.signed
+        if signed.method is Method.EIP3009:
+            wrong = receipts.check_transfer(bought, mined)
+            findings += wrong
+            return None if wrong else bought.amount
+        used = self.chain.authorization_used(signed) and signed.nonce[2:] in self.chain.input(mined.hash)
+        moved = receipts.moved_by_permit(bought, mined) if used else None
+        if moved is None:
+            findings.append(f"the transaction {mined.hash} does not show what was charged, by this purchase's permit")
+        return moved
 
     def _signer(self, origin: str) -> str | None:
         """The merchant's pinned receipt signer; learnt and pinned where it was never asked."""
@@ -80,16 +99,19 @@ class Proofs:
                 receipts.pin_signer(connection, origin, signer, self.clock.now())
         return signer
 
-    def _note(self, bought: Purchase, proof: Proof, findings: list[str], questions: list[str], moved: bool) -> Purchase:
+    def _note(
+        self, bought: Purchase, proof: Proof, findings: list[str], questions: list[str], moved: int | None
+    ) -> Purchase:
         now = self.clock.now()
         detail = "; ".join([*findings, *questions])
         if proof is Proof.NO_RECEIPT:
             detail = "unproven: the seller gives no receipt; the Transfer is on chain"
         with self.store.begin() as connection:
             receipts.checked(connection, bought.id, findings, now)
-            if moved:
-                budgets.move(connection, bought.id, budgets.HoldState.SETTLED)
-            change_purchase(connection, bought.id, now, proof=proof, detail=detail)
+            if moved is not None:
+                budgets.settle(connection, bought.id, moved)
+            charged = moved if bought.metered and bought.charged is None else bought.charged
+            change_purchase(connection, bought.id, now, proof=proof, detail=detail, charged=charged)
             return purchase(connection, bought.id)
 
 

@@ -13,6 +13,7 @@ from agent.answers import Answer
 from agent.chain import Mined, authorizations, transfers
 from agent.errors import UnknownPurchase
 from agent.models import Purchase, merchants, receipts
+from protocol.amounts import parse_uint
 from protocol.errors import ProtocolError
 from protocol.receipts import ZERO_HASH, Receipt, SignedReceipt, receipt_in
 from protocol.signatures import parse_address
@@ -119,10 +120,11 @@ def check_answer(bought: Purchase, answer: Answer) -> list[str]:
     if settle is None:
         return ["the seller delivered without a PAYMENT-RESPONSE"]
     findings = [] if settle.success else ["the PAYMENT-RESPONSE says that the payment failed"]
+    price = _price(bought, settle)
     findings += _differences(
         ("network", settle.network, bought.network),
         ("payer", (settle.payer or bought.payer or "").lower(), (bought.payer or "").lower()),
-        ("amount", settle.amount or str(bought.amount), str(bought.amount)),
+        ("amount", settle.amount or price, price),
         what="PAYMENT-RESPONSE",
     )
     try:
@@ -130,6 +132,23 @@ def check_answer(bought: Purchase, answer: Answer) -> list[str]:
         return findings if signed is None else findings + _check_receipt(bought, settle, signed.receipt, answer)
     except ProtocolError as error:
         return [*findings, f"the receipt cannot be read: {error.detail}"]
+
+
+def charged_in(bought: Purchase, settle: SettleResponse | None) -> int | None:
+    """What the seller says that a metered call cost, within its ceiling; None where it says no such thing."""
+    if not bought.metered or settle is None or settle.amount is None:
+        return None
+    try:
+        charged = parse_uint(settle.amount, "amount")
+    except ProtocolError:
+        return None
+    return charged if charged <= bought.signed.amount else None
+
+
+def _price(bought: Purchase, settle: SettleResponse) -> str:
+    """The amount that every word of the seller must name: what was signed for, or what a metered call cost of it."""
+    charged = charged_in(bought, settle)
+    return str(bought.amount if charged is None else charged)
 
 
 def check_signer(signed: SignedReceipt, pinned: str) -> list[str]:
@@ -159,6 +178,18 @@ def check_transfer(bought: Purchase, mined: Mined) -> list[str]:
     return []
 
 
+def moved_by_permit(bought: Purchase, mined: Mined) -> int | None:
+    """What a permit of ours moved in a transaction that used it, as it should: the price, or a metered call's charge.
+
+    A metered call whose charge nobody has named yet cost the one Transfer that is there; None where nothing fits.
+    """
+    signed = bought.signed
+    amounts = [amount for amount in transfers(mined, signed.asset, signed.payer, signed.pay_to) if mined.success]
+    if bought.metered and bought.charged is None:
+        return amounts[0] if len(amounts) == 1 and amounts[0] <= signed.amount else None
+    return bought.paid if bought.paid in amounts else None
+
+
 def check_payout(bought: Purchase, contract: str, mined: Mined) -> list[str]:
     """DELEGATE: the delegate wallet's payout of this order reached the contract in a transaction that succeeded."""
     return _check_delegate_move(bought, contract, mined, "callback")
@@ -172,7 +203,7 @@ def check_refund(bought: Purchase, mined: Mined) -> list[str]:
     if not mined.success:
         return [f"the refund {mined.hash} failed on chain"]
     amounts = transfers(mined, signed.asset, None, signed.payer)
-    return [] if amounts == [signed.amount] else [f"the refund {mined.hash} is not one Transfer of the amount to us"]
+    return [] if amounts == [bought.paid] else [f"the refund {mined.hash} is not one Transfer of the amount to us"]
 
 
 def published_signer(response: httpx.Response) -> str | None:
@@ -191,12 +222,12 @@ def _check_receipt(bought: Purchase, settle: SettleResponse, receipt: Receipt, a
         ("mode", receipt.mode, bought.mode),
         ("network", receipt.network, bought.network),
         ("asset", receipt.asset.lower(), (bought.asset or "").lower()),
-        ("amount", receipt.amount, str(bought.amount)),
+        ("amount", receipt.amount, _price(bought, settle)),
         ("payer", receipt.payer.lower(), (bought.payer or "").lower()),
         ("payTo", receipt.pay_to.lower(), (bought.pay_to or "").lower()),
         ("paymentHash", receipt.payment_hash, bought.payment_hash),
         ("quoteId", receipt.quote_id, bought.quote_id),
-        ("transaction", receipt.transaction, settle.transaction),
+        ("transaction", receipt.transaction, settle.transaction or ZERO_HASH),
         ("callbackTransaction", "set" if called else "zero", "set" if bought.contract else "zero"),
         ("bodyHash", receipt.body_hash, "0x" + hashlib.sha256(answer.body).hexdigest()),
         ("bodySize", receipt.body_size, len(answer.body)),

@@ -32,6 +32,7 @@ def record(store: Store, bought: Purchase, response: httpx.Response, now: dateti
             proof = Proof.MISMATCH if findings else Proof.UNCHECKED
             changes |= {"state": State.DELIVERED, "proof": proof, "detail": "; ".join(findings)}
             changes |= _said(receipts.kept(connection, bought.id))
+            changes["charged"] = receipts.charged_in(bought, answer.settle)
             prices.paid(connection, bought)
         change_purchase(connection, bought.id, now, only_from=_OPEN, **changes)
     return answer

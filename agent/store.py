@@ -9,7 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, create_engine, event, insert, select, update
+from sqlalchemy import Connection, create_engine, event, insert, inspect, select, update
 
 from agent.errors import SettingsError, UnknownPurchase
 from agent.models import Proof, Purchase, State, metadata, purchases
@@ -32,6 +32,7 @@ class Store:
         event.listen(self._engine, "begin", _begin)
         with self.begin() as connection:
             metadata.create_all(connection)
+            _add_columns(connection)
 
     @contextmanager
     def begin(self) -> Iterator[Connection]:
@@ -128,6 +129,15 @@ def _private(path: Path) -> None:
         raise SettingsError(
             f"{path} cannot be written ({type(error).__name__})", "set PADDOCK_AGENT_HOME to a folder that can be"
         ) from error
+
+
+def _add_columns(connection: Connection) -> None:
+    """What a newer version keeps of a purchase, in a file that an older one wrote; all of it may be null."""
+    known = {column["name"] for column in inspect(connection).get_columns(purchases.name)}
+    for column in purchases.columns:
+        if column.name not in known:
+            kind = column.type.compile(connection.dialect)
+            connection.exec_driver_sql(f"ALTER TABLE {purchases.name} ADD COLUMN {column.name} {kind}")
 
 
 def _prepare(connection: Any, _record: object) -> None:

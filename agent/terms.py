@@ -8,8 +8,10 @@ import httpx
 from protocol.amounts import parse_amount, parse_uint
 from protocol.errors import ProtocolError
 from protocol.networks import chain_id
+from protocol.payment import Method
+from protocol.schemes import method_of
 from protocol.signatures import parse_address
-from protocol.wire import PaymentRequirements
+from protocol.wire import SCHEME_UPTO, PaymentRequirements
 
 
 def origin_of(url: httpx.URL) -> str:
@@ -76,8 +78,10 @@ class Asked:
 class Terms:
     """One entry of a 402, read strictly. `amount` in atomic units, times in Unix seconds, addresses checksummed.
 
-    `token_name` and `token_version` are the token's EIP-712 domain; `timeout` is how long the seller wants the
-    authorization to live; `callback` and `beneficiary` are what a DELEGATE payment sets off, and for whom.
+    `amount` is the price, or the most that a metered call may cost, as `facilitator` alone will say. `token_name` and
+    `token_version` are the token's EIP-712 domain, which a payment by Permit2 does without; `timeout` is how long the
+    seller wants the authorization to live; `callback` and `beneficiary` are what a DELEGATE payment sets off, and for
+    whom.
     """
 
     asked: Asked
@@ -88,8 +92,10 @@ class Terms:
     asset: str
     amount: int
     pay_to: str
-    token_name: str
-    token_version: str
+    method: Method
+    facilitator: str | None
+    token_name: str | None
+    token_version: str | None
     decimals: int | None
     timeout: int
     expires_at: int | None
@@ -98,14 +104,20 @@ class Terms:
     callback: str | None
     beneficiary: str | None
 
+    @property
+    def metered(self) -> bool:
+        """Whether the price is for the seller to say afterwards, up to `amount`."""
+        return self.entry.scheme == SCHEME_UPTO
+
 
 def read_terms(asked: Asked, entry: PaymentRequirements, mode: str) -> Terms:
     """The entry as typed terms. Raises ProtocolError for anything that has a second spelling or is missing."""
     extra = entry.extra
     name, version = text(extra, "name"), text(extra, "version")
-    if name is None or version is None:
+    method = method_of(entry)
+    if method is Method.EIP3009 and (name is None or version is None):
         raise ProtocolError("invalid_payment_requirements", "extra must name the token's EIP-712 domain")
-    callback = text(extra, "callback")
+    callback, facilitator = text(extra, "callback"), text(extra, "facilitatorAddress")
     return Terms(
         asked=asked,
         entry=entry,
@@ -115,6 +127,8 @@ def read_terms(asked: Asked, entry: PaymentRequirements, mode: str) -> Terms:
         asset=parse_address(entry.asset, "asset"),
         amount=parse_amount(entry.amount),
         pay_to=parse_address(entry.pay_to, "payTo"),
+        method=method,
+        facilitator=None if facilitator is None else parse_address(facilitator, "extra.facilitatorAddress"),
         token_name=name,
         token_version=version,
         decimals=_number(extra, "decimals"),

@@ -13,6 +13,7 @@ from agent.decisions import Decision, Verdict
 from agent.errors import WalletError
 from agent.terms import Terms
 from protocol.errors import ProtocolError
+from protocol.permit2 import Permit, permit_digest
 from protocol.signatures import recover
 from protocol.typed_data import TokenDomain, Transfer, authorization_digest
 from protocol.wire import ExactAuthorization, ExactPayload
@@ -28,6 +29,9 @@ class Signer(Protocol):
     def sign_transfer(self, domain: TokenDomain, transfer: Transfer) -> bytes:
         """65 bytes over the EIP-3009 TransferWithAuthorization. Not idempotent: call once per purchase."""
 
+    def sign_permit(self, chain: int, permit: Permit) -> bytes:
+        """65 bytes over the Permit2 permit, on the chain with that id. Not idempotent: call once per purchase."""
+
 
 class LocalSigner:
     """A key in this process, by eth-account."""
@@ -41,6 +45,9 @@ class LocalSigner:
 
     def sign_transfer(self, domain: TokenDomain, transfer: Transfer) -> bytes:
         return sign_digest(self._account, authorization_digest(domain, transfer))
+
+    def sign_permit(self, chain: int, permit: Permit) -> bytes:
+        return sign_digest(self._account, permit_digest(chain, permit))
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,21 +63,16 @@ class ApprovedTerms:
 
 
 def authorize(signer: Signer, approved: ApprovedTerms, nonce: bytes, valid_before: int) -> dict[str, object]:
-    """Sign exactly the approved terms, once: the x402 `exact` payload.
+    """Sign exactly the approved terms, once: the x402 `exact` payload by EIP-3009.
 
     `nonce` is 32 random bytes, `valid_before` Unix seconds. Raises WalletError if the signature that comes back is
     not the payer's over exactly that transfer (a remote signer might have been told otherwise).
     """
     terms = approved.terms
-    domain = TokenDomain(terms.token_name, terms.token_version, terms.chain_id, terms.asset)
+    domain = TokenDomain(terms.token_name or "", terms.token_version or "", terms.chain_id, terms.asset)
     transfer = Transfer(signer.address, terms.pay_to, terms.amount, 0, valid_before, nonce)
     signature = signer.sign_transfer(domain, transfer)
-    try:
-        signed_by = recover(authorization_digest(domain, transfer), signature)
-    except ProtocolError as error:
-        raise WalletError(f"the signer gave no usable signature: {error.detail}") from error
-    if signed_by != signer.address:
-        raise WalletError("the signer signed something else than the approved terms; the payment was not sent")
+    require_signed(signer, authorization_digest(domain, transfer), signature)
     authorization = ExactAuthorization(
         from_=transfer.payer,
         to=transfer.to,
@@ -81,6 +83,16 @@ def authorize(signer: Signer, approved: ApprovedTerms, nonce: bytes, valid_befor
     )
     payload: dict[str, object] = msgspec.to_builtins(ExactPayload("0x" + signature.hex(), authorization))
     return payload
+
+
+def require_signed(signer: Signer, digest: bytes, signature: bytes) -> None:
+    """The signature is the signer's over exactly that. Raises WalletError, before anything is sent."""
+    try:
+        signed_by = recover(digest, signature)
+    except ProtocolError as error:
+        raise WalletError(f"the signer gave no usable signature: {error.detail}") from error
+    if signed_by != signer.address:
+        raise WalletError("the signer signed something else than the approved terms; the payment was not sent")
 
 
 def sign_digest(account: LocalAccount, digest: bytes) -> bytes:

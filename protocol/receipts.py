@@ -50,7 +50,8 @@ class Receipt(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
     """All that both sides keep of a delivered order. Hashes and addresses are 0x-hex, times Unix seconds.
 
     `payment_hash` names the signed authorization without disclosing it (`ExactPayment.digest`); `amount` is a decimal
-    string of atomic units; `callback_transaction` is zero where no contract was called.
+    string of atomic units, what was charged; `callback_transaction` is zero where no contract was called, `transaction`
+    where a metered call used nothing.
     """
 
     order_id: str

@@ -14,7 +14,7 @@ from protocol.bundles import Anchored, Batch, Bundle, Page
 from protocol.errors import ProtocolError
 from protocol.headers import decode_json
 from protocol.networks import caip2
-from protocol.receipts import Receipt
+from protocol.receipts import ZERO_HASH, Receipt
 from protocol.signatures import parse_address
 from protocol.verification import Report, check_bundle
 from server.adapters.chain import EvmChain
@@ -84,7 +84,9 @@ async def _receipt(bundle: Bundle, options: argparse.Namespace) -> Report:
         return report
     async with _reading(options.rpc) as (chain, network):
         receipt = bundle.receipt
-        if receipt.network == network:
+        if receipt.amount == "0" and receipt.transaction == ZERO_HASH:
+            report.checked.append("nothing was charged: there is no payment to look for on chain")
+        elif receipt.network == network:
             _check_payment(report, receipt, await chain.mined(receipt.transaction))
         else:
             report.unchecked.append(f"the payment, which is on {receipt.network}: this RPC serves {network}")

@@ -8,6 +8,7 @@ from agent.decisions import Decision, deny
 from agent.policy_file import MerchantRules
 from agent.terms import Terms
 from agent.wallet import ApprovedTerms, Signer, authorize
+from protocol.payment import Method
 from protocol.wire import SCHEME_EXACT, PaymentRequirements
 
 FLOW = "ERC20_3009"
@@ -22,7 +23,7 @@ class Delegate:
         return entry.scheme == SCHEME_EXACT and entry.extra.get("mode") == self.name
 
     def objection(self, terms: Terms, merchant: MerchantRules, payer: str) -> Decision | None:
-        if terms.entry.extra.get("flow") != FLOW:
+        if terms.entry.extra.get("flow") != FLOW or terms.method is not Method.EIP3009:
             return deny("mode.delegate.flow", f"only the flow {FLOW} can be paid by this agent")
         if terms.callback is None or terms.callback not in merchant.callbacks:
             named = terms.callback or "no contract at all"

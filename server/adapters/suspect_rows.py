@@ -52,7 +52,8 @@ class SuspectRows:
 
     async def repeated(self, since: datetime, within: timedelta, limit: int) -> Sequence[Repeated]:
         same = (orders.c.payer, orders.c.intent)
-        kept = and_(_SETTLED, orders.c.money_back == MoneyBackState.NONE, orders.c.created_at >= since)
+        paid = and_(_SETTLED, orders.c.charged.is_distinct_from(0))
+        kept = and_(paid, orders.c.money_back == MoneyBackState.NONE, orders.c.created_at >= since)
         groups = select(*same).where(kept, ~_said_since(since)).group_by(*same).having(func.count() > 1)
         query = (
             select(orders.c.id, orders.c.paid_at, *same)

@@ -137,7 +137,8 @@ async def _standard_receipt(paddock: Paddock, order: Order, issued_at: int) -> b
         "resourceUrl": order.terms.resource_url,
         "payer": order.authorization.payer,
         "issuedAt": issued_at,
-        "transaction": order.settlement_tx,
     }
+    if order.settlement_tx:  # a metered call that used nothing has none
+        payload["transaction"] = order.settlement_tx
     signature = await paddock.receipts.sign_digest(x402_receipt_digest(payload))
     return msgspec.json.encode({"format": "eip712", "payload": payload, "signature": "0x" + signature.hex()})

@@ -9,6 +9,7 @@ from server.application.execute import load
 from server.application.paddock import Paddock
 from server.application.settle import evidence_in, that_pay
 from server.application.take_transfer import take_back_transfer
+from server.application.waive import watch_waived
 from server.domain import ledger
 from server.domain.cases import CaseKind
 from server.domain.evidence import Mined, search_from
@@ -40,6 +41,8 @@ async def follow(paddock: Paddock, order_id: str) -> float | None:
         return LOOK_EVERY
     if not order.ended or any(row.block > final for row in rows):
         return LOOK_EVERY
+    if order.waived and (wait := await watch_waived(paddock, order)) is not None:
+        return wait
     await _finalize(paddock, order, final)
     return None
 

@@ -26,8 +26,8 @@ async def fulfil(paddock: Paddock, service: Service, order: Order) -> None:
             await work.orders.save(order)
         raise
     delivery = Delivery(order.id, answer.body, answer.content_type, paddock.clock.now())
-    if answer.charge is not None:
-        order.charged = paddock.asset_of(order).amount(answer.charge)
+    if service.metered and answer.charge is not None:
+        order.charged = paddock.asset_of(order).charge(answer.charge)
     order.fulfil(FulfilmentState.READY, f"{len(delivery.body)} bytes of {delivery.content_type}")
     order.pay(PaymentState.SETTLING)
     async with paddock.db.begin("ready") as work:
@@ -63,6 +63,6 @@ async def run(paddock: Paddock, service: Service, order: Order, execution: Execu
         raise HandlerFailed(f"{service.slug} failed on this request") from error
     if not answer.body or answer.body == b"null":
         raise HandlerFailed(f"{service.slug} gave an empty answer")
-    if service.metered and not (answer.charge and 0 < answer.charge <= service.amount):
-        raise HandlerFailed(f"{service.slug} charges {answer.charge} millionths, and may charge 1 to {service.amount}")
+    if service.metered and (answer.charge is None or not 0 <= answer.charge <= service.amount):
+        raise HandlerFailed(f"{service.slug} charges {answer.charge} millionths, and may charge 0 to {service.amount}")
     return answer

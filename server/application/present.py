@@ -10,7 +10,7 @@ from protocol.headers import decode
 from protocol.intent import Intent
 from protocol.networks import from_v1
 from protocol.payment import Payment
-from protocol.wire import PaymentPayload, PaymentRequirements
+from protocol.wire import SCHEME_EXACT, PaymentPayload, PaymentRequirements
 from protocol.wire_v1 import PaymentPayloadV1
 from server.application.paddock import Paddock
 from server.application.quote import accepts, resource_url
@@ -112,9 +112,9 @@ def _read_v1(paddock: Paddock, service: Service, call: PaidCall, now: int) -> tu
         raise ProtocolError("invalid_x402_version", "X-PAYMENT carries x402Version 1")
     issued = paddock.quotes.issue(now, service.quote_seconds)
     terms = accepts(paddock, service, issued, call.origin)
-    spoken = [entry for entry in terms if entry.scheme == old.scheme]
+    spoken = [entry for entry in terms if entry.scheme == old.scheme == SCHEME_EXACT]
     if not spoken:
-        raise ProtocolError("unsupported_scheme", f"this service takes scheme {terms[0].scheme}")
+        raise ProtocolError("unsupported_scheme", f"v1 knows {SCHEME_EXACT}; this service takes {service.scheme}")
     near = [entry for entry in spoken if entry.network == from_v1(old.network)]
     if not near:
         raise ProtocolError("invalid_network", f"this service is paid on {spoken[0].network}")

@@ -5,10 +5,11 @@ from urllib.parse import urlsplit
 
 from protocol.intent import Intent
 from protocol.payment import Method
-from protocol.wire import SCHEME_EXACT, SCHEME_UPTO, PaymentRequired, PaymentRequirements, Resource
+from protocol.wire import PaymentRequired, PaymentRequirements, Resource
 from server.application.extend import extensions
 from server.application.paddock import Ground, Paddock
 from server.domain.market import Asset
+from server.domain.outages import FacilitatorUnavailable
 from server.domain.quotes import Quote, binding
 from server.payments import mode_named
 from server.services.service import Service
@@ -20,11 +21,16 @@ PAY_SECONDS = 120
 async def quote(
     paddock: Paddock, service: Service, intent: Intent, origin: str, error: str | None = None
 ) -> PaymentRequired:
-    """The 402 of a request: nothing is stored, and no chain is asked. `error` says why a payment was not taken."""
+    """The 402 of a request: nothing is stored, and no chain is asked. `error` says why a payment was not taken.
+
+    Raises FacilitatorUnavailable for a metered service while nobody is known who settles it.
+    """
     now = int(paddock.clock.now().timestamp())
     issued = paddock.quotes.issue(now, service.quote_seconds)
     digest = intent.digest()
     terms = accepts(paddock, service, issued, origin)
+    if service.metered and not terms:
+        raise FacilitatorUnavailable("no facilitator that settles scheme upto is there for this service")
     for entry in terms:
         entry.extra["quote"] = paddock.quotes.token(issued, binding(service.slug, digest, entry))
     return PaymentRequired(
@@ -79,7 +85,7 @@ def requirements(
     if service.settles_first and mode.name == "DIRECT":
         extra["paymentFlow"] = "upfront"
     return PaymentRequirements(
-        scheme=SCHEME_UPTO if service.metered else SCHEME_EXACT,
+        scheme=service.scheme,
         network=market.network,
         amount=str(asset.amount(service.amount)),
         asset=asset.address,

@@ -4,12 +4,15 @@ import logging
 from contextlib import suppress
 from datetime import timedelta
 
+from server.application.cases import open_case
 from server.application.chain_receipts import revoke_receipt
 from server.application.deliver import ADVANCE, EXECUTE, FOLLOW, PERFORM, REFUND, record_settled
 from server.application.execute import load
 from server.application.paddock import Paddock
 from server.application.refund import MOVING
 from server.application.settle import stored_payment, that_pay
+from server.application.waive import waive
+from server.domain.cases import CaseKind
 from server.domain.evidence import search_from
 from server.domain.orders import Order
 from server.domain.outages import FacilitatorUnavailable
@@ -35,6 +38,9 @@ async def resolve(paddock: Paddock, order_id: str) -> float | None:
     order = await load(paddock, order_id)
     if order.leased(paddock.clock.now()):
         return 2.0
+    if order.payment in UNDECIDED and order.waived:
+        await waive(paddock, order_id)
+        return None
     if order.payment in UNDECIDED:
         return await _by_evidence(paddock, order)
     if order.payment is PaymentState.AUTHORIZED:
@@ -58,7 +64,11 @@ async def _by_evidence(paddock: Paddock, order: Order) -> float | None:
             await _settle_again(paddock, order)
         return 2.0
     # What was used in a block that is final now may have been mined since the first search.
-    if not await _settle_by_transfer(paddock, order):
+    if await _settle_by_transfer(paddock, order):
+        return None
+    if used and order.charged is not None and await chain.spent_in(order.spend, search_from(order.since_block)):
+        await _fail(paddock, order, "the facilitator moved another amount than was charged", CaseKind.MISCHARGED)
+    else:
         await _fail(paddock, order, UNPAID_USE if used else "the authorization lapsed unused")
     return None
 
@@ -81,7 +91,7 @@ async def _settle_by_transfer(paddock: Paddock, order: Order) -> bool:
     return (await record_settled(paddock, order.id, paying)).payment is PaymentState.SETTLED
 
 
-async def _fail(paddock: Paddock, order: Order, reason: str) -> None:
+async def _fail(paddock: Paddock, order: Order, reason: str, case: CaseKind | None = None) -> None:
     if order.payment is PaymentState.SETTLING:
         order.pay(PaymentState.IN_DOUBT)
     order.pay(PaymentState.FAILED, reason)
@@ -95,6 +105,8 @@ async def _fail(paddock: Paddock, order: Order, reason: str) -> None:
             order.failure = f"delivered, then a reorganisation took the payment back: {reason}"
             log.error("order %s was %s", order.id, order.failure)
             await revoke_receipt(paddock, work, order.id, order.failure)
+        if case:
+            await open_case(work, case, order.id, reason)
         await work.orders.save(order)
 
 

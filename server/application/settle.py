@@ -10,6 +10,7 @@ from server.application.admission import SETTLE
 from server.application.admit import watching
 from server.application.deliver import FOLLOW, record_settled
 from server.application.paddock import Paddock
+from server.application.waive import waive
 from server.domain.errors import PaymentRefused
 from server.domain.evidence import TransferLog, that_moved, transfers_of
 from server.domain.orders import Order
@@ -22,6 +23,8 @@ PENDING = "settlement_pending"
 
 async def settle(paddock: Paddock, order: Order) -> Order:
     """The order, settled. Raises PaymentRefused if no money moved, SettlementInDoubt while nobody knows."""
+    if order.waived:
+        return await waive(paddock, order.id)
     try:
         await paddock.admission.pause.require_running(paddock.db, paddock.clock)
         with watching(paddock, SETTLE, order.terms.network):

@@ -21,6 +21,8 @@ class CaseKind(StrEnum):
     """The payer says that something is wrong."""
     STUCK = "stuck"
     """Something is still to come, and nothing has happened for minutes."""
+    MISCHARGED = "mischarged"
+    """A facilitator moved another amount for a metered call than the call cost."""
     REFUND_BLOCKED = "refund_blocked"
     """Money is due back and cannot be sent: a liability."""
     REVERSED = "reversed"

@@ -36,6 +36,10 @@ class Asset:
             return price * int(10 ** (self.decimals - PRICE_DECIMALS))
         return -(-price // int(10 ** (PRICE_DECIMALS - self.decimals)))
 
+    def charge(self, price: int) -> int:
+        """What a metered call cost, in millionths of a dollar, as atomic units; rounded down, in the buyer's favour."""
+        return price * int(10**self.decimals) // int(10**PRICE_DECIMALS)
+
     def price(self, amount: int) -> int:
         """Atomic units as millionths of a dollar, for sums over several assets; rounded down."""
         return amount * int(10**PRICE_DECIMALS) // int(10**self.decimals)

@@ -168,6 +168,11 @@ class Order:
         return self.terms.amount if self.charged is None else self.charged
 
     @property
+    def waived(self) -> bool:
+        """Whether it is a metered call that used nothing: no money moves for it."""
+        return self.charged == 0 and not self.by_transfer
+
+    @property
     def by_transfer(self) -> bool:
         """Whether plain transfers pay it, which can be too little, too much, too late, or several."""
         return self.received is not None

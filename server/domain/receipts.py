@@ -9,7 +9,6 @@ def receipt_for(order: Order, delivery: Delivery, issued_at: int) -> Receipt:
     """The receipt of a settled and released order; the caller signs it."""
     terms, authorization = order.terms, order.authorization
     assert order.paid_at is not None
-    assert order.settlement_tx is not None
     return Receipt(
         order_id=order.id,
         quote_id=order.id,
@@ -22,7 +21,7 @@ def receipt_for(order: Order, delivery: Delivery, issued_at: int) -> Receipt:
         payer=authorization.payer,
         pay_to=terms.pay_to,
         payment_hash="0x" + authorization.digest.hex(),
-        transaction=order.settlement_tx,
+        transaction=order.settlement_tx or ZERO_HASH,
         callback_transaction=order.callback_tx or ZERO_HASH,
         body_hash="0x" + delivery.digest.hex(),
         body_size=len(delivery.body),

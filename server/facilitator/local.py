@@ -8,6 +8,7 @@ import msgspec
 from protocol.errors import ProtocolError
 from protocol.payment import Payment
 from protocol.wire import (
+    SCHEME_UPTO,
     FacilitatorRequest,
     PaymentPayload,
     PaymentRequirements,
@@ -126,10 +127,13 @@ class LocalFacilitator:
         request = FacilitatorRequest(
             x402_version=payload.x402_version, payment_payload=payload, payment_requirements=requirements
         )
+        amount = amount_of(requirements)
+        nothing = amount == 0 and payment.scheme == SCHEME_UPTO
         settlement = Settlement(
             id=settlement_id(payment),
             payment=payment,
-            amount=amount_of(requirements),
+            amount=amount,
+            state=SettlementState.SETTLED if nothing else SettlementState.QUEUED,
             request=msgspec.json.encode(request),
             lease_until=self._clock.now() + QUEUE_LEASE,
             since_block=await self._grounds[payment.network].chain.recent_block(),
@@ -139,7 +143,8 @@ class LocalFacilitator:
                 await work.settlements.add(settlement)
         except DuplicateClaim:
             return await self._known(payment) or settlement
-        self._settler_for(payment).offer(settlement)
+        if not nothing:
+            self._settler_for(payment).offer(settlement)
         return settlement
 
     async def _again(self, settlement: Settlement) -> Settlement:

@@ -5,7 +5,7 @@ import asyncio
 import msgspec
 
 from protocol import schemes
-from protocol.amounts import parse_amount
+from protocol.amounts import parse_amount, parse_uint
 from protocol.errors import ProtocolError
 from protocol.payment import PERMIT2, Method, Payment
 from protocol.wire import SCHEME_UPTO, PaymentPayload, PaymentRequirements
@@ -49,8 +49,9 @@ def read(payload: PaymentPayload, requirements: PaymentRequirements) -> Payment:
 
 
 def amount_of(requirements: PaymentRequirements) -> int:
-    """What is to move, in atomic units."""
-    return parse_amount(requirements.amount)
+    """What is to move, in atomic units: under scheme upto it may be nothing."""
+    parse = parse_uint if requirements.scheme == SCHEME_UPTO else parse_amount
+    return parse(requirements.amount, "amount")
 
 
 async def check_on_chain(ground: Ground, payment: Payment, sender: str, bare: BareKeys) -> None:

@@ -3,6 +3,7 @@
 from server.services import (
     access_pass,
     contract_risk,
+    disassembly,
     doc_search,
     launch_pass,
     market_history,
@@ -13,6 +14,7 @@ from server.services.service import Service
 
 CATALOGUE: tuple[Service, ...] = (
     contract_risk.SERVICE,
+    disassembly.SERVICE,
     wallet_report.SERVICE,
     market_signal.SERVICE,
     doc_search.SERVICE,

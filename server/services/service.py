@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from protocol.wire import SCHEME_EXACT, SCHEME_UPTO
 from server.ports import ChainReader, Clock
 
 
@@ -43,7 +44,10 @@ class Context:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A handler's answer: never empty. `charge` is what it costs where the service is metered: from 1 to `amount`."""
+    """A handler's answer: never empty.
+
+    `charge` is what it costs where the service is metered: from 0 to `amount`, in millionths of a dollar.
+    """
 
     body: bytes
     content_type: str = "application/json"
@@ -63,6 +67,22 @@ class TryAgain(Exception):
     """Nothing has happened and the same call may succeed later: a worker runs the handler again, then refunds."""
 
 
+@dataclass(frozen=True, slots=True)
+class Meter:
+    """What a metered service counts, and what it asks for it: `price` millionths of a dollar for `per` of `unit`."""
+
+    unit: str
+    price: int
+    per: int = 1
+
+    def charge(self, used: int) -> int:
+        """Millionths of a dollar for so many; what is not a whole millionth is the buyer's, and nothing costs nothing.
+
+        Exact for any size, since it multiplies first.
+        """
+        return used * self.price // self.per
+
+
 def json_answer(value: object) -> Answer:
     """A struct or builtin as a JSON answer with a stable order of keys."""
     return Answer(msgspec.json.encode(value, order="deterministic"))
@@ -76,7 +96,7 @@ class Service:
     query parameters of a GET, the JSON body of a POST; its JSON Schema is published, and `example` must satisfy it.
     `answers` is a Struct published as the answer's schema, or a media type. `run` must be pure for AFTER_VERIFICATION.
     For mode DELEGATE `callback` names the deployed contract, and `run` is called after the callback succeeded.
-    A `metered` service is sold by scheme upto: `amount` is the most that a call costs, and each answer says what it did
+    One with a `meter` is sold by scheme upto: `amount` is the most that a call costs, and each answer says what it did
     cost. `symbols` are the assets that it is sold for; all that are configured if there are none.
     """
 
@@ -98,8 +118,22 @@ class Service:
     tags: tuple[str, ...] = field(default=())
     timeout: float = 10.0
     quote_seconds: int = 120
-    metered: bool = False
+    meter: Meter | None = None
     symbols: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.metered and (self.settles_first or self.mode != "DIRECT"):
+            raise ValueError(f"{self.slug}: what a call costs is known after it ran, so it cannot be paid first")
+
+    @property
+    def metered(self) -> bool:
+        """Whether a call costs what it used, up to `amount`."""
+        return self.meter is not None
+
+    @property
+    def scheme(self) -> str:
+        """The x402 scheme that it is paid by."""
+        return SCHEME_UPTO if self.metered else SCHEME_EXACT
 
     @property
     def settles_first(self) -> bool:

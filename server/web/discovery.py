@@ -7,11 +7,11 @@ from litestar import MediaType, Request, get
 from litestar.exceptions import ValidationException
 from litestar.params import FromQuery, QueryParameter
 
-from protocol.amounts import display
 from server.services.service import Service
 from server.web.given import GivenPaddock
 from server.web.listing import bazaar_item, example_url
 from server.web.origins import link_origin
+from server.web.price import price_of
 from server.web.receipts_api import published_anchor
 
 MOST = 100
@@ -86,16 +86,16 @@ async def llms(request: Request[Any, Any, Any], paddock: GivenPaddock) -> str:
         "# Paddock",
         "",
         "> Services that software buys per call. Ask a route, get HTTP 402 with terms in PAYMENT-REQUIRED (x402 v2),",
-        "> sign the `exact` payment, ask again with PAYMENT-SIGNATURE, and read answer and receipt.",
+        "> sign the payment that they ask for, ask again with PAYMENT-SIGNATURE, and read answer and receipt.",
+        "> `exact` costs what the terms say; `upto` at most that: you are charged for what the call used.",
         "",
         f"Prices are in {asset.symbol} on {paddock.market.network}. As JSON: {origin}/api/services",
         "",
         "## Services",
     ]
     for service in paddock.services.values():
-        price = f"{display(asset.amount(service.amount), asset.decimals)} {asset.symbol} per {service.unit}"
         link = f"[{service.title}]({example_url(service, origin)})"
-        lines.append(f"- {link}: {service.method}, {price}. {service.summary}")
+        lines.append(f"- {link}: {service.method}, {price_of(service, asset).words}. {service.summary}")
     return "\n".join(lines) + "\n"
 
 

@@ -5,7 +5,6 @@ from urllib.parse import urlencode
 
 import msgspec
 
-from protocol.amounts import display
 from protocol.wire import PaymentRequirements
 from server.application.paddock import Paddock
 from server.application.quote import accepts, describe
@@ -13,6 +12,7 @@ from server.domain.market import Market
 from server.domain.quotes import Quote
 from server.services.arguments import published
 from server.services.service import Service
+from server.web.price import meter_facts, price_of
 
 _NO_QUOTE = Quote("", 0, 0)
 _QUOTE_FIELDS = ("quoteId", "expiresAt", "statusUrl")
@@ -33,7 +33,8 @@ def listing(service: Service, market: Market, origin: str) -> dict[str, Any]:
         "url": example_url(service, origin),
         "body": service.example if service.method == "POST" else None,
         "amount": str(market.asset.amount(service.amount)),
-        "price": f"{display(market.asset.amount(service.amount), market.asset.decimals)} {market.asset.symbol}",
+        "price": price_of(service, market.asset).sum,
+        "metered": meter_facts(service),
         "network": market.network,
         "asset": market.asset.address,
         "merchant": service.merchant,
@@ -96,6 +97,7 @@ def _facts(service: Service) -> dict[str, Any]:
         "slug": service.slug,
         "title": service.title,
         "unit": service.unit,
+        "metered": meter_facts(service),
         "kind": service.kind,
         "mode": service.mode,
         "fulfilment": service.fulfilment,

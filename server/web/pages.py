@@ -34,6 +34,7 @@ from server.services.service import Service
 from server.web.given import GivenPaddock
 from server.web.listing import example_url
 from server.web.origins import link_origin
+from server.web.price import price_of
 from server.web.reference import document, fields, sections
 
 TEMPLATES = Path(__file__).resolve().parents[2] / "templates"
@@ -131,7 +132,8 @@ async def storefront(request: Request[Any, Any, Any], paddock: GivenPaddock, q: 
     words = q.lower().split()
     services = [(service, _searched(service)) for service in paddock.services.values()]
     asset = paddock.market.asset
-    direct = [service for service, _ in services if service.mode == "DIRECT" and service.method == "GET"]
+    flat = [service for service, _ in services if service.mode == "DIRECT" and not service.metered]
+    direct = [service for service in flat if service.method == "GET"]
     first = min(direct, key=lambda service: service.amount, default=None)
     return page(
         "storefront.html",
@@ -140,7 +142,7 @@ async def storefront(request: Request[Any, Any, Any], paddock: GivenPaddock, q: 
         cards=[
             {
                 "service": service,
-                "price": display(asset.amount(service.amount), asset.decimals),
+                "price": price_of(service, asset),
                 "text": text,
                 "hidden": not all(word in text for word in words),
             }
@@ -163,7 +165,7 @@ async def service_page(request: Request[Any, Any, Any], slug: FromPath[str], pad
     contract = paddock.market.contracts[service.callback] if service.callback else None
     url = example_url(service, origin)
     body = json.dumps(service.example) if service.method == "POST" else ""
-    price = display(paddock.market.asset.amount(service.amount), paddock.market.asset.decimals)
+    price = price_of(service, paddock.market.asset)
     call = {"service": service, "url": url, "body": body, "price": price, "site": site(paddock)}
     terms = msgspec.to_builtins(await quote(paddock, service, _example_call(paddock, service, origin, body), origin))
     offer = terms["accepts"][0]

@@ -209,6 +209,8 @@ def _made(order: Order, events: Sequence[Event]) -> Stage:
 def _settled(order: Order) -> Stage:
     if order.payment in _UNPAID:
         return Stage("Settled", "failed", None, f"{order.failure or order.payment.value}; nothing was charged")
+    if order.waived and order.payment is PaymentState.SETTLED:
+        return Stage("Settled", "done", order.paid_at, "nothing was used: no money moved, and none will")
     if order.settlement_tx is None:
         in_doubt = order.payment is PaymentState.IN_DOUBT
         return Stage("Settled", "ahead", None, "in doubt: the chain will tell" if in_doubt else "")
@@ -271,10 +273,15 @@ def _binding(order: Order) -> tuple[Fact, ...]:
         Fact("nonce", "0x" + authorization.nonce.hex()),
         Fact("payer", authorization.payer),
         Fact("payTo", terms.pay_to),
-        Fact("amount", f"{order.price} atomic units", is_hash=False),
+        Fact("amount", _amount(order), is_hash=False),
         Fact("asset", terms.asset),
         Fact("network", f"{terms.network}, x402 v{authorization.x402_version}", is_hash=False),
     )
+
+
+def _amount(order: Order) -> str:
+    most = "" if order.charged is None else f", of at most {order.terms.amount}"
+    return f"{order.price} atomic units{most}"
 
 
 def _entry(paddock: Paddock, order: Order, entry: Entry) -> dict[str, str]:

@@ -8,17 +8,18 @@ from litestar import Request
 from litestar.openapi.plugins import JsonRenderPlugin
 
 from protocol import headers, sign_in
-from protocol.amounts import display
 from server.application.paddock import Paddock
 from server.services.arguments import published
 from server.services.service import Service
+from server.web.price import price_of
 
 PAID = "paid routes"
 DEEPEST = 3
 """Levels of nested objects that a table shows."""
 _ABOUT = (
     "Routes that software pays for by the call. Ask a paid route, get 402 with terms in PAYMENT-REQUIRED (x402), "
-    "sign, ask again with PAYMENT-SIGNATURE. `x-price` is the standing price of one call."
+    "sign, ask again with PAYMENT-SIGNATURE. `x-price` is the standing price of one call, and of a metered one "
+    "(scheme `upto`) the most that it costs."
 )
 _HEADERS = {
     headers.PAYMENT_SIGNATURE: "The signed payment (x402 v2): base64 of JSON. Without it the answer is 402 with terms.",
@@ -97,15 +98,19 @@ def document(base: dict[str, Any], paddock: Paddock) -> dict[str, Any]:
 def price(paddock: Paddock, service: Service) -> dict[str, str]:
     """The extension `x-price`; `amount` in atomic units, all values strings."""
     asset = paddock.market.asset
+    shown = price_of(service, asset)
     return {
         "amount": str(asset.amount(service.amount)),
         "decimals": str(asset.decimals),
-        "display": display(asset.amount(service.amount), asset.decimals),
+        "display": shown.amount,
+        "lead": shown.lead,
+        "basis": shown.basis,
         "symbol": asset.symbol,
         "asset": asset.address,
         "network": paddock.market.network,
         "unit": service.unit,
         "mode": service.mode,
+        "scheme": service.scheme,
     }
 
 

@@ -212,6 +212,8 @@ async def test_a_repeated_payment_is_one_for_the_same_intent_by_the_same_payer_s
     await settled(database, intent=b"l" * 32, fulfilment=F.FAILED, money_back=M.REFUNDED)
     await settled(database, intent=b"m" * 32)
     await add(database, samples.order(intent=b"m" * 32, payment=P.FAILED))
+    for charged in (None, 0, 0):
+        await settled(database, intent=b"n" * 32, charged=charged)
     async with database.read() as view:
         (found,) = await view.suspects.repeated(NOW - MINUTE, 5 * MINUTE, 9)
         assert (found.order_id, found.first, found.after) == (second.id, first.id, 2 * MINUTE)

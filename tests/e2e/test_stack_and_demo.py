@@ -10,6 +10,7 @@ import httpx
 import psutil
 import pytest
 
+from tests.stack.buyer import read_header
 from tests.stack.processes import ROOT, free_port
 
 KEYS = {"server", "facilitator", "rpc", "chain_id", "asset", "contracts", "accounts", "merchant", "services", "console"}
@@ -38,7 +39,10 @@ def test_up_comes_back_healthy_with_a_complete_stack_file_and_down_leaves_no_pro
         for service in stack["services"]:
             answer = httpx.request(service["method"], service["url"], json=service["body"])
             assert answer.status_code == 402, service["slug"]
-            assert answer.json()["accepts"][0]["maxAmountRequired"] == service["amount"]
+            [terms, *_] = read_header(answer.headers["payment-required"])["accepts"]
+            assert terms["amount"] == service["amount"]
+            old = [entry["maxAmountRequired"] for entry in answer.json()["accepts"][:1]]
+            assert old == ([service["amount"]] if terms["scheme"] == "exact" else []), "v1 knows exact only"
         again = run("scripts.stack", "up", "--var", str(tmp_path))
         assert again.returncode != 0
         assert "up already" in again.stderr

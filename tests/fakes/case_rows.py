@@ -98,7 +98,8 @@ class FakeSuspects:
         return [order.id for order in failed if order.id in found][:limit]
 
     async def repeated(self, since: datetime, within: timedelta, limit: int) -> Sequence[Repeated]:
-        kept = [o for o in self._settled() if o.money_back is MoneyBackState.NONE and o.created_at >= since]
+        paid = [o for o in self._settled() if not o.waived]
+        kept = [o for o in paid if o.money_back is MoneyBackState.NONE and o.created_at >= since]
         said = {
             _group(self.tables.orders[case.order_id])
             for case in self.tables.cases.values()

@@ -16,7 +16,7 @@ from server.domain.market import Market
 from server.domain.outages import FacilitatorUnavailable
 from server.domain.payment_calls import payment_call
 from server.facilitator.bare_keys import BareKeys
-from server.facilitator.verify import check, check_on_chain
+from server.facilitator.verify import amount_of, check, check_on_chain
 from server.ports import Call, Chain, Clock, TransactionSigner
 
 
@@ -44,7 +44,8 @@ LIES_ABOUT_SUCCESS = (How.NO_TRANSACTION, How.UNKNOWN_TRANSACTION, How.FOREIGN_T
 class FakeFacilitator:
     """Implements ports.Facilitator, sending with `signer`. `script` and `verdicts` are used up, then it is honest.
 
-    `gullible` accepts every payment without a look. `settled` are the transactions by payment digest.
+    `gullible` accepts every payment without a look. `takes`: what it moves of an upto payment, whatever is asked.
+    `settled` are the transactions by payment digest.
     """
 
     chain: Chain
@@ -54,6 +55,7 @@ class FakeFacilitator:
     script: deque[How | SettleResponse | Exception] = field(default_factory=deque)
     verdicts: deque[VerifyResponse | Exception] = field(default_factory=deque)
     gullible: bool = False
+    takes: int | None = None
     asked: list[str] = field(default_factory=list)
     settled: dict[bytes, str] = field(default_factory=dict)
 
@@ -105,7 +107,7 @@ class FakeFacilitator:
                 await check_on_chain(
                     Ground(self.market, self.chain), payment, self.signer.address, BareKeys(self.clock)
                 )
-            transaction = await self._move(payment)
+            transaction = await self._move(payment, amount_of(requirements) if self.takes is None else self.takes)
         except ProtocolError as error:
             return self._failure(error.reason)
         except Reverted:
@@ -123,11 +125,11 @@ class FakeFacilitator:
             response.payer = self.market.delegate
         return response
 
-    async def _move(self, payment: Payment) -> str:
+    async def _move(self, payment: Payment, amount: int) -> str:
         """Send once for each payment; on a chain that mines at once it is mined afterwards."""
         digest = payment.digest()
         if digest not in self.settled:
-            call = Call(self.signer.address, *payment_call(payment, payment.value))
+            call = Call(self.signer.address, *payment_call(payment, amount))
             gas = await self.chain.estimate_gas(call)
             nonce = await self.chain.next_nonce(self.signer.address)
             signed = await self.signer.sign(self.market.chain_id, nonce, call, 2 * gas, await self.chain.fees())

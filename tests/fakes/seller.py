@@ -1,7 +1,6 @@
-"""A seller, its facilitator and its chain in one httpx transport: honest by default, hostile when told to be."""
+"""A seller and its facilitator in one httpx transport: honest by default, hostile when told to be."""
 
 import hashlib
-import json
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -12,87 +11,37 @@ from typing import Any
 
 import httpx
 import msgspec
-from eth_utils.crypto import keccak
 
 from agent import Buyer, Settings
-from agent.chain import AUTHORIZATION_USED, TRANSFER
 from agent.clock import ManualClock
 from agent.wallet import LocalSigner, sign_digest
 from protocol import headers, schemes
-from protocol.payment import Payment
+from protocol.payment import Method, Payment
+from protocol.permit2 import Permit
 from protocol.receipts import PADDOCK_EXTENSION, ZERO_HASH, Receipt
 from protocol.typed_data import TokenDomain, Transfer, order_nonce
 from protocol.wire import PaymentPayload, PaymentRequired, PaymentRequirements, Resource, SettleResponse
 from scripts import accounts
+from tests.fakes.buyer_chain import NETWORK, RPC, TOKEN, FakeChain
 
 account = cache(accounts.account)
 ORIGIN = "http://seller.test"
-RPC = "http://rpc.test"
-NETWORK = "eip155:31337"
-TOKEN = account("settler").address
 CALLBACK = account("deployer").address
-
-
-@dataclass
-class FakeChain:
-    """A token with EIP-3009, asked by JSON-RPC at `RPC`."""
-
-    clock: ManualClock
-    decimals: int = 6
-    chain_id: int = 31337
-    down: bool = False
-    balances: dict[str, int] = field(default_factory=dict)
-    used: set[tuple[str, str]] = field(default_factory=set)
-    mined: dict[str, dict[str, Any]] = field(default_factory=dict)
-
-    def move(self, transfer: Transfer, value: int | None = None) -> str:
-        """Settle an authorization once; returns the transaction. `value` lies about the amount."""
-        nonce = "0x" + transfer.nonce.hex()
-        if (transfer.payer, nonce) in self.used:
-            raise ValueError("authorization is used")
-        self.used.add((transfer.payer, nonce))
-        amount = transfer.value if value is None else value
-        transaction = "0x" + keccak(nonce.encode() + transfer.payer.encode()).hex()
-        logs = [
-            _log([AUTHORIZATION_USED, _word(transfer.payer), nonce], "0x"),
-            _log([TRANSFER, _word(transfer.payer), _word(transfer.to)], "0x" + amount.to_bytes(32, "big").hex()),
-        ]
-        self.mined[transaction] = {"status": "0x1", "blockNumber": hex(len(self.mined) + 1), "logs": logs}
-        for address, change in ((transfer.payer, -amount), (transfer.to, amount)):
-            self.balances[address] = self.balances.get(address, 0) + change
-        return transaction
-
-    def handle(self, request: httpx.Request) -> httpx.Response:
-        if self.down:
-            raise httpx.ConnectError("refused", request=request)
-        call = json.loads(request.content)
-        return httpx.Response(200, json={"jsonrpc": "2.0", "id": 1, "result": self._result(call)})
-
-    def _result(self, call: dict[str, Any]) -> Any:
-        method, params = call["method"], call["params"]
-        if method == "eth_chainId":
-            return hex(self.chain_id)
-        if method == "eth_getTransactionReceipt":
-            return self.mined.get(params[0])
-        if method == "eth_getBlockByNumber":
-            return {"number": "0x64", "timestamp": hex(int(self.clock.now().timestamp()))}
-        data = params[0]["data"]
-        words = [data[10 + 64 * i : 74 + 64 * i] for i in range((len(data) - 10) // 64)]
-        if data.startswith("0x" + keccak(b"decimals()")[:4].hex()):
-            return hex(self.decimals)
-        holder = next((a for a in {*self.balances, *(p for p, _ in self.used)} if a.lower()[2:] == words[0][24:]), "")
-        if data.startswith("0x" + keccak(b"balanceOf(address)")[:4].hex()):
-            return hex(self.balances.get(holder, 0))
-        return hex(int((holder, "0x" + words[1]) in self.used))
+FACILITATOR = account("stranger").address
 
 
 @dataclass
 class FakeSeller:
-    """`paid` queues how the next paid requests are answered (see `_paid`); `alter` changes the terms of every 402."""
+    """`paid` queues how the next paid requests are answered (see `_paid`); `alter` changes the terms of every 402.
+
+    With a `charge` it is metered, and says that it took so much; it really does, unless `takes` says how much.
+    """
 
     clock: ManualClock = field(default_factory=lambda: ManualClock(datetime(2026, 3, 1, 12, tzinfo=UTC)))
     mode: str = "DIRECT"
     amount: int = 50_000
+    charge: int | None = None
+    takes: int | None = None
     alter: Callable[[PaymentRequirements], PaymentRequirements] = lambda entry: entry
     alter_receipt: Callable[[Receipt], Receipt] = lambda receipt: receipt
     signer: str = "receipts"
@@ -148,8 +97,11 @@ class FakeSeller:
         }
         if self.mode == "DELEGATE":
             extra |= {"flow": "ERC20_3009", "callback": CALLBACK, "beneficiary": "payer"}
+        if self.charge is not None:
+            extra |= {"assetTransferMethod": "permit2", "facilitatorAddress": FACILITATOR}
         money = {"network": NETWORK, "amount": str(self.amount), "asset": TOKEN, "pay_to": self.pay_to}
-        return PaymentRequirements(scheme="exact", max_timeout_seconds=60, extra=extra, **money)
+        scheme = "exact" if self.charge is None else "upto"
+        return PaymentRequirements(scheme=scheme, max_timeout_seconds=60, extra=extra, **money)
 
     def unpaid(self, request: httpx.Request) -> httpx.Response:
         entry = self.alter(self.entry(request.url.path))
@@ -178,10 +130,12 @@ class FakeSeller:
         bought = schemes.read(payment.accepted, payment.payload)
         schemes.check_terms(bought, payment.accepted, int(self.clock.now().timestamp()))
         schemes.check_signature(bought)
-        transaction = self.chain.move(bought.transfer)
+        transaction = self._take(bought)
         order = str(payment.accepted.extra["quoteId"])
         self.orders[order] = {"id": order, "status": "completed", "transactions": {"settlement": transaction}}
         settle = SettleResponse(success=True, transaction=transaction, network=NETWORK, payer=bought.payer)
+        if self.charge is not None:
+            settle.amount = str(self.charge)
         if how == "undone":
             return self._undone(order, settle, bought.transfer)
         payout = Transfer(self.pay_to, CALLBACK, bought.value, 0, 2**40, order_nonce(order))
@@ -194,6 +148,13 @@ class FakeSeller:
         if how == "lost":
             raise httpx.ReadError("connection reset", request=request)
         return httpx.Response(200, headers=answer, content=b"garbage" if how == "garbage" else self.body)
+
+    def _take(self, bought: Payment) -> str:
+        """Move the money; returns the transaction, or nothing where nothing is to move."""
+        if bought.method is Method.EIP3009:
+            return self.chain.move(bought.transfer)
+        value = next(one for one in (self.takes, self.charge, bought.value) if one is not None)
+        return self.chain.permit(bought, value) if value else ""
 
     def _undone(self, order: str, settle: SettleResponse, paid: Transfer) -> httpx.Response:
         """The callback failed: money back by the delegate wallet, with the order's nonce."""
@@ -215,11 +176,11 @@ class FakeSeller:
             mode=self.mode,
             network=NETWORK,
             asset=bought.asset,
-            amount=str(bought.value),
+            amount=str(bought.value if self.charge is None else self.charge),
             payer=bought.payer,
             pay_to=bought.to,
             payment_hash="0x" + bought.digest().hex(),
-            transaction=transaction,
+            transaction=transaction or ZERO_HASH,
             callback_transaction=callback,
             body_hash="0x" + hashlib.sha256(self.body).hexdigest(),
             body_size=len(self.body),
@@ -261,6 +222,7 @@ routes = ["/v1/*"]
 modes = ["DIRECT", "DELEGATE"]
 pay_to = [{pay_to}]
 callbacks = ["{callback}"]
+facilitators = ["{facilitator}"]
 """
 
 
@@ -268,19 +230,24 @@ def policy(**changes: str) -> str:
     """A policy that allows this seller; named values replace parts of it."""
     limits = {"per_call": "1.00", "per_task": "5.00", "per_day": "20.00", "above": "0.50", "patience": "60"}
     fixed = {"network": NETWORK, "token": TOKEN, "origin": ORIGIN, "callback": CALLBACK, "pay_to": ""}
+    fixed |= {"facilitator": FACILITATOR}
     return _POLICY.format(**fixed | limits | {"approver": account("approver").address} | changes)
 
 
 class SpySigner(LocalSigner):
-    """Remembers every transfer it was asked to sign."""
+    """Remembers every transfer and permit it was asked to sign."""
 
     def __init__(self) -> None:
         super().__init__(account("buyer"))
-        self.signed: list[Transfer] = []
+        self.signed: list[Transfer | Permit] = []
 
     def sign_transfer(self, domain: TokenDomain, transfer: Transfer) -> bytes:
         self.signed.append(transfer)
         return super().sign_transfer(domain, transfer)
+
+    def sign_permit(self, chain: int, permit: Permit) -> bytes:
+        self.signed.append(permit)
+        return super().sign_permit(chain, permit)
 
 
 class World:
@@ -295,11 +262,3 @@ class World:
         settings = Settings(home=self.home, rpc=RPC, seller=ORIGIN, policy_text=policy(**rules), finality="latest")
         seller = self.seller
         return Buyer(settings, signer=self.signer, clock=seller.clock, transport=seller.transport)
-
-
-def _log(topics: list[str], data: str) -> dict[str, Any]:
-    return {"address": TOKEN.lower(), "topics": topics, "data": data}
-
-
-def _word(address: str) -> str:
-    return "0x" + address[2:].lower().rjust(64, "0")

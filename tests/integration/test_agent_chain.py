@@ -19,7 +19,8 @@ from agent.wallet import LocalSigner, sign_digest
 from protocol.typed_data import TokenDomain, Transfer, authorization_digest
 from protocol.wire import PaymentRequirements
 from scripts.accounts import ROLES
-from tests.fakes.seller import NETWORK, ORIGIN, TOKEN, FakeChain, FakeSeller, account, policy
+from tests.fakes.buyer_chain import NETWORK, TOKEN, FakeChain
+from tests.fakes.seller import ORIGIN, FakeSeller, account, policy
 from tests.stack.anvil import Anvil, deploy, run_anvil
 
 URL = f"{ORIGIN}/v1/echo"

@@ -17,7 +17,8 @@ import pytest
 from eth_account import Account
 
 from agent.cli import main
-from tests.fakes.seller import ORIGIN, RPC, FakeSeller, account, policy
+from tests.fakes.buyer_chain import RPC, TOKEN
+from tests.fakes.seller import ORIGIN, FakeSeller, account, policy
 
 URL = f"{ORIGIN}/v1/echo?text=hi"
 
@@ -101,6 +102,15 @@ def test_fetch_prints_the_answer_like_curl_and_one_line_about_the_payment(shell:
     report = json.loads(shell.run("report", "--json").stdout)
     assert [(line["key"], line["settled"], line["open"]) for line in report] == [("research", 50_000, 0)]
     assert "0.05 USDC" in shell.run("report", "--by", "merchant").stdout
+
+
+def test_allow_says_what_permit2_may_move_and_is_refused_beyond_the_policy(shell: Shell) -> None:
+    done = shell.run("allow", TOKEN, "2.50")
+    assert (done.returncode, shell.seller.chain.allowed) == (0, 2_500_000)
+    assert done.stdout.startswith("Permit2 may move 2.5 of ")
+    assert shell.run("allow", TOKEN, "20.01").returncode == 3
+    assert shell.run("allow", "usdc", "1").returncode == 1
+    assert len(shell.seller.chain.sent) == 1
 
 
 def test_fetch_posts_json(shell: Shell) -> None:

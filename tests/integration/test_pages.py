@@ -38,6 +38,7 @@ from tests.fakes.chain import FakeChain, fake_market
 from tests.fakes.clock import FakeClock
 from tests.fakes.database import FakeDatabase
 from tests.fakes.evm import TOKEN as DOLLAR
+from tests.fakes.facilitator import FakeFacilitator
 from tests.stack.databases import devnet_merchant
 from tests.stack.processes import free_port
 from tests.stack.waiting import eventually
@@ -50,15 +51,15 @@ TX = "0x" + "ab" * 32
 
 @pytest.fixture
 async def paddock(sqlite_url):
-    """What handlers are given: the real catalogue and database, a chain in memory, nothing that settles."""
+    """What handlers are given: the real catalogue and database, a chain in memory, a facilitator that is not asked."""
     clock = SystemClock()
     db = SqlDatabase(sqlite_url, clock)
-    merchant, market = devnet_merchant(), fake_market()
+    merchant, market, chain = devnet_merchant(), fake_market(), FakeChain(clock)
     yield Paddock(
         db=db,
         clock=clock,
-        facilitator=None,
-        grounds={market.network: Ground(market, FakeChain(clock))},
+        facilitator=FakeFacilitator(chain, clock, market, LocalSigner(account("settler").key.hex())),
+        grounds={market.network: Ground(market, chain)},
         services={service.slug: service for service in CATALOGUE},
         merchants={merchant.id: merchant},
         quotes=QuoteKeys(1, {1: b"q" * 32}),
@@ -197,10 +198,12 @@ async def test_the_storefront_shows_every_service_with_price_kind_and_mode(stran
     text = " ".join(page.text.split())
     for service in CATALOGUE:
         assert f"/services/{service.slug}" in links
-        for shown in (service.title, service.kind, f"USDC per {service.unit}"):
+        price = "USDC, charged by use: " if service.metered else f"USDC per {service.unit}"
+        for shown in (service.title, service.kind, price):
             assert shown in text
     assert "Contract risk scan Disassembles" in text
     assert "0.05 USDC per scan" in text
+    assert "up to 0.0075 USDC, charged by use: 0.0015 per 1,000 instructions" in text
     assert text.count("DELEGATE") == 2
     assert "devnet" in text
     assert {"/api/services", "/docs", "/llms.txt", "/console"} <= set(links)
@@ -232,6 +235,28 @@ async def test_a_service_page_says_price_arguments_answer_and_that_failure_costs
     [entry] = terms["accepts"]
     assert (entry["amount"], entry["payTo"]) == ("10000", account("merchant").address)
     assert terms["resource"]["url"].startswith(f"{stranger.base_url}/v1/wallet-report?")
+
+
+async def test_a_metered_service_shows_a_ceiling_and_what_it_is_charged_by_wherever_it_is_listed(stranger):
+    price = "up to 0.0075 USDC, charged by use: 0.0015 per 1,000 instructions"
+    page = Read(await stranger.get("/services/contract-disassembly"))
+    text = " ".join(page.text.split())
+    for shown in ("up to 0.0075 USDC", "charged by use: 0.0015 per 1,000 instructions", "never above the ceiling"):
+        assert shown in text
+    for needed in ("paddock-agent allow", "x402[httpx,evm,extensions]"):
+        assert needed in text
+    [entry] = json.loads(page.code["Terms of this moment, good for the example call"])["accepts"]
+    assert (entry["scheme"], entry["amount"]) == ("upto", "7500")
+    assert "UptoEvmScheme" in page.code["Python"]
+    assert price in (await stranger.get("/llms.txt")).text
+    assert price in " ".join(Read(await stranger.get("/docs")).text.split())
+    listed = {one["slug"]: one for one in (await stranger.get("/api/services")).json()}
+    found = listed["contract-disassembly"]
+    assert found["price"] == "up to 0.0075 USDC"
+    assert found["metered"] == {"unit": "instruction", "price": "1500", "per": "1000"}
+    assert listed["contract-risk"]["metered"] is None
+    paths = (await stranger.get("/openapi.json")).json()["paths"]
+    assert paths["/v1/contract-disassembly"]["get"]["x-price"]["scheme"] == "upto"
 
 
 async def test_a_delegate_service_names_its_contract_and_its_refund(stranger, paddock):

@@ -14,7 +14,11 @@ from x402.mechanisms.evm import FacilitatorWeb3Signer
 from x402.mechanisms.evm.exact import register_exact_evm_facilitator
 from x402.schemas import PaymentPayload, PaymentRequirements
 
+from tests.stack import official
 from tests.stack.served import answer, live, read_body
+
+official.extension("eip2612_gas_sponsoring")  # what the facilitator of upto imports, without all that goes with it
+from x402.mechanisms.evm.upto.facilitator import UptoEvmScheme  # noqa: E402
 
 
 @dataclass(frozen=True)
@@ -43,6 +47,7 @@ class ForeignFacilitator:
     def __post_init__(self) -> None:
         signer = FacilitatorWeb3Signer(private_key="0x" + self.key.key.hex().removeprefix("0x"), rpc_url=self.rpc)
         self._sdk = register_exact_evm_facilitator(x402Facilitator(), signer, networks=self.network)
+        self._sdk.register([self.network], UptoEvmScheme(signer))
 
     async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
         if scope["type"] == "lifespan":

@@ -18,6 +18,7 @@ from x402.http import (
     x402HTTPResourceServer,
 )
 from x402.mechanisms.evm.exact import register_exact_evm_server
+from x402.mechanisms.evm.upto.server import UptoEvmScheme
 from x402.schemas import AssetAmount
 
 from server.domain.market import Market
@@ -65,11 +66,15 @@ class Request:
 
 @dataclass
 class Seller:
-    """The ASGI application. `open` asks the facilitator what it supports and checks the route by it."""
+    """The ASGI application. `open` asks the facilitator what it supports and checks the route by it.
+
+    With a `charge` it sells by scheme upto: `PRICE` is the ceiling, and so much is settled.
+    """
 
     facilitator_url: str
     market: Market
     pay_to: str
+    charge: int | None = None
     delivered: int = 0
     _http: Any = None
     _facilitator: Any = None
@@ -80,10 +85,12 @@ class Seller:
         price = AssetAmount(
             amount=str(PRICE), asset=asset.address, extra={"name": asset.name, "version": asset.version}
         )
-        option = PaymentOption(scheme="exact", pay_to=self.pay_to, price=price, network=self.market.network)
+        scheme = "exact" if self.charge is None else "upto"
+        option = PaymentOption(scheme=scheme, pay_to=self.pay_to, price=price, network=self.market.network)
         self._facilitator = HTTPFacilitatorClient(FacilitatorConfig(url=self.facilitator_url))
         core = x402ResourceServer(self._facilitator)
         register_exact_evm_server(core, self.market.network)
+        core.register(self.market.network, UptoEvmScheme())
         self._http = x402HTTPResourceServer(core, {f"GET {PATH}": RouteConfig(accepts=option, description="A report")})
         self._http.initialize()
 
@@ -96,8 +103,9 @@ class Seller:
         if result.type != "payment-verified":
             await _refuse(send, result.response)
             return
+        charge = None if self.charge is None else {"amount": str(self.charge)}
         settled = await self._http.process_settlement(
-            result.payment_payload, result.payment_requirements, context=context
+            result.payment_payload, result.payment_requirements, context=context, settlement_overrides=charge
         )
         if not settled.success:
             await _refuse(send, settled.response)

@@ -211,7 +211,9 @@ class _Look:
         has_delivery, has_receipt = self.proven[order.id]
         if self._is_debt(order):
             return
-        if released and (transfer is None or transfer.transaction != order.settlement_tx):
+        if order.waived and (transfer or order.settlement_tx):
+            self._say("G1", f"order {order.id} cost nothing, and money moved for it")
+        if released and not order.waived and (transfer is None or transfer.transaction != order.settlement_tx):
             self._say("G1", f"order {order.id} is released and the chain shows no payment of it")
         if released and not (has_delivery and has_receipt):
             self._say("G1", f"order {order.id} is released without a stored answer or receipt")
@@ -239,7 +241,7 @@ class _Look:
         """G4: each row stands for what the order says, and for its whole amount."""
         rows = {row.kind: row for row in standing(self.entries[order.id])}
         expected = {
-            "settlement": order.payment is PaymentState.SETTLED,
+            "settlement": order.payment is PaymentState.SETTLED and not order.waived,
             "refund": order.money_back is MoneyBackState.REFUNDED,
             "payout": order.terms.mode is Mode.DELEGATE and order.fulfilment is FulfilmentState.RELEASED,
         }

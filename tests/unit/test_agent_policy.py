@@ -26,6 +26,10 @@ def extra(**values: Any) -> Callable[[PaymentRequirements], PaymentRequirements]
     return lambda entry: msgspec.structs.replace(entry, extra=entry.extra | values)
 
 
+def upto(**values: Any) -> Callable[[PaymentRequirements], PaymentRequirements]:
+    return lambda entry: msgspec.structs.replace(entry, scheme="upto", extra=entry.extra | values)
+
+
 HOSTILE: dict[str, tuple[str, Callable[[PaymentRequirements], PaymentRequirements]]] = {
     "a1 too dear for one call": ("limits.per_call", changed(amount="1000001")),
     "a1 priced in 18 decimals": ("limits.per_call", changed(amount=str(5 * 10**16))),
@@ -50,9 +54,17 @@ HOSTILE: dict[str, tuple[str, Callable[[PaymentRequirements], PaymentRequirement
     "expiry that is no number": ("terms.malformed", extra(expiresAt="soon")),
     "a14 no time to arrive": ("quote.validity", changed(max_timeout_seconds=5)),
     "a14 validity below zero": ("quote.validity", changed(max_timeout_seconds=-1)),
-    "unknown scheme": ("terms.unsupported", changed(scheme="upto")),
+    "unknown scheme": ("terms.unsupported", changed(scheme="streaming")),
     "unknown mode": ("terms.unsupported", extra(mode="ESCROW")),
-    "permit2": ("terms.unsupported", extra(assetTransferMethod="permit2")),
+    "a method of moving the token that nobody knows": ("terms.malformed", extra(assetTransferMethod="cheque")),
+    "permit2 without leave for Permit2": ("wallet.allowance", extra(assetTransferMethod="permit2")),
+    "metered, and nobody may settle it": ("facilitator.unknown", changed(scheme="upto")),
+    "metered, by a facilitator of the seller's choice": ("facilitator.unknown", upto(facilitatorAddress=CALLBACK)),
+    "metered, by a facilitator that is no address": ("terms.malformed", upto(facilitatorAddress="me")),
+    "delegate by permit2": (
+        "mode.delegate.flow",
+        extra(mode="DELEGATE", flow="ERC20_3009", callback=CALLBACK, assetTransferMethod="permit2"),
+    ),
     "direct with a contract to call": ("mode.direct", extra(callback=CALLBACK)),
     "delegate to an unlisted contract": (
         "mode.delegate.callback",
@@ -104,6 +116,18 @@ def test_terms_for_another_resource_are_refused(tmp_path: Path) -> None:
     unpaid = world.seller.unpaid
     world.seller.handle_unpaid = lambda request: unpaid(httpx.Request("GET", f"{ORIGIN}/v1/other"))
     assert world.buyer.buy(URL).rule == "terms.resource"
+    assert world.signer.signed == []
+
+
+@pytest.mark.parametrize("known", [0, 1, 2])
+def test_of_several_refused_entries_the_one_in_a_known_token_says_why(tmp_path: Path, known: int) -> None:
+    world = World(tmp_path)
+    foreign = msgspec.structs.replace(world.seller.entry(), asset=OTHER)
+    entries = [foreign, msgspec.structs.replace(foreign, network="eip155:1")]
+    entries.insert(known, msgspec.structs.replace(world.seller.entry(), amount="1000001"))
+    required = PaymentRequired(x402_version=2, resource=Resource(url=URL), accepts=entries)
+    world.seller.handle_unpaid = lambda request: httpx.Response(402, headers={PAYMENT_REQUIRED: encode(required)})
+    assert world.buyer.buy(URL).rule == "limits.per_call"
     assert world.signer.signed == []
 
 

@@ -87,6 +87,11 @@ def test_a_direct_order_can_be_refunded_also_after_its_answer_was_released(fulfi
         ({"money_back": M.REFUNDED}, "went back already"),
         ({"fulfilment": F.RELEASED}, "took the payment"),
         ({"fulfilment": F.EXECUTING}, "worked on"),
+        ({"mode": Mode.DIRECT, "fulfilment": F.RELEASED, "charged": 0}, "nothing was charged"),
+        (
+            {"mode": Mode.DIRECT, "fulfilment": F.RELEASED, "charged": 0, "received": 9, "money_back": M.REFUNDED},
+            "went back already",
+        ),
     ],
 )
 def test_w9_every_other_order_says_why_not(changes, words):

@@ -104,6 +104,18 @@ async def test_the_examples_answer_is_of_the_published_kind(service):
 
 
 @every_service
+async def test_a_metered_answer_says_what_it_costs_within_the_ceiling_and_no_other_says_so(service):
+    charge = (await answer(service)).charge
+    if service.meter is None:
+        assert charge is None
+    else:
+        assert 0 <= charge <= service.amount
+        assert service.meter.charge(0) == 0
+        assert service.meter.price > 0
+        assert service.meter.per > 0
+
+
+@every_service
 async def test_the_same_call_is_answered_the_same(service):
     assert await answer(service) == await answer(service)
 

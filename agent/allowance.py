@@ -1,0 +1,111 @@
+"""Permit2's allowance: the one chain transaction that this agent sends, and only when a person asks for it."""
+
+from argparse import Namespace
+from typing import Any
+
+from eth_account.signers.local import LocalAccount
+from eth_utils.crypto import keccak
+
+from agent.chain import Chain, Mined, call_data
+from agent.clock import Clock, SystemClock
+from agent.commands import Shell
+from agent.errors import AgentError, ChainUnavailable, Refused, WalletError
+from agent.policy_file import PolicyFile
+from protocol.amounts import atomic, display
+from protocol.errors import ProtocolError
+from protocol.payment import PERMIT2
+from protocol.signatures import parse_address
+
+_LOOKS, _LOOK_EVERY = 60, 1.0
+_ZERO_FIRST = "some tokens want 0 first: allow 0, then again"
+
+
+def allow_permit2(shell: Shell, args: Namespace) -> int:
+    """The command: exactly so much, whatever was allowed before, and never more than the policy spends in a day."""
+    account = shell.settings.account()
+    with shell.client() as client:
+        chain = shell.chain(client)
+        try:
+            asset = parse_address(args.asset, "TOKEN")
+            decimals = chain.decimals(asset)
+            amount = atomic(args.amount, decimals)
+        except ProtocolError as error:
+            raise AgentError(error.detail, 'like: paddock-agent allow 0x5FbD…0aa3 "2.50"') from error
+        if amount:
+            require_within(shell.settings.load_policy(), chain.network(), asset, amount, decimals)
+        allow(chain, SystemClock(), account, asset, amount)
+        left = chain.allowance(asset, account.address, PERMIT2)
+    shell.out.print(f"Permit2 may move {display(left, decimals)} of {asset} for {account.address}", soft_wrap=True)
+    return 0
+
+
+def require_within(policy: PolicyFile, network: str, asset: str, amount: int, decimals: int) -> None:
+    """A token of the policy, as it really is, and at most `limits.per_day` of it. Raises Refused."""
+    known = {(one.network, one.address): one for one in policy.assets if one.network in policy.networks}
+    rules = known.get((network, asset))
+    if rules is None:
+        raise Refused("asset.unknown", f"the token {asset} on {network} is not among the policy's assets")
+    if rules.decimals != decimals:
+        raise Refused("asset.decimals", f"the policy says {rules.decimals} decimals; the token has {decimals}")
+    if amount > atomic(policy.limits.per_day, decimals):
+        most = f"{policy.limits.per_day} {rules.symbol}".strip()
+        raise Refused("limits.per_day", f"Permit2 may move no more than the policy spends in a day: {most}")
+
+
+def allow(chain: Chain, clock: Clock, account: LocalAccount, asset: str, amount: int) -> str:
+    """Let Permit2 move exactly so much of an asset from now on (atomic units; 0 takes it back); the transaction's hash.
+
+    What Permit2 moves counts down. Waits until it is mined. Raises ChainUnavailable, and WalletError if it failed, or
+    the wallet has nothing to pay the gas with.
+    """
+    unsigned = _unsigned(chain, account.address, asset, amount)
+    raw = bytes(account.sign_transaction(unsigned).raw_transaction)
+    transaction = "0x" + keccak(raw).hex()
+    chain.ask("eth_sendRawTransaction", "0x" + raw.hex())
+    if not _mined(chain, clock, transaction).success:
+        raise WalletError(f"the approval {transaction} failed on chain", _ZERO_FIRST)
+    return transaction
+
+
+def _unsigned(chain: Chain, sender: str, asset: str, amount: int) -> dict[str, Any]:
+    data = call_data("approve(address,uint256)", PERMIT2, hex(amount))
+    try:
+        gas = _gas(chain, {"from": sender, "to": asset, "data": data})
+        tip = int(chain.ask("eth_maxPriorityFeePerGas"), 16)
+        fee = 2 * int(chain.ask("eth_getBlockByNumber", "latest", False)["baseFeePerGas"], 16) + tip
+        held = int(chain.ask("eth_getBalance", sender, "latest"), 16)
+        nonce = int(chain.ask("eth_getTransactionCount", sender, "pending"), 16)
+        chain_id = int(chain.ask("eth_chainId"), 16)
+    except (KeyError, TypeError, ValueError) as error:
+        raise ChainUnavailable("the RPC answers in a shape that is not Ethereum's") from error
+    if held < gas * fee:
+        raise WalletError(
+            f"{sender} holds {held} wei; the gas may cost {gas * fee}", "send it some of the chain's coin"
+        )
+    return {
+        "to": asset,
+        "data": data,
+        "value": 0,
+        "chainId": chain_id,
+        "nonce": nonce,
+        "gas": gas,
+        "maxFeePerGas": fee,
+        "maxPriorityFeePerGas": tip,
+    }
+
+
+def _gas(chain: Chain, call: dict[str, Any]) -> int:
+    """With a margin of a quarter."""
+    try:
+        return int(chain.ask("eth_estimateGas", call), 16) * 5 // 4
+    except ChainUnavailable as error:
+        raise ChainUnavailable(f"{error}: the token may have refused the approval", _ZERO_FIRST) from error
+
+
+def _mined(chain: Chain, clock: Clock, transaction: str) -> Mined:
+    for _ in range(_LOOKS):
+        mined = chain.transaction(transaction)
+        if mined is not None:
+            return mined
+        clock.sleep(_LOOK_EVERY)
+    raise ChainUnavailable(f"{transaction} was sent and is not mined yet", "look again later; do not send it twice")
