@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from protocol.errors import ProtocolError
+from protocol.signatures import parse_address
 from server.domain.errors import ConfigurationError
 from server.key_sources import LOOPBACK
 
@@ -69,6 +71,19 @@ def read_keys(text: str, variable: str) -> tuple[int, dict[int, bytes]]:
             raise ConfigurationError(f"{variable}: ids go from 0 to 255, keys have at least 32 bytes")
         keys[key_id] = key
     return next(iter(keys)), keys
+
+
+def split(text: str) -> tuple[str, ...]:
+    """What stands between commas: while a credential is rotated, the new one and the one before it."""
+    return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+def addresses(environ: Mapping[str, str], name: str) -> tuple[str, ...]:
+    """Addresses between commas, checksummed."""
+    try:
+        return tuple(parse_address(part, name) for part in split(environ.get(name, "")))
+    except ProtocolError as error:
+        raise ConfigurationError(f"{name} must read like 0x<address>[,0x<address>]: {error.detail}") from None
 
 
 def plain_url(name: str, url: str) -> tuple[str, bool]:

@@ -14,7 +14,7 @@ from server.domain.errors import NotAllowed, PaddockError
 from server.domain.switches import SETTLEMENT_PAUSED
 from server.web import live
 from server.web.case_pages import CASE_PAGES
-from server.web.credentials import COOKIE, Credentials, matches
+from server.web.credentials import COOKIE, Credentials
 from server.web.given import GivenCredentials, GivenPaddock
 from server.web.pages import on_page_error, page
 from server.web.read_models import WINDOW, overview, story
@@ -123,7 +123,7 @@ def on_stranger(request: Request[Any, Any, Any], error: NotAllowed) -> Response[
 
 
 def _enter(paddock: Paddock, credentials: Credentials, token: str) -> Redirect:
-    if not matches(token, credentials.operator):
+    if not credentials.opens(token):
         raise NotAllowed("this is the operator's")
     cookie = Cookie(
         COOKIE,
