@@ -14,6 +14,7 @@ from server.domain.errors import ConfigurationError, HandlerFailed, InternalErro
 from server.domain.evidence import Mined, Spend, TransferLog, transfers_of
 from server.domain.market import Contract
 from server.domain.orders import Order
+from server.domain.sending import TransactionState
 from server.domain.states import FulfilmentState, MoneyBackState
 from server.ports import TransactionSigner, UnitOfWork
 from server.services.service import Execution, Service, json_answer
@@ -32,7 +33,7 @@ async def execute(paddock: Paddock, order_id: str) -> float | None:
     service, contract = callback_of(paddock, order)
     async with paddock.db.read() as view:
         sent = await view.transactions.of("callback", order_id)
-    if sent is None:
+    if sent is None or sent.state is TransactionState.LOST:
         return await _start(paddock, order, contract)
     mined = await look(paddock.on(order.terms.network).chain, sent)
     if mined is None:
@@ -56,7 +57,8 @@ async def _start(paddock: Paddock, order: Order, contract: Contract) -> float | 
         await give_up(paddock, order, calls.describe_revert(contract.abi, error.data))
         return None
     async with paddock.db.begin("callback signed") as work:
-        if await work.transactions.of("callback", order.id):
+        sent = await work.transactions.of("callback", order.id)
+        if sent and sent.state is not TransactionState.LOST:
             return 0.0
         transaction = await sign(work, paddock.clock, signer, ground.market.chain_id, prepared, "callback", order.id)
         order.callback_tx = transaction.hash

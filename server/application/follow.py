@@ -36,6 +36,8 @@ async def follow(paddock: Paddock, order_id: str) -> float | None:
         rows = ledger.standing(await view.ledger.of(order_id))
     for row in rows:
         mined = await chain.mined(row.transaction)
+        if not row.block_hash and (mined is None or mined.block > final):
+            return LOOK_EVERY  # a row that was written before rows named their block
         if row.block_hash and (mined is None or mined.block_hash != row.block_hash):
             if await _is_off_the_chain(chain, row):
                 await _take_back(paddock, order, row, mined)

@@ -49,12 +49,16 @@ async def reconcile(books: Books) -> list[Difference]:
 
 
 def compare(network: str, logs: list[TransferLog], rows: list[Entry]) -> list[Difference]:
-    """Matches logs and rows by block and log index, then compares amounts; what was taken back counts for nothing."""
+    """Matches logs and rows by block and log index, then compares amounts; what was taken back counts for nothing.
+
+    Rows that were written before rows named their block are matched by chain transaction and log index.
+    """
     on_chain = {(log.block_hash, log.log_index): log for log in logs}
+    blocks = {(log.transaction, log.log_index): log.block_hash for log in logs}
     in_books: dict[Key, int] = {}
     names: dict[Key, str] = {}
     for row in rows:
-        key = row.block_hash, row.log_index
+        key = row.block_hash or blocks.get((row.transaction, row.log_index), row.transaction), row.log_index
         names[key] = row.transaction
         in_books[key] = in_books.get(key, 0) + (-row.amount if row.reversal else row.amount)
     found = [

@@ -142,12 +142,12 @@ class World:
         await assert_chains(self.paddock)
         assert_no_secrets(str(await self.orders()), self.buyer.signed)
 
-    async def submit_as_stranger(self, header: str) -> None:
+    async def submit_as_stranger(self, header: str, by: str = "stranger") -> None:
         """Somebody who saw a payment hands its authorization to the token before the facilitator does."""
         paid = read_header(header)
         terms = msgspec.convert(paid["accepted"], PaymentRequirements)
         payment = schemes.read(terms, paid["payload"])
-        stranger = LocalSigner(account("stranger").key.hex())
+        stranger = LocalSigner(account(by).key.hex())
         prepared = await prepare(self.chain, stranger, *payment_call(payment, payment.value))
         signed = await stranger.sign(31337, prepared.chain_nonce, prepared.call, prepared.gas, prepared.fees)
         await self.chain.send(signed.raw)

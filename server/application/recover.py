@@ -1,0 +1,66 @@
+"""Recover: after an older copy of the database was restored, find the payments to merchants that it does not know."""
+
+from collections.abc import Iterable, Mapping
+
+from server.application.cases import subject_of
+from server.application.paddock import Ground, ground_of
+from server.application.reconcile import Books, Difference
+from server.domain.cases import Case, CaseKind, Opening
+from server.domain.evidence import TransferLog, search_from
+from server.domain.market import Merchant
+from server.domain.orders import Order
+from server.domain.states import PaymentState
+
+NEWEST = 1000
+"""Orders that are looked at: for the block to begin at, and for payments that are under way."""
+
+
+async def recover(books: Books, merchants: Mapping[str, Merchant], from_block: int | None = None) -> list[Case]:
+    """Open a case for each Transfer to a merchant that neither ledger nor orders account for; harmless to repeat.
+
+    Without a block it looks from a little before the newest order of each network: right after a restore, before new
+    orders are taken, nothing older can be missing. What came to the delegate wallet `reconcile` finds.
+    """
+    async with books.db.read() as view:
+        orders = await view.orders.recent(NEWEST)
+    since = {order.terms.network: search_from(order.since_block) for order in reversed(orders)}
+    known = await _under_way(books, orders)
+    openings: list[Opening] = []
+    for network, ground in books.grounds.items():
+        start = since.get(network, 0) if from_block is None else from_block
+        for merchant in merchants.values():
+            openings += await _lost(books, ground, merchant, start, known)
+    async with books.db.begin("recovered") as work:
+        return [await work.cases.open(opening) for opening in openings]
+
+
+async def _under_way(books: Books, orders: Iterable[Order]) -> set[tuple[str, int]]:
+    """Transfers by which orders are paid that do not know of it yet: the worker finds those by itself."""
+    found: set[tuple[str, int]] = set()
+    for order in orders:
+        chain = ground_of(books.grounds, order.terms.network).chain
+        if order.payment is not PaymentState.SETTLED and await chain.nonce_used(order.spend):
+            paid = await chain.spent_in(order.spend, search_from(order.since_block))
+            found |= {(one.transaction, one.log_index) for one in paid}
+    return found
+
+
+async def _lost(
+    books: Books, ground: Ground, merchant: Merchant, since: int, known: set[tuple[str, int]]
+) -> list[Opening]:
+    """What came to a merchant since a block and is in none of the books."""
+    network, lost = ground.market.network, list[Opening]()
+    for asset in ground.market.assets:
+        logs = await ground.chain.transfers(asset.address, merchant.pay_to, since)
+        async with books.db.read() as view:
+            rows = await view.ledger.touching(network, asset.address, f"merchant:{merchant.id}")
+        booked = known | {(row.transaction, row.log_index) for row in rows}
+        came = [log for log in logs if log.recipient == merchant.pay_to]
+        lost += [_opening(network, merchant, log) for log in came if (log.transaction, log.log_index) not in booked]
+    return lost
+
+
+def _opening(network: str, merchant: Merchant, log: TransferLog) -> Opening:
+    detail = f"{log.amount} atomic units of {log.asset} came from {log.sender} in block {log.block}, for no known order"
+    subject = subject_of(Difference("chain", network, log.transaction, log.log_index, detail))
+    return Opening(CaseKind.LOST_PAYMENT, subject, detail, None, merchant.id)
