@@ -87,7 +87,7 @@ async def orders(
         sequence = await view.orders.last_event()
         seen = await overview(paddock, view)
         jobs = await view.outbox.waiting()
-        cases = await view.cases.open_count()
+        cases = sum((await view.cases.open_kinds()).values())
         switch = await view.switches.get(SETTLEMENT_PAUSED)
     return page(
         "console/orders.html",

@@ -1,14 +1,17 @@
 """Migrations on live data: what the first version wrote keeps its meaning, and today's code finishes it."""
 
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
+from datetime import UTC, datetime
 
 import httpx
 import pytest
-from sqlalchemy import text
+from sqlalchemy import event, inspect, text, update
+from sqlalchemy.engine import Engine
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from server.adapters.database import async_url
+from server.adapters.models import orders
 from server.application.reconcile import reconcile
 from server.domain.cases import CaseKind
 from tests.stack.buyer import Buyer
@@ -85,6 +88,7 @@ async def test_late_money_is_watched_for_where_an_old_order_ended_and_its_author
             text("UPDATE orders SET payment = 'failed', fulfilment = 'failed' WHERE id IN (:held, :lapsed)"),
             {"held": held, "lapsed": lapsed},
         )
+        await connection.execute(update(orders).where(orders.c.id == lapsed).values(valid_before=datetime.now(UTC)))
     migrate(old_url)
     jobs = {row["id"] for row in (await rows_of(old_url))["outbox"] if not row["done"]}
     assert f"follow:{held}" in jobs
@@ -103,9 +107,11 @@ async def test_the_ledgers_rules_survive_the_migrations(old_url, wrong):
 async def engine_of(url):
     """A transaction of its own, whatever tables there are."""
     engine = create_async_engine(async_url(url))
-    async with engine.begin() as connection:
-        yield connection
-    await engine.dispose()
+    try:
+        async with engine.begin() as connection:
+            yield connection
+    finally:
+        await engine.dispose()
 
 
 async def test_todays_processes_finish_what_the_first_version_began(place, old_url, left_over):
@@ -140,6 +146,40 @@ async def test_todays_processes_finish_what_the_first_version_began(place, old_u
         async with parts.db.read() as view:
             cases = await view.cases.listed(100)
         assert [case for case in cases if case.kind is not CaseKind.DUPLICATE] == []
+
+
+@contextmanager
+def dying_at(statement):
+    """Whoever executes that SQL dies just before."""
+
+    def die(_connection, _cursor, executed, *_):
+        if statement in executed:
+            raise SystemExit(executed)
+
+    event.listen(Engine, "before_cursor_execute", die)
+    yield
+    event.remove(Engine, "before_cursor_execute", die)
+
+
+async def test_a_migration_that_dies_half_way_leaves_nothing_behind_and_can_be_made_again(old_url, left_over):
+    before = await form_of(old_url)
+    with dying_at("ADD COLUMN former_until"), pytest.raises(SystemExit):
+        migrate(old_url)
+    assert await form_of(old_url) == before
+    migrate(old_url)
+    assert said(await rows_of(old_url), "orders") == said(left_over.rows, "orders")
+
+
+async def form_of(url):
+    """The revision, and each table's columns."""
+
+    def look(connection):
+        found = inspect(connection)
+        tables = {name: [one["name"] for one in found.get_columns(name)] for name in found.get_table_names()}
+        return tables, connection.execute(text("SELECT version_num FROM alembic_version")).scalars().all()
+
+    async with engine_of(url) as connection:
+        return await connection.run_sync(look)
 
 
 async def test_the_way_back_to_the_first_version_is_refused_and_changes_nothing(old_url):
