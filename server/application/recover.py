@@ -1,4 +1,4 @@
-"""Recover: after an older copy of the database was restored, find the payments to merchants that it does not know."""
+"""Recover: after an older copy of the database was restored, find the x402 payments to merchants it does not know."""
 
 from collections.abc import Iterable, Mapping
 
@@ -6,20 +6,22 @@ from server.application.cases import subject_of
 from server.application.paddock import Ground, ground_of
 from server.application.reconcile import Books, Difference
 from server.domain.cases import Case, CaseKind, Opening
-from server.domain.evidence import TransferLog, search_from
+from server.domain.evidence import TransferLog, plain_transfers, search_from
 from server.domain.market import Merchant
 from server.domain.orders import Order
 from server.domain.states import PaymentState
+from server.ports import Chain
 
 NEWEST = 1000
 """Orders that are looked at: for the block to begin at, and for payments that are under way."""
 
 
 async def recover(books: Books, merchants: Mapping[str, Merchant], from_block: int | None = None) -> list[Case]:
-    """Open a case for each Transfer to a merchant that neither ledger nor orders account for; harmless to repeat.
+    """Open a case for each payment to a merchant that neither ledger nor orders account for; harmless to repeat.
 
     Without a block it looks from a little before the newest order of each network: right after a restore, before new
-    orders are taken, nothing older can be missing. What came to the delegate wallet `reconcile` finds.
+    orders are taken, nothing older can be missing. What came to the delegate wallet `reconcile` finds; plain transfers
+    `watch_transfers` reads on from where the copy had read to.
     """
     async with books.db.read() as view:
         orders = await view.orders.recent(NEWEST)
@@ -39,7 +41,9 @@ async def _under_way(books: Books, orders: Iterable[Order]) -> set[tuple[str, in
     found: set[tuple[str, int]] = set()
     for order in orders:
         chain = ground_of(books.grounds, order.terms.network).chain
-        if order.payment is not PaymentState.SETTLED and await chain.nonce_used(order.spend):
+        if order.payment is PaymentState.SETTLED or order.by_transfer:
+            continue
+        if await chain.nonce_used(order.spend):
             paid = await chain.spent_in(order.spend, search_from(order.since_block))
             found |= {(one.transaction, one.log_index) for one in paid}
     return found
@@ -56,8 +60,14 @@ async def _lost(
             rows = await view.ledger.touching(network, asset.address, f"merchant:{merchant.id}")
         booked = known | {(row.transaction, row.log_index) for row in rows}
         came = [log for log in logs if log.recipient == merchant.pay_to]
-        lost += [_opening(network, merchant, log) for log in came if (log.transaction, log.log_index) not in booked]
+        new = [log for log in came if (log.transaction, log.log_index) not in booked]
+        lost += [_opening(network, merchant, log) for log in new if not await _is_plain(ground.chain, log)]
     return lost
+
+
+async def _is_plain(chain: Chain, log: TransferLog) -> bool:
+    mined = await chain.mined(log.transaction)
+    return mined is not None and log in plain_transfers(mined, log.asset)
 
 
 def _opening(network: str, merchant: Merchant, log: TransferLog) -> Opening:

@@ -32,7 +32,7 @@ class CaseKind(StrEnum):
     DIFFERENCE = "difference"
     """The ledger books what the chain does not show, or shows differently."""
     LOST_PAYMENT = "lost_payment"
-    """After a restore: the chain shows a Transfer to a merchant that no order accounts for."""
+    """After a restore: the chain shows an x402 payment to a merchant that no order accounts for."""
 
 
 class CaseState(StrEnum):

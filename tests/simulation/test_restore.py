@@ -8,7 +8,8 @@ from server.application.reconcile import reconcile
 from server.application.recover import recover
 from server.domain.cases import CaseKind
 from server.domain.sending import TransactionState
-from tests.simulation.world import open_world
+from tests.simulation.transfer_world import PRICE, open_transfers
+from tests.simulation.world import RICH, WorldBuyer, open_world
 
 DIRECT = ("claim", "ready", "settlement admitted", "settlement signed", "settlement recorded", "settled", "final")
 DELEGATE = ("claim", "settlement signed", "settled", "callback signed", "callback done", "final", "proof")
@@ -142,3 +143,24 @@ async def test_a_callback_whose_nonce_something_else_used_is_sent_again(world):
         sent = [one for one in world.db.tables.transactions.values() if one.subject == quoted.id]
         assert (await view.transactions.of("callback", quoted.id)).state is TransactionState.SUCCEEDED
     assert sorted(one.state for one in sent) == [TransactionState.LOST, TransactionState.SUCCEEDED]
+
+
+async def test_plain_transfers_are_read_on_by_the_watcher_and_are_no_lost_payments():
+    async with open_transfers() as there:
+        world = there.world
+        known = await there.order()
+        copy = world.db.tables.copy()
+        other = WorldBuyer(world.client, clock=world.clock)
+        world.chain.give(other.account.address, RICH)
+        unknown = await there.order(buyer=other)
+        await there.send(PRICE)
+        world.foreign.add(await there.send(PRICE, other))
+        await world.work(20)
+        assert {(await there.stored(one)).shown for one in (known, unknown)} == {"completed"}
+        world.db.tables = copy
+        assert await recover(world.paddock, world.paddock.merchants) == []
+        await world.work(60)
+        assert (await there.stored(known)).shown == "completed"
+        async with world.db.read() as view:
+            (case,) = await view.cases.listed(10)
+        assert (case.kind, other.account.address in case.detail) == (CaseKind.UNTRACKED_TRANSFER, True)

@@ -8,7 +8,7 @@ from alembic import op
 from server.adapters.models import Utc
 
 revision = "0080"
-down_revision = "0050"
+down_revision = "0060"
 branch_labels = None
 depends_on = None
 
