@@ -2,6 +2,8 @@
 
 import pytest
 
+from protocol.payment import Method
+from scripts.accounts import account
 from server.application.cases import watch_books
 from server.application.execute import execute
 from server.application.reconcile import reconcile
@@ -145,6 +147,31 @@ async def test_a_callback_whose_nonce_something_else_used_is_sent_again(world):
     assert sorted(one.state for one in sent) == [TransactionState.LOST, TransactionState.SUCCEEDED]
 
 
+def noted(chain):
+    """The methods of the payments whose nonces the chain is asked about from now on."""
+    asked, honest = [], chain.nonce_used
+
+    async def nonce_used(spend, block=None):
+        asked.append(spend.method)
+        return await honest(spend, block)
+
+    chain.nonce_used = nonce_used
+    return asked
+
+
+async def test_what_a_merchant_pays_by_itself_is_no_lost_payment():
+    async with open_transfers() as there:
+        world = there.world
+        merchant = WorldBuyer(world.client, account("merchant"), clock=world.clock)
+        world.foreign.add(await there.send(1_000_000))
+        copy = world.db.tables.copy()
+        quoted = await merchant.ask(world.url("access-pass"), "POST", {})
+        assert (await merchant.present(quoted, merchant.pay(quoted))).status_code == 202
+        world.foreign.add((await world.order(quoted.id)).settlement_tx)
+        world.db.tables = copy
+        assert await recover(world.paddock, world.paddock.merchants) == []
+
+
 async def test_plain_transfers_are_read_on_by_the_watcher_and_are_no_lost_payments():
     async with open_transfers() as there:
         world = there.world
@@ -158,7 +185,9 @@ async def test_plain_transfers_are_read_on_by_the_watcher_and_are_no_lost_paymen
         await world.work(20)
         assert {(await there.stored(one)).shown for one in (known, unknown)} == {"completed"}
         world.db.tables = copy
+        asked = noted(world.chain)
         assert await recover(world.paddock, world.paddock.merchants) == []
+        assert Method.TRANSFER not in asked, "a token without authorizations would revert"
         await world.work(60)
         assert (await there.stored(known)).shown == "completed"
         async with world.db.read() as view:
