@@ -1,8 +1,6 @@
 """Rotation over real processes: nothing that was signed or given out before is lost by it."""
 
 import json
-import subprocess
-import sys
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -11,9 +9,10 @@ import pytest
 
 from scripts.accounts import account
 from tests.stack.buyer import Buyer
+from tests.stack.commands import paddock
 from tests.stack.funds import fund
 from tests.stack.marketplace import TOKEN, Marketplace
-from tests.stack.processes import ROOT, free_port
+from tests.stack.processes import free_port
 from tests.stack.waiting import eventually
 
 OLD, NEW = "1:" + "a1" * 32, "2:" + "b2" * 32
@@ -38,15 +37,6 @@ async def buyer(own_anvil, market):
 
 def route(place):
     return f"{place.url}/v1/market-signal?symbol=DEMO-TREND&window=20"
-
-
-def command(place, *arguments):
-    """`paddock …` with the marketplace's settings: status and words."""
-    done = subprocess.run(
-        [sys.executable, "-m", "server.cli", *arguments],
-        cwd=ROOT, env={"PATH": "/usr/bin:/bin", **place.environment}, capture_output=True, text=True,
-    )  # fmt: skip
-    return done.returncode, done.stdout + done.stderr
 
 
 def start(place, port=None, **settings):
@@ -112,11 +102,11 @@ async def test_w11_receipts_and_chain_are_good_over_a_change_of_the_receipt_key(
     page.write_text((await buyer.client.get(f"{place.url}/api/merchants/paddock/receipts", headers=operator)).text)
     everybody = [part for signer in published["receiptSigners"] for part in ("--signer", signer)]
     for what in ((before,), (after,), ("--chain", str(page))):
-        status, said = command(place, "verify", *what, *everybody)
+        status, said = paddock(place, "verify", *what, *everybody)
         assert (status, "good: " in said) == (0, True), said
-    assert command(place, "verify", before, "--signer", NEXT)[0] == 1
-    assert command(place, "verify", after, "--signer", FORMER)[0] == 1
-    status, said = command(place, "verify", "--chain", str(page), "--signer", NEXT)
+    assert paddock(place, "verify", before, "--signer", NEXT)[0] == 1
+    assert paddock(place, "verify", after, "--signer", FORMER)[0] == 1
+    status, said = paddock(place, "verify", "--chain", str(page), "--signer", NEXT)
     assert (status, "entry 0 is bad" in said) == (1, True)
 
 
@@ -130,7 +120,7 @@ async def test_a_merchants_key_rotates_by_command_while_the_server_runs(place, b
         ).status_code == 200
 
     async def rotated(*options):
-        status, said = command(place, "merchant", "rotate-key", "paddock", *options)
+        status, said = paddock(place, "merchant", "rotate-key", "paddock", *options)
         assert status == 0, said
         key = said.splitlines()[0]
         await eventually(lambda: opens(key), 10, "the new key counts")
@@ -140,12 +130,12 @@ async def test_a_merchants_key_rotates_by_command_while_the_server_runs(place, b
     assert await opens(first)
     second = await rotated("--overlap-hours", "1")
     assert await opens(first)
-    status, said = command(place, "merchant", "rotate-key", "paddock")
+    status, said = paddock(place, "merchant", "rotate-key", "paddock")
     assert (status, "still counts" in said) == (2, True)
     third = await rotated("--overlap-hours", "0")
     assert [await opens(key) for key in (first, second, third)] == [False, False, True]
     assert third not in place.logs()
-    assert command(place, "merchant", "rotate-key", "nobody")[0] == 2
+    assert paddock(place, "merchant", "rotate-key", "nobody")[0] == 2
 
 
 async def test_the_facilitators_token_rotates_between_server_and_facilitator(place, buyer):
