@@ -53,10 +53,10 @@ async def quoted_by(buyer, place, server):
     return await buyer.ask(elsewhere, Host=place.url.removeprefix("http://"))
 
 
-async def paid_at(buyer, place, server, quoted):
+async def paid_at(buyer, place, server, quoted, header=None):
     """The status by which one server answers the payment of those terms."""
     there = replace(quoted, url=route(place).replace(place.url, server.url))
-    answer = await buyer.present(there, buyer.pay(quoted), Host=place.url.removeprefix("http://"))
+    answer = await buyer.present(there, header or buyer.pay(quoted), Host=place.url.removeprefix("http://"))
     return answer.status_code
 
 
@@ -65,9 +65,14 @@ async def test_quote_keys_rotate_over_two_servers_and_every_quote_is_good_at_bot
     second = start(place, PADDOCK_QUOTE_KEYS=f"{NEW},{OLD}")
     for here, there in [(first, second), (second, first)]:
         assert await paid_at(buyer, place, there, await quoted_by(buyer, place, here)) == 200
+    sold = await quoted_by(buyer, place, first)
+    header = buyer.pay(sold)
+    assert await paid_at(buyer, place, first, sold, header) == 200
+    assert await paid_at(buyer, place, second, sold, header) == 200, "the stored answer"
     by_old, by_new = await quoted_by(buyer, place, first), await quoted_by(buyer, place, second)
     over = start(place, PADDOCK_QUOTE_KEYS=NEW)
     assert await paid_at(buyer, place, over, by_old) == 402
+    assert await paid_at(buyer, place, over, sold, header) == 402, "so the old key stays while answers are kept"
     assert await paid_at(buyer, place, over, by_new) == 200
 
 
