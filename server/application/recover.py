@@ -30,8 +30,7 @@ async def recover(books: Books, merchants: Mapping[str, Merchant], from_block: i
     openings: list[Opening] = []
     for network, ground in books.grounds.items():
         start = since.get(network, 0) if from_block is None else from_block
-        for merchant in merchants.values():
-            openings += await _lost(books, ground, merchant, start, known)
+        openings += await _lost(books, ground, merchants, start, known)
     async with books.db.begin("recovered") as work:
         return [await work.cases.open(opening) for opening in openings]
 
@@ -50,18 +49,19 @@ async def _under_way(books: Books, orders: Iterable[Order]) -> set[tuple[str, in
 
 
 async def _lost(
-    books: Books, ground: Ground, merchant: Merchant, since: int, known: set[tuple[str, int]]
+    books: Books, ground: Ground, merchants: Mapping[str, Merchant], since: int, known: set[tuple[str, int]]
 ) -> list[Opening]:
-    """What came to a merchant since a block and is in none of the books."""
+    """What came to merchants since a block and is in none of the books; several may share an address."""
     network, lost = ground.market.network, list[Opening]()
+    payees = {merchant.pay_to: merchant for merchant in merchants.values()}
     for asset in ground.market.assets:
-        logs = await ground.chain.transfers(asset.address, merchant.pay_to, since)
         async with books.db.read() as view:
-            rows = await view.ledger.touching(network, asset.address, f"merchant:{merchant.id}")
-        booked = known | {(row.transaction, row.log_index) for row in rows}
-        came = [log for log in logs if log.recipient == merchant.pay_to]
-        new = [log for log in came if (log.transaction, log.log_index) not in booked]
-        lost += [_opening(network, merchant, log) for log in new if not await _is_plain(ground.chain, log)]
+            rows = [await view.ledger.touching(network, asset.address, f"merchant:{name}") for name in merchants]
+        booked = known | {(row.transaction, row.log_index) for own in rows for row in own}
+        for payee, merchant in payees.items():
+            logs = await ground.chain.transfers(asset.address, payee, since)
+            came = [log for log in logs if log.recipient == payee and (log.transaction, log.log_index) not in booked]
+            lost += [_opening(network, merchant, log) for log in came if not await _is_plain(ground.chain, log)]
     return lost
 
 

@@ -1,5 +1,7 @@
 """An older copy of the database beside a chain that went on: what it knows ends by the chain, the rest is found."""
 
+from dataclasses import replace
+
 import pytest
 
 from protocol.payment import Method
@@ -107,6 +109,13 @@ async def test_a_direct_payment_that_the_copy_does_not_know_gets_one_case_with_p
     assert await recover(world.paddock, merchants, world.chain.blocks[-1].number + 1) == []
     await world.work(400)
     assert await reconcile(world.paddock) == []
+
+
+async def test_what_is_booked_for_one_of_two_merchants_of_an_address_is_not_lost_for_the_other(world):
+    assert (await buy(world, "echo"))[2] == 200
+    await world.work(10)
+    own = world.paddock.merchants["paddock"]
+    assert await recover(world.paddock, {"paddock": own, "other": replace(own, id="other")}) == []
 
 
 async def test_a_payment_that_a_known_order_waits_for_is_not_taken_for_a_lost_one(world):
