@@ -68,8 +68,8 @@ class OutboxRows:
 
     async def failing(self, times: int) -> Mapping[str, int]:
         failed = and_(outbox.c.done == 0, outbox.c.error.is_not(None), outbox.c.attempts >= times)
-        query = select(outbox.c.topic, func.count()).where(failed).group_by(outbox.c.topic)
-        return dict((await self._connection.execute(query)).tuples().all())
+        query = select(outbox.c.topic, func.count().label("jobs")).where(failed).group_by(outbox.c.topic)
+        return {row.topic: row.jobs for row in await self._connection.execute(query)}
 
     async def _insert(self, topic: str, subject: str, due: datetime) -> None:
         values = {"id": f"{topic}:{subject}", "topic": topic, "subject": subject, "due": due}
