@@ -34,7 +34,8 @@ class Proofs:
         if signed is not None and signer is None:
             questions.append("the seller's receipt signer could not be learnt")
         elif signed is not None and signer is not None:
-            findings += receipts.check_signer(signed, signer)
+            wrong = receipts.check_signer(signed, signer)
+            findings += wrong and receipts.check_signer(signed, signer, *self._rotated(bought.origin, signer))
         elif signer is not None:
             findings.append("the seller publishes a receipt signer and gave no receipt")
         moved = self._settlement(bought, findings, questions)
@@ -89,15 +90,22 @@ class Proofs:
             pinned = receipts.pinned_signer(connection, origin)
         if pinned is not None:
             return pinned
-        try:
-            response = self.client.get(f"{origin}/.well-known/x402", follow_redirects=False)
-        except httpx.HTTPError:
-            return None
-        signer = receipts.published_signer(response)
+        signer = next(iter(self._published(origin)), None)
         if signer is not None:
             with self.store.begin() as connection:
                 receipts.pin_signer(connection, origin, signer, self.clock.now())
         return signer
+
+    def _rotated(self, origin: str, pinned: str) -> tuple[str, ...]:
+        """The keys that the merchant publishes now, if it still owns up to the pinned one."""
+        found = self._published(origin)
+        return found if pinned in found else ()
+
+    def _published(self, origin: str) -> tuple[str, ...]:
+        try:
+            return receipts.published_signers(self.client.get(f"{origin}/.well-known/x402", follow_redirects=False))
+        except httpx.HTTPError:
+            return ()
 
     def _note(
         self, bought: Purchase, proof: Proof, findings: list[str], questions: list[str], moved: int | None

@@ -151,13 +151,13 @@ def _price(bought: Purchase, settle: SettleResponse) -> str:
     return str(bought.amount if charged is None else charged)
 
 
-def check_signer(signed: SignedReceipt, pinned: str) -> list[str]:
-    """The receipt is signed by the merchant's pinned key."""
+def check_signer(signed: SignedReceipt, pinned: str, *others: str) -> list[str]:
+    """The receipt is signed by the merchant's pinned key, or by one of the others that count beside it."""
     try:
         signer = signed.signer()
     except (ProtocolError, ValueError, OverflowError):
         return ["the receipt's signature is not one"]
-    return [] if signer == pinned else [f"the receipt is signed by {signer}, the merchant's key is {pinned}"]
+    return [] if signer in (pinned, *others) else [f"the receipt is signed by {signer}, the merchant's key is {pinned}"]
 
 
 def check_transfer(bought: Purchase, mined: Mined) -> list[str]:
@@ -206,13 +206,14 @@ def check_refund(bought: Purchase, mined: Mined) -> list[str]:
     return [] if amounts == [bought.paid] else [f"the refund {mined.hash} is not one Transfer of the amount to us"]
 
 
-def published_signer(response: httpx.Response) -> str | None:
-    """The receipt signer in a seller's `/.well-known/x402`; None for foreign sellers, which publish none."""
+def published_signers(response: httpx.Response) -> tuple[str, ...]:
+    """The receipt signers in a seller's `/.well-known/x402`, the present one first; foreign sellers publish none."""
     try:
         document = msgspec.json.decode(response.content)
-        return parse_address(document["receiptSigner"], "receiptSigner") if response.status_code == 200 else None
-    except (msgspec.DecodeError, ProtocolError, KeyError, TypeError):
-        return None
+        found = (document["receiptSigner"], *document.get("receiptSigners", ()))
+        return tuple(parse_address(one, "receiptSigner") for one in found) if response.status_code == 200 else ()
+    except (msgspec.DecodeError, ProtocolError, KeyError, TypeError, AttributeError):
+        return ()
 
 
 def _check_receipt(bought: Purchase, settle: SettleResponse, receipt: Receipt, answer: Answer) -> list[str]:

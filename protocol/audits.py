@@ -9,8 +9,11 @@ from protocol.signatures import parse_hex
 from protocol.verification import Report, content_of
 
 
-def check_chain(pages: Sequence[Page], signer: str | None) -> Report:
-    """Consecutive pages of one chain; the first bad entry is named. `signer` is the marketplace's published key."""
+def check_chain(pages: Sequence[Page], *signers: str) -> Report:
+    """Consecutive pages of one chain; the first bad entry is named.
+
+    `signers` are the marketplace's published keys, present and former; each entry may be signed by another one.
+    """
     report = Report()
     rows = [row for page in pages for row in page.entries]
     if {page.merchant for page in pages} != {pages[0].merchant}:
@@ -18,7 +21,7 @@ def check_chain(pages: Sequence[Page], signer: str | None) -> Report:
     elif not rows:
         report.expect(pages[0].length == 0, "the chain is empty", f"all {pages[0].length} entries are missing")
     elif _check_rows(report, pages[0].merchant, rows):
-        _check_signers(report, rows, signer)
+        _check_signers(report, rows, signers)
         _check_length(report, pages, rows[-1].index + 1)
         _check_batches(report, batches_in(pages), {row.index: row.entry() for row in rows})
     else:
@@ -70,23 +73,24 @@ def _first_bad(merchant: str, rows: Sequence[Row]) -> Bad | None:
     return verify_chain(merchant, entries, rows[0].index, previous) or unreadable
 
 
-def _check_signers(report: Report, rows: Sequence[Row], signer: str | None) -> None:
+def _check_signers(report: Report, rows: Sequence[Row], signers: Sequence[str]) -> None:
     told = [(row.index, row.receipt or row.revocation) for row in rows]
     if not all(signed for _, signed in told):
         report.unchecked.append("signatures: the file holds hashes of what was signed, not all that was signed")
-    if signer is None:
+    keys = " or ".join(signers)
+    if not keys:
         report.unchecked.append("that the marketplace's receipt key signed the entries")
         return
     for index, signed in told:
         try:
-            right = signed is None or signed.signer() == signer
+            right = signed is None or signed.signer() in signers
         except ProtocolError:
             right = False
         if not right:
-            report.wrong.append(f"entry {index} is bad: it is not signed by {signer}")
+            report.wrong.append(f"entry {index} is bad: it is not signed by {keys}")
             return
     if all(signed for _, signed in told):
-        report.checked.append(f"every entry is signed by {signer}, the marketplace's key")
+        report.checked.append(f"every entry is signed by {keys}, the marketplace's key")
 
 
 def _check_length(report: Report, pages: Sequence[Page], end: int) -> None:

@@ -1,5 +1,6 @@
 """Verifying a published receipt with no one's help: what holds, what does not, and what was not looked at."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -25,10 +26,13 @@ class Report:
         return right
 
 
-def check_bundle(bundle: Bundle, signer: str | None) -> Report:
-    """Signatures, link and Merkle proof of a receipt. `signer` is the marketplace's published key, checksummed."""
+def check_bundle(bundle: Bundle, *signers: str) -> Report:
+    """Signatures, link and Merkle proof of a receipt.
+
+    `signers` are the marketplace's published keys, present and former, checksummed; without one nobody vouches for it.
+    """
     report = Report()
-    found = _check_signature(report, "the receipt", bundle.signed, signer)
+    found = _check_signature(report, "the receipt", bundle.signed, signers)
     if found is None:
         return report
     if bundle.standard is not None:
@@ -37,12 +41,12 @@ def check_bundle(bundle: Bundle, signer: str | None) -> Report:
     if bundle.revoked is None:
         report.unchecked.append("whether the receipt was revoked after this file was written")
     else:
-        _check_revoked(report, bundle, bundle.revoked, found)
+        _check_revoked(report, bundle, bundle.revoked, signers or (found,))
     return report
 
 
 def _check_signature(
-    report: Report, what: str, signed: SignedReceipt | SignedRevocation, signer: str | None
+    report: Report, what: str, signed: SignedReceipt | SignedRevocation, signers: Sequence[str]
 ) -> str | None:
     """Who signed; None if nobody can have."""
     try:
@@ -50,11 +54,12 @@ def _check_signature(
     except ProtocolError as error:
         report.wrong.append(f"{what} is not signed: {error.detail}")
         return None
-    if signer is None:
+    if not signers:
         report.unchecked.append(f"that {found}, who signed {what}, is the marketplace's receipt key")
     else:
         good = f"{what} is signed by {found}, the marketplace's key"
-        report.expect(found == signer, good, f"{what} is signed by {found}, and the marketplace's key is {signer}")
+        bad = f"{what} is signed by {found}, and the marketplace's key is {' or '.join(signers)}"
+        report.expect(found in signers, good, bad)
     return found
 
 
@@ -97,11 +102,14 @@ def _check_place(
     report.expect(is_proven(root, link, proof), good, f"{entry} is not in the Merkle root of batch {anchor.batch}")
 
 
-def _check_revoked(report: Report, bundle: Bundle, revoked: Revoked, signer: str) -> None:
-    """A revocation makes the receipt worthless whether or not the revocation itself is in order."""
+def _check_revoked(report: Report, bundle: Bundle, revoked: Revoked, signers: Sequence[str]) -> None:
+    """A revocation makes the receipt worthless whether or not the revocation itself is in order.
+
+    Any of the marketplace's keys may take back what another one signed.
+    """
     statement = revoked.revocation
     report.wrong.append(f"the receipt was revoked: {statement.reason}")
-    if _check_signature(report, "the revocation", revoked.signed, signer) is None:
+    if _check_signature(report, "the revocation", revoked.signed, signers) is None:
         return
     of_this = (statement.order_id, statement.receipt_hash)
     same = of_this == (bundle.receipt.order_id, "0x" + bundle.receipt.digest().hex())

@@ -3,6 +3,7 @@
 from litestar import Litestar
 
 from server.bootstrap import open_facilitator, open_server
+from server.setting_values import split
 from server.settings import load
 from server.web.app import create_app, create_facilitator_app
 from server.web.credentials import Credentials, digest
@@ -11,7 +12,8 @@ from server.web.credentials import Credentials, digest
 def server() -> Litestar:
     """The marketplace, from the environment's settings."""
     settings = load()
-    credentials = Credentials(digest(settings.operator_token))
+    operator, *also = map(digest, split(settings.operator_token) or ("",))
+    credentials = Credentials(operator, tuple(also))
     return create_app(lambda: open_server(settings), credentials, facilitator=settings.embedded_facilitator)
 
 

@@ -18,7 +18,7 @@ from server.adapters.egress import GuardedClient
 from server.adapters.facilitator_client import Kind, RemoteFacilitator
 from server.adapters.keys import address_of_key, open_signer
 from server.adapters.market_checks import check_market
-from server.adapters.merchant_rows import all_merchants
+from server.adapters.merchant_rows import all_merchants, keep_fresh, key_digest
 from server.adapters.networks import Depths, market_of, read_deployments, read_networks
 from server.adapters.nodes import NodeChain
 from server.adapters.quorum import QuorumChain
@@ -40,7 +40,7 @@ from server.facilitator.settler import Settler
 from server.key_sources import KeySource
 from server.ports import Clock, Courier, Facilitator, OpenScreening, TransactionSigner
 from server.services import CATALOGUE
-from server.setting_values import Nodes, read_keys
+from server.setting_values import Nodes, read_keys, split
 from server.settings import DEVNET_SECRETS, SIGNING_KEYS, Settings
 
 
@@ -112,6 +112,7 @@ async def open_paddock(parts: Parts, facilitator: Facilitator, *, holds_delegate
         raise ConfigurationError("the database knows no merchant; run `paddock migrate` first")
     current, keys = read_keys(settings.quote_keys, "PADDOCK_QUOTE_KEYS") if settings.quote_keys else (0, {})
     async with AsyncExitStack() as stack:
+        await stack.enter_async_context(keep_fresh(parts.db, merchants))
         receipts = await stack.enter_async_context(signer(settings, settings.receipt_key))
         delegate: TransactionSigner | None = None
         floats: dict[str, TransactionSigner] = {}
@@ -145,6 +146,7 @@ async def open_paddock(parts: Parts, facilitator: Facilitator, *, holds_delegate
             anchoring=Anchoring(every=timedelta(seconds=settings.anchor_seconds)),
             origins=settings.origins,
             admission=Admission(settings.payer_orders, settings.route_runs),
+            other_receipt_signers=settings.receipt_signers,
         )
 
 
@@ -218,7 +220,8 @@ async def remote_facilitator(settings: Settings, wanted: Sequence[Kind] = ()) ->
     Raises ConfigurationError when it answers and does not settle all of `wanted`.
     """
     url = f"{settings.origins[0]}/facilitator" if settings.embedded_facilitator else settings.facilitator_url
-    client = RemoteFacilitator(url, token=settings.facilitator_token, wanted=wanted)
+    token = next(iter(split(settings.facilitator_token)), "")
+    client = RemoteFacilitator(url, token=token, wanted=wanted)
     try:
         await client.require_fit()
         yield client
@@ -270,7 +273,8 @@ async def _settling(parts: Parts) -> AsyncIterator[Settling]:
         running += [keep_watch(wallet) for wallet in _gas_wallets(parts, keys)]
         tasks = [asyncio.create_task(one) for one in running]
         try:
-            yield Settling(facilitator, {network: tuple(key.address for key in keys) for network in settlers})
+            tokens = tuple(key_digest(token) for token in split(settings.facilitator_token))
+            yield Settling(facilitator, {network: tuple(key.address for key in keys) for network in settlers}, tokens)
         finally:
             for task in tasks:
                 task.cancel()

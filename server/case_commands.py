@@ -8,9 +8,11 @@ from typing import Any
 
 import msgspec
 
+from server.adapters.merchant_rows import all_merchants
 from server.application.cases import MOST
 from server.application.decide import Decision, decide
 from server.application.evidence_pack import case_document, evidence_pack
+from server.application.recover import recover
 from server.application.refund_by_hand import refund_by_hand
 from server.bootstrap import Parts, open_parts
 from server.domain.cases import Case, CaseState, Outcome
@@ -53,6 +55,14 @@ async def refund(parts: Parts, arguments: argparse.Namespace) -> str:
     return f"the refund of {arguments.order} is asked for; the worker sends it"
 
 
+async def recover_orders(parts: Parts, arguments: argparse.Namespace) -> str:
+    """After a restore: open a case for each payment to a merchant that the database does not know."""
+    async with parts.db.view() as connection:
+        merchants = await all_merchants(connection)
+    found = await recover(parts, merchants, arguments.from_block)
+    return "\n".join(map(_line, found)) or "every payment to a merchant is known"
+
+
 def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Declare the commands."""
     about = "Look at cases and decide them."
@@ -66,6 +76,8 @@ def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
     resolving.add_argument("--outcome", required=True, choices=[outcome.value for outcome in Outcome])
     resolving.add_argument("--reason", required=True, help="what the buyer is told")
     resolving.add_argument("--note", default="", help="for staff")
+    recovering = _add(commands, "recover", recover_orders)
+    recovering.add_argument("--from-block", type=int, help="look from there; else from the newest order that is known")
     refunding = _add(commands, "refund", refund)
     refunding.add_argument("order", help="the order's id")
     refunding.add_argument("--retry", action="store_true", help="also if it was blocked before")

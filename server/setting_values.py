@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from eth_utils.address import is_address, to_checksum_address
-
+from protocol.errors import ProtocolError
+from protocol.signatures import parse_address
 from server.domain.errors import ConfigurationError
 from server.key_sources import LOOPBACK
 
@@ -73,6 +73,19 @@ def read_keys(text: str, variable: str) -> tuple[int, dict[int, bytes]]:
     return next(iter(keys)), keys
 
 
+def split(text: str) -> tuple[str, ...]:
+    """What stands between commas: while a credential is rotated, the new one and the one before it."""
+    return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+def addresses(environ: Mapping[str, str], name: str) -> tuple[str, ...]:
+    """Addresses between commas, checksummed."""
+    try:
+        return tuple(parse_address(part, name) for part in split(environ.get(name, "")))
+    except ProtocolError as error:
+        raise ConfigurationError(f"{name} must read like 0x<address>[,0x<address>]: {error.detail}") from None
+
+
 def plain_url(name: str, url: str) -> tuple[str, bool]:
     """Host, and whether it is reached over TLS. No credential, query or fragment belongs into such a URL."""
     match = _PLAIN_URL.fullmatch(url.lower())
@@ -89,9 +102,10 @@ def near(host: str) -> bool:
 def address(environ: Mapping[str, str], name: str, default: str) -> str:
     """An account's address, with its checksum; empty where there is none."""
     value = environ.get(name, default)
-    if value and not is_address(value):
-        raise ConfigurationError(f"{name} is {value!r}; set it to an address: 0x and 40 hexadecimal digits")
-    return to_checksum_address(value) if value else ""
+    try:
+        return parse_address(value, name) if value else ""
+    except ProtocolError:
+        raise ConfigurationError(f"{name} is {value!r}; set it to an address: 0x and 40 hexadecimal digits") from None
 
 
 def flag(environ: Mapping[str, str], name: str) -> bool:

@@ -11,6 +11,7 @@ from server.key_sources import LOOPBACK, KeySource, forms, read_key_source, read
 from server.setting_values import (
     Nodes,
     address,
+    addresses,
     depth,
     flag,
     hosts,
@@ -21,6 +22,7 @@ from server.setting_values import (
     plain_url,
     positive,
     read_nodes,
+    split,
 )
 
 TOP = Path(__file__).resolve().parents[1]
@@ -102,6 +104,7 @@ class Settings:
     delegate_key: KeySource
     float_key: KeySource
     receipt_key: KeySource
+    receipt_signers: tuple[str, ...]
     webhook_allow_private: bool
     quote_keys: str = field(repr=False)
     operator_token: str = field(repr=False)
@@ -120,7 +123,7 @@ class Settings:
         given = [getattr(self, one.name) for one in fields(self) if not one.repr]
         sources = (*self.settlement_keys, self.delegate_key, self.float_key, self.receipt_key)
         given += [source.key for source in sources if source.key]
-        parts = [part.rpartition(":")[2].removeprefix("0x") for value in given for part in value.split(",")]
+        parts = [part.rpartition(":")[2].removeprefix("0x") for value in given for part in split(value)]
         return tuple(dict.fromkeys((*given, *parts)))
 
 
@@ -166,6 +169,7 @@ def load(environ: Mapping[str, str] = os.environ, role: str = "server") -> Setti
         delegate_key=read_key_source(environ, "PADDOCK_DELEGATE", secrets["PADDOCK_DELEGATE_KEY"]),
         float_key=read_key_source(environ, "PADDOCK_FLOAT", secrets["PADDOCK_FLOAT_KEY"]),
         receipt_key=read_key_source(environ, "PADDOCK_RECEIPT", secrets["PADDOCK_RECEIPT_KEY"]),
+        receipt_signers=addresses(environ, "PADDOCK_RECEIPT_SIGNERS"),
         operator_token=secrets["PADDOCK_OPERATOR_TOKEN"],
         merchant_key=secrets["PADDOCK_MERCHANT_KEY"],
         facilitator_token=environ.get("PADDOCK_FACILITATOR_TOKEN", ""),
@@ -185,8 +189,9 @@ def _secrets(environ: Mapping[str, str], role: str, *, devnet: bool) -> Mapping[
 
 
 def _refuse_defaults(secrets: Mapping[str, str]) -> None:
+    """Also where a default is one of several keys, or has another id."""
     for name, default in DEVNET_SECRETS.items():
-        if secrets[name] == default:
+        if default.rpartition(":")[2] in {part.rpartition(":")[2] for part in split(secrets[name])}:
             raise ConfigurationError(f"{name} is the public devnet default; set your own, or PADDOCK_DEVNET=1 on anvil")
 
 

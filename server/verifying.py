@@ -29,7 +29,12 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     """What `paddock verify` may be told."""
     parser.add_argument("receipt", nargs="?", help="file with a signed receipt or its bundle (JSON)")
     parser.add_argument("--chain", nargs="+", metavar="FILE", help="the pages of a merchant's chain, in order")
-    parser.add_argument("--signer", help="receiptSigner of the marketplace's /.well-known/x402")
+    parser.add_argument(
+        "--signer",
+        action="append",
+        default=[],
+        help="a key of receiptSigners in the marketplace's /.well-known/x402; give it once for each key",
+    )
     parser.add_argument("--rpc", help="JSON-RPC of the chain: also look for the root and the payment there")
     parser.add_argument("--contract", help="ProofAnchor's address, as /.well-known/x402 gives it; else the file's own")
     parser.add_argument("--publisher", help="who anchors, as /.well-known/x402 gives it; else the file's own")
@@ -48,7 +53,7 @@ def verify(arguments: argparse.Namespace) -> int:
         bundle = decode_json(Path(arguments.receipt).read_bytes(), Bundle)
         report = asyncio.run(_receipt(bundle, options))
         what = f"order {bundle.receipt.order_id}, {bundle.receipt.amount} atomic units paid by {bundle.receipt.payer}"
-        return _tell(what, report, vouched=bool(options.signer))
+        return _tell(what, report, vouched=bool(options.signers))
     except (OSError, ProtocolError, ChainUnavailable) as error:
         say(f"it cannot be checked: {error}")
         return 1
@@ -56,9 +61,10 @@ def verify(arguments: argparse.Namespace) -> int:
 
 def _options(given: argparse.Namespace) -> argparse.Namespace:
     """The addresses among the options, checksummed."""
-    names = ("signer", "contract", "publisher")
+    names = ("contract", "publisher")
     addresses = {name: parse_address(getattr(given, name), f"--{name}") for name in names if getattr(given, name)}
-    return argparse.Namespace(**dict.fromkeys(names) | {"rpc": given.rpc} | addresses)
+    signers = [parse_address(one, "--signer") for one in given.signer]
+    return argparse.Namespace(**dict.fromkeys(names) | {"rpc": given.rpc, "signers": signers} | addresses)
 
 
 def _tell(what: str, report: Report, *, vouched: bool = True) -> int:
@@ -75,7 +81,7 @@ def _tell(what: str, report: Report, *, vouched: bool = True) -> int:
 
 
 async def _receipt(bundle: Bundle, options: argparse.Namespace) -> Report:
-    report = check_bundle(bundle, options.signer)
+    report = check_bundle(bundle, *options.signers)
     if bundle.anchor:
         _check_site(report, bundle.anchor, options)
     if report.wrong or not options.rpc:
@@ -96,7 +102,7 @@ async def _receipt(bundle: Bundle, options: argparse.Namespace) -> Report:
 
 
 async def _chain(pages: Sequence[Page], options: argparse.Namespace) -> Report:
-    report = check_chain(pages, options.signer)
+    report = check_chain(pages, *options.signers)
     batches = batches_in(pages)
     if batches:
         _check_site(report, batches[-1], options)

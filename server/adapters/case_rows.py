@@ -1,6 +1,6 @@
 """Cases and their timelines as rows."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import ColumnElement, RowMapping, func, insert, select, update
@@ -56,9 +56,9 @@ class CaseRows:
         wanted = ((cases.c.state, state), (cases.c.kind, kind), (cases.c.merchant, merchant))
         return await self._select(*(column == value for column, value in wanted if value is not None), limit=limit)
 
-    async def open_count(self) -> int:
-        query = select(func.count()).select_from(cases).where(cases.c.state == CaseState.OPEN)
-        return (await self._connection.execute(query)).scalar_one()
+    async def open_kinds(self) -> Mapping[CaseKind, int]:
+        query = select(cases.c.kind, func.count()).where(cases.c.state == CaseState.OPEN).group_by(cases.c.kind)
+        return {CaseKind(kind): count for kind, count in await self._connection.execute(query)}
 
     async def save(self, case: Case) -> None:
         result = await self._connection.execute(

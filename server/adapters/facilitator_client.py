@@ -150,7 +150,8 @@ class RemoteFacilitator:
         try:
             async with self._client.stream(method, url, content=body, headers=headers) as response:
                 if response.status_code != 200:
-                    refused = method == "POST" and 400 <= response.status_code < 500
+                    of_the_asker = response.status_code in (401, 403)
+                    refused = method == "POST" and 400 <= response.status_code < 500 and not of_the_asker
                     kind_of = FacilitatorRefused if refused else FacilitatorUnavailable
                     raise kind_of(f"/{verb} answered with status {response.status_code}")
                 content = b""

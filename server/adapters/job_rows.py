@@ -1,6 +1,6 @@
 """The outbox as rows."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from sqlalchemy import ColumnElement, and_, func, insert, or_, select, update
@@ -60,6 +60,16 @@ class OutboxRows:
     async def waiting(self) -> int:
         query = select(func.count()).select_from(outbox).where(outbox.c.done == 0)
         return (await self._connection.execute(query)).scalar_one()
+
+    async def overdue(self, now: datetime) -> datetime | None:
+        query = select(func.min(outbox.c.due)).where(_ready(now))
+        since: datetime | None = (await self._connection.execute(query)).scalar_one()
+        return since
+
+    async def failing(self, times: int) -> Mapping[str, int]:
+        failed = and_(outbox.c.done == 0, outbox.c.error.is_not(None), outbox.c.attempts >= times)
+        query = select(outbox.c.topic, func.count().label("jobs")).where(failed).group_by(outbox.c.topic)
+        return {row.topic: row.jobs for row in await self._connection.execute(query)}
 
     async def _insert(self, topic: str, subject: str, due: datetime) -> None:
         values = {"id": f"{topic}:{subject}", "topic": topic, "subject": subject, "due": due}

@@ -204,6 +204,8 @@ merchants = Table(
     Column("name", String(200), nullable=False),
     Column("pay_to", String(42), nullable=False),
     Column("key_digest", LargeBinary(32), nullable=False),
+    Column("former_digest", LargeBinary(32)),
+    Column("former_until", Utc),
     Column("created_at", Utc, nullable=False),
 )
 

@@ -52,6 +52,8 @@ async def stand(paddock: Paddock, order: Order, rows: Sequence[Entry]) -> bool:
     chain = paddock.on(order.terms.network).chain
     for row in rows:
         mined = await chain.mined(row.transaction)
+        if not row.block_hash and (mined is None or mined.block > await chain.final_block()):
+            return False  # written before rows named their block: it stands when nothing can move it any more
         if row.block_hash and (mined is None or mined.block_hash != row.block_hash):
             if await _is_off_the_chain(chain, row):
                 await _take_back(paddock, order, row, mined)

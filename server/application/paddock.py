@@ -43,10 +43,14 @@ class Anchoring:
 
 @dataclass(frozen=True, slots=True)
 class Settling:
-    """A facilitator that this process offers to others: with which keys it settles, by network."""
+    """A facilitator that this process offers to others: with which keys it settles, by network.
+
+    `tokens` are the digests of those that it is offered to; without any, to everybody.
+    """
 
     facilitator: Facilitator
     signers: Mapping[str, tuple[str, ...]]
+    tokens: tuple[bytes, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +116,8 @@ class Paddock:
     limits: Limits = field(default_factory=Limits)
     admission: Admission = field(default_factory=Admission)
     anchoring: Anchoring = field(default_factory=Anchoring)
+    other_receipt_signers: tuple[str, ...] = ()
+    """Addresses whose receipts count beside those of `receipts`: former keys, and the next one."""
 
     def on(self, network: str) -> Ground:
         """The ground of a network. Raises ConfigurationError for one that was taken out of the settings."""
@@ -129,6 +135,11 @@ class Paddock:
     def floats_at(self) -> Mapping[str, str]:
         """The addresses of refund floats, by merchant."""
         return dict(self.float_addresses) | {name: signer.address for name, signer in self.floats.items()}
+
+    @property
+    def receipt_signers(self) -> tuple[str, ...]:
+        """Every address that signs receipts or did, the present one first."""
+        return tuple(dict.fromkeys((self.receipts.address, *self.other_receipt_signers)))
 
     @property
     def home(self) -> Ground:

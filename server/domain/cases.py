@@ -33,6 +33,8 @@ class CaseKind(StrEnum):
     """An order had no job that it should have had; it was asked for again."""
     DIFFERENCE = "difference"
     """The ledger books what the chain does not show, or shows differently."""
+    LOST_PAYMENT = "lost_payment"
+    """After a restore: the chain shows an x402 payment to a merchant that no order accounts for."""
 
 
 class CaseState(StrEnum):
@@ -48,7 +50,7 @@ class Outcome(StrEnum):
     REJECTION = "rejection"
 
 
-OF_OURS = frozenset({CaseKind.UNTRACKED_TRANSFER, CaseKind.MISSING_JOB, CaseKind.DIFFERENCE})
+OF_OURS = frozenset({CaseKind.UNTRACKED_TRANSFER, CaseKind.MISSING_JOB, CaseKind.DIFFERENCE, CaseKind.LOST_PAYMENT})
 """Kinds that say nothing about a buyer's purchase; buyers are not shown them."""
 MOST_REASON, MOST_NOTE = 500, 2000
 PADDOCK, OPERATOR = "paddock", "operator"

@@ -2,7 +2,8 @@
 
 PaddockError
 ├── RequestRefused          the request itself
-│   ├── UnknownService, UnknownOrder, UnknownMerchant, UnknownProblem, NotAllowed
+│   ├── UnknownService, UnknownOrder, UnknownMerchant, UnknownProblem
+│   ├── NotAllowed (FacilitatorTokenMissing)
 │   ├── BadArguments, TooLarge, Misdirected
 │   └── MalformedPayment, SignInRefused
 ├── PaymentRefused          the payment: answered with 402 and fresh terms
@@ -66,9 +67,19 @@ class NotAllowed(RequestRefused):
     action = "Send the operator's token or the merchant's key as 'Authorization: Bearer …'."
 
 
+class FacilitatorTokenMissing(NotAllowed):
+    slug, title = "facilitator-token", "This facilitator wants its token"
+    action = "Send PADDOCK_FACILITATOR_TOKEN as 'Authorization: Bearer …'; ask its operator for it."
+
+
 class UnknownCase(RequestRefused):
     slug, title, status = "unknown-case", "There is no such case", 404
     action = "See /api/cases for those that you may read."
+
+
+class RotationPending(RequestRefused):
+    slug, title, status = "rotation-pending", "The rotation before this one is not over", 409
+    action = "Wait until the former key has ended, or end it at once with --overlap-hours 0."
 
 
 class OperatorOnly(RequestRefused):

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from protocol.networks import caip2
@@ -86,9 +87,20 @@ class Market:
 
 @dataclass(frozen=True, slots=True)
 class Merchant:
-    """A provider: `pay_to` receives DIRECT payments; `key_digest` is SHA-256 of its API key."""
+    """A provider: `pay_to` receives DIRECT payments; `key_digest` is SHA-256 of its API key.
+
+    `former_digest` is that of the key before it, which counts until `former_until`.
+    """
 
     id: str
     name: str
     pay_to: str
     key_digest: bytes
+    former_digest: bytes | None = None
+    former_until: datetime | None = None
+
+    def digests(self, now: datetime) -> tuple[bytes, ...]:
+        """Of every key that is good now."""
+        if self.former_digest is None or self.former_until is None or now >= self.former_until:
+            return (self.key_digest,)
+        return self.key_digest, self.former_digest

@@ -1,6 +1,6 @@
 """What is kept of cases, and the orders that look as if they needed one."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -44,8 +44,8 @@ class Cases(Protocol):
     ) -> Sequence[Case]:
         """Cases that are all of what is named, newest first."""
 
-    async def open_count(self) -> int:
-        """How many are open."""
+    async def open_kinds(self) -> Mapping[CaseKind, int]:
+        """How many are open of each kind of which any is."""
 
     async def save(self, case: Case) -> None:
         """Write if nobody wrote since it was read, else StaleWrite; appends the changes to the timeline."""

@@ -1,6 +1,6 @@
 """What is kept of work in progress: jobs, settlements, chain transactions."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -47,6 +47,12 @@ class Outbox(Protocol):
 
     async def waiting(self) -> int:
         """How many jobs are open."""
+
+    async def overdue(self, now: datetime) -> datetime | None:
+        """Since when the job has been due that waits longest for somebody to take it; None if none does."""
+
+    async def failing(self, times: int) -> Mapping[str, int]:
+        """How many open jobs of each topic have failed at least so often in a row, where any has."""
 
 
 class Settlements(Protocol):

@@ -25,7 +25,7 @@ async def cases(
     state = None if show == "all" else CaseState.OPEN
     async with paddock.db.read() as view:
         found = await view.cases.listed(MOST, state=state)
-        count = await view.cases.open_count()
+        count = sum((await view.cases.open_kinds()).values())
     return page("console/cases.html", paddock, cases=found, count=count, everything=state is None, most=MOST)
 
 

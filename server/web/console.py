@@ -14,7 +14,7 @@ from server.domain.errors import NotAllowed, PaddockError
 from server.domain.switches import SETTLEMENT_PAUSED
 from server.web import live
 from server.web.case_pages import CASE_PAGES
-from server.web.credentials import COOKIE, Credentials, matches
+from server.web.credentials import COOKIE, Credentials
 from server.web.given import GivenCredentials, GivenPaddock
 from server.web.pages import on_page_error, page
 from server.web.read_models import WINDOW, overview, story
@@ -88,7 +88,7 @@ async def orders(
         sequence = await view.orders.last_event()
         seen = await overview(paddock, view)
         jobs = await view.outbox.waiting()
-        cases = await view.cases.open_count()
+        cases = sum((await view.cases.open_kinds()).values())
         switch = await view.switches.get(SETTLEMENT_PAUSED)
     return page(
         "console/orders.html",
@@ -125,7 +125,7 @@ def on_stranger(request: Request[Any, Any, Any], error: NotAllowed) -> Response[
 
 
 def _enter(paddock: Paddock, credentials: Credentials, token: str) -> Redirect:
-    if not matches(token, credentials.operator):
+    if not credentials.opens(token):
         raise NotAllowed("this is the operator's")
     cookie = Cookie(
         COOKIE,

@@ -45,13 +45,21 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """Digests of what opens the operator's doors; the token itself is not kept."""
+    """Digests of what opens the operator's doors; the tokens themselves are not kept.
+
+    `also` are further ones that count while the token is rotated.
+    """
 
     operator: bytes
+    also: tuple[bytes, ...] = ()
+
+    def opens(self, token: str) -> bool:
+        """Whether it is the operator's token, or one of those that count beside it."""
+        return matches(token, self.operator, *self.also)
 
     def is_operator(self, connection: Connection) -> bool:
         """By the Authorization header, or by the console's cookie."""
-        return matches(bearer(connection) or connection.cookies.get(COOKIE, ""), self.operator)
+        return self.opens(bearer(connection) or connection.cookies.get(COOKIE, ""))
 
     def require_operator(self, connection: Connection) -> None:
         """Raises NotAllowed."""
@@ -61,9 +69,10 @@ class Credentials:
     def staff(self, connection: Connection, paddock: Paddock) -> tuple[Role, str | None]:
         """The operator, or a merchant with its id, by their tokens; else a stranger. A cookie does not count."""
         token = bearer(connection)
-        if matches(token, self.operator):
+        if self.opens(token):
             return Role.OPERATOR, None
-        names = [name for name, merchant in paddock.merchants.items() if matches(token, merchant.key_digest)]
+        now = paddock.clock.now()
+        names = [name for name, merchant in paddock.merchants.items() if matches(token, *merchant.digests(now))]
         return (Role.MERCHANT, names[0]) if names else (Role.STRANGER, None)
 
     def acts_for(self, connection: Connection, paddock: Paddock, merchant: str) -> bool:
@@ -113,9 +122,9 @@ def bearer(connection: Connection) -> str:
     return token.strip() if scheme.lower() == "bearer" else ""
 
 
-def matches(token: str, known: bytes) -> bool:
-    """Whether a token is the one of that digest; an empty one never is, whatever was configured."""
-    return bool(token) and hmac.compare_digest(digest(token), known)
+def matches(token: str, *known: bytes) -> bool:
+    """Whether a token is one of those digests'; an empty one never is, whatever was configured."""
+    return bool(token) and any(hmac.compare_digest(digest(token), one) for one in known)
 
 
 def digest(token: str) -> bytes:

@@ -67,6 +67,7 @@ async def well_known(request: Request[Any, Any, Any], paddock: GivenPaddock) -> 
         "x402Version": 2,
         "origins": list(paddock.origins),
         "receiptSigner": paddock.receipts.address,
+        "receiptSigners": list(paddock.receipt_signers),
         "receiptDomain": {"name": "Paddock receipt", "version": "1", "chainId": market.chain_id},
         "anchor": published_anchor(paddock),
         "networks": [

@@ -9,12 +9,16 @@ from protocol.headers import decode_json, to_json
 from protocol.networks import v1_name
 from protocol.wire import SCHEME_EXACT, SCHEME_UPTO, FacilitatorRequest, SettleResponse
 from protocol.wire_v1 import FacilitatorRequestV1
+from server.application.paddock import Settling
+from server.domain.errors import FacilitatorTokenMissing
+from server.web.credentials import bearer, matches
 from server.web.given import GivenSettling
 
 
 @post("/verify", tags=["facilitator"], summary="Whether a payment would settle now")
 async def verify(request: Request[Any, Any, Any], settling: GivenSettling) -> Response[bytes]:
     """200 with isValid, also for payments that are not valid."""
+    _require_token(request, settling)
     asked, _ = _read(await request.body())
     return _json(await settling.facilitator.verify(asked.payment_payload, asked.payment_requirements))
 
@@ -22,14 +26,16 @@ async def verify(request: Request[Any, Any, Any], settling: GivenSettling) -> Re
 @post("/settle", tags=["facilitator"], summary="Move the money, at most once a payment")
 async def settle(request: Request[Any, Any, Any], settling: GivenSettling) -> Response[bytes]:
     """200 with the outcome; asking again for the same payment gives the same outcome."""
+    _require_token(request, settling)
     asked, version = _read(await request.body())
     response = await settling.facilitator.settle(asked.payment_payload, asked.payment_requirements)
     return _json(_in_words_of(version, response))
 
 
 @get("/supported", tags=["facilitator"], summary="What this facilitator settles")
-async def supported(settling: GivenSettling) -> dict[str, Any]:
+async def supported(request: Request[Any, Any, Any], settling: GivenSettling) -> dict[str, Any]:
     """Kinds by version, scheme and network."""
+    _require_token(request, settling)
     kinds: list[dict[str, Any]] = []
     for network, settler in settling.facilitator.settlers().items():
         kinds += [
@@ -43,6 +49,12 @@ async def supported(settling: GivenSettling) -> dict[str, Any]:
 def facilitator_router(path: str) -> Router:
     """The three routes under a path."""
     return Router(path, route_handlers=[verify, settle, supported])
+
+
+def _require_token(request: Request[Any, Any, Any], settling: Settling) -> None:
+    """Raises FacilitatorTokenMissing where this facilitator is not for everybody, and the asker has no token of it."""
+    if settling.tokens and not matches(bearer(request), *settling.tokens):
+        raise FacilitatorTokenMissing("this facilitator settles for those who have its token")
 
 
 class _Versioned(msgspec.Struct):

@@ -139,6 +139,46 @@ async def test_nothing_is_due_while_everything_is_leased(database):
         assert await view.outbox.due(LATER)
 
 
+async def test_what_is_overdue_is_the_oldest_job_that_nobody_has_taken(database):
+    await add(database, "later", LATER)
+    await add(database)
+    await add(database, "older", NOW - LEASE)
+
+    async def overdue(now):
+        async with database.read() as view:
+            return await view.outbox.overdue(now)
+
+    assert await overdue(NOW - 2 * LEASE) is None
+    assert await overdue(NOW) == NOW - LEASE
+    await take(database, limit=1)
+    assert await overdue(NOW) == NOW
+    await take(database)
+    assert await overdue(NOW) is None
+    assert await overdue(LATER) == NOW - LEASE, "the leases are over, and nothing was done"
+
+
+async def test_jobs_that_fail_again_and_again_are_counted_by_topic_until_they_only_wait_or_are_done(database):
+    for topic in ("execute", "refund", "follow"):
+        await add(database, topic=topic)
+
+    async def failing(times):
+        async with database.read() as view:
+            return await view.outbox.failing(times)
+
+    for now in (NOW, LATER):
+        for job in await take(database, now):
+            async with database.begin("job") as work:
+                await work.outbox.put_off(job, now + LEASE, None if job.topic == "follow" else "the node is away")
+    assert (await failing(2), await failing(3)) == ({"execute": 1, "refund": 1}, {})
+    for job in await take(database, LATER + LEASE):
+        async with database.begin("job") as work:
+            if job.topic == "execute":
+                await work.outbox.put_off(job, LATER + 2 * LEASE, None)
+            if job.topic == "refund":
+                await work.outbox.finish(job)
+    assert await failing(1) == {}
+
+
 async def test_concurrent_takers_never_get_the_same_job(database):
     for number in range(60):
         await add(database, f"order-{number}")

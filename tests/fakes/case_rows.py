@@ -1,6 +1,7 @@
 """Cases, and the orders that look as if they needed one, in the fake database."""
 
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import groupby, pairwise
@@ -53,8 +54,8 @@ class FakeCases:
         named = {name: value for name, value in wanted.items() if value is not None}
         return [case for case in self._newest() if all(getattr(case, n) == v for n, v in named.items())][:limit]
 
-    async def open_count(self) -> int:
-        return sum(case.state is CaseState.OPEN for case in self.tables.cases.values())
+    async def open_kinds(self) -> Mapping[CaseKind, int]:
+        return Counter(case.kind for case in self.tables.cases.values() if case.state is CaseState.OPEN)
 
     async def save(self, case: Case) -> None:
         stored = self.tables.cases.get(case.id)

@@ -1,6 +1,7 @@
 """The fake database's repositories: the same guarantees as the adapters', on dictionaries."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from operator import attrgetter
@@ -144,6 +145,13 @@ class FakeOutbox:
 
     async def waiting(self) -> int:
         return sum(not row.done for row in self.tables.jobs.values())
+
+    async def overdue(self, now: datetime) -> datetime | None:
+        return next((row.due for row in self._ready(now)), None)
+
+    async def failing(self, times: int) -> Mapping[str, int]:
+        rows = (row for row in self.tables.jobs.values() if not row.done and row.error)
+        return Counter(row.job.topic for row in rows if row.job.attempts >= times)
 
     def _ready(self, now: datetime) -> list[JobRow]:
         rows = (row for row in self.tables.jobs.values() if not row.done and row.due <= now)

@@ -45,7 +45,7 @@ class FakeSeller:
     alter: Callable[[PaymentRequirements], PaymentRequirements] = lambda entry: entry
     alter_receipt: Callable[[Receipt], Receipt] = lambda receipt: receipt
     signer: str = "receipts"
-    publishes: bool = True
+    publishes: tuple[str, ...] = ("receipts",)
     gives_receipt: bool = True
     pay_to: str = field(default_factory=lambda: account("merchant").address)
     body: bytes = b'{"answer":42}'
@@ -71,7 +71,9 @@ class FakeSeller:
         self.requests.append(request)
         path = request.url.path
         if path == "/.well-known/x402":
-            return httpx.Response(200, json={"receiptSigner": account("receipts").address} if self.publishes else {})
+            signers = [account(role).address for role in self.publishes]
+            found = {"receiptSigner": signers[0], "receiptSigners": signers} if signers else {}
+            return httpx.Response(200, json=found)
         if path.startswith("/api/orders/"):
             order = self.orders.get(path.rpartition("/")[2])
             return httpx.Response(404 if order is None else 200, json=order or {})

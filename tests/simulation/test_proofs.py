@@ -374,7 +374,7 @@ async def test_w11_anybody_can_check_the_chain_page_by_page_and_reads_only_hashe
         pages.append(await page_of(world, headers={}, limit=3, **{"from": first}))
         first = pages[-1].next
     assert [len(page.entries) for page in pages] == [3, 3, 1]
-    report = check_chain(pages, None)
+    report = check_chain(pages)
     assert report.wrong == []
     assert "no tail is cut off: the file says that the chain has 7 entries" in report.checked
     told = "".join(msgspec.json.encode(page).decode() for page in pages)

@@ -176,13 +176,13 @@ class World:
         await assert_chains(self.paddock)
         assert_no_secrets(str(await self.orders()), self.buyer.signed)
 
-    async def submit_as_stranger(self, header: str) -> None:
+    async def submit_as_stranger(self, header: str, by: str = "stranger") -> None:
         """Somebody who saw a payment hands its authorization to the token before the facilitator does."""
-        await self.as_stranger(*payment_call(read_payment(header), read_payment(header).value))
+        await self.as_stranger(*payment_call(read_payment(header), read_payment(header).value), by)
 
-    async def as_stranger(self, to: str, data: bytes) -> None:
+    async def as_stranger(self, to: str, data: bytes, by: str = "stranger") -> None:
         """A stranger's call on the first chain."""
-        stranger = LocalSigner(account("stranger").key.hex())
+        stranger = LocalSigner(account(by).key.hex())
         prepared = await prepare(self.chain, stranger, to, data)
         signed = await stranger.sign(self.chain.id, prepared.chain_nonce, prepared.call, prepared.gas, prepared.fees)
         await self.chain.send(signed.raw)

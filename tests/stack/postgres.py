@@ -26,6 +26,11 @@ class Postgres:
     def pid(self) -> int:
         return int(self.server.get_pid())
 
+    @property
+    def programs(self) -> Path:
+        """The folder of the programs that belong to this server's version: pg_dump, pg_restore."""
+        return Path(self.server.bin_path)
+
     def url(self, name: str) -> str:
         """What PADDOCK_DATABASE_URL takes."""
         return make_url(self.server.get_uri(database=name)).render_as_string(hide_password=False)

@@ -76,8 +76,16 @@ def test_a18_a_receipt_by_another_key_is_unproven(world: World) -> None:
 
 def test_a18_a_merchant_cannot_exchange_its_receipt_key(world: World) -> None:
     assert world.buyer.buy(f"{URL}&n=1").proof == "proven"
-    world.seller.signer = world.seller.publishes = "stranger"  # type: ignore[assignment]
+    world.seller.signer, world.seller.publishes = "stranger", ("stranger",)
     assert world.buyer.buy(f"{URL}&n=2").proof == "mismatch"
+
+
+def test_a18_a_merchant_may_rotate_its_receipt_key_while_it_owns_up_to_the_pinned_one(world: World) -> None:
+    assert world.buyer.buy(f"{URL}&n=1").proof == "proven"
+    world.seller.signer, world.seller.publishes = "stranger", ("stranger", "receipts")
+    assert world.buyer.buy(f"{URL}&n=2").proof == "proven"
+    world.seller.signer = "approver"
+    assert world.buyer.buy(f"{URL}&n=3").proof == "mismatch"
 
 
 def test_a18_a_missing_receipt_of_a_merchant_that_signs_receipts_is_unproven(world: World) -> None:
@@ -178,7 +186,7 @@ def test_a18_a_delivery_without_a_payment_response_is_unproven(world: World) -> 
 
 def test_a_foreign_seller_without_receipts_is_unproven_but_its_transfer_is_checked(world: World) -> None:
     world.seller.gives_receipt = False
-    world.seller.publishes = False
+    world.seller.publishes = ()
     outcome = world.buyer.buy(URL)
     assert (outcome.status, outcome.proof) == ("delivered", "no_receipt")
     assert outcome.detail.startswith("unproven: the seller gives no receipt")

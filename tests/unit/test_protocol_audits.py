@@ -49,7 +49,14 @@ def test_without_what_was_signed_the_chain_itself_is_still_checked():
 
 
 def test_without_a_key_to_compare_with_the_signatures_are_said_to_be_unchecked():
-    assert "that the marketplace's receipt key signed the entries" in check_chain([PAGE], None).unchecked
+    assert "that the marketplace's receipt key signed the entries" in check_chain([PAGE]).unchecked
+
+
+def test_w11_a_chain_over_a_change_of_keys_is_good_while_both_are_published():
+    found = page([*(signed(number) for number in range(4)), signed(4, STRANGER), revocation(2, STRANGER)], spans=())
+    assert check_chain([found], SIGNER, STRANGER.address).wrong == []
+    assert check_chain([found], SIGNER).wrong == [f"entry 4 is bad: it is not signed by {SIGNER}"]
+    assert check_chain([found], STRANGER.address).wrong == [f"entry 0 is bad: it is not signed by {STRANGER.address}"]
 
 
 def test_a_page_survives_the_wire():

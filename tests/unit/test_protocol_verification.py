@@ -10,6 +10,7 @@ from protocol.verification import check_bundle
 from tests.unit.chain_samples import SIGNER, STRANGER, bundle, hexed, receipt, revocation, signed, standard
 
 GOOD = bundle()
+REASON = "the payment was undone by a reorganisation"
 NEVER = "whether the receipt was revoked after this file was written"
 
 
@@ -56,7 +57,7 @@ def test_a_receipt_that_is_not_anchored_yet_is_said_to_be_so():
 
 def test_w11_another_key_is_named():
     assert wrong(GOOD, STRANGER.address)[0].endswith(f"and the marketplace's key is {STRANGER.address}")
-    assert any("is the marketplace's receipt key" in words for words in check_bundle(GOOD, None).unchecked)
+    assert any("is the marketplace's receipt key" in words for words in check_bundle(GOOD).unchecked)
 
 
 @pytest.mark.parametrize("field", ["order_id", "amount", "payer", "pay_to", "transaction", "status", "body_hash"])
@@ -132,7 +133,7 @@ def test_w11_a_standard_receipt_that_says_something_else_is_named(other):
 
 def test_w11_a_revoked_receipt_is_not_good_and_the_reason_is_told():
     report = check_bundle(bundle(revoked=revocation(2)), SIGNER)
-    assert report.wrong == ["the receipt was revoked: the payment was undone by a reorganisation"]
+    assert report.wrong == [f"the receipt was revoked: {REASON}"]
     assert "the revocation is entry 6 of the chain of 'shop'" in report.checked
     assert "the revocation names this receipt" in report.checked
 
@@ -151,6 +152,19 @@ def test_w11_a_false_revocation_is_named_and_the_receipt_is_not_good_either(made
     found = wrong(bundle(revoked=made))
     assert found[0].startswith("the receipt was revoked")
     assert any(one.startswith(words) for one in found[1:])
+
+
+def test_w11_a_receipt_of_a_former_key_is_good_while_that_key_is_published_and_no_other_key_is():
+    for signers in [(SIGNER, STRANGER.address), (STRANGER.address, SIGNER)]:
+        assert check_bundle(GOOD, *signers).wrong == []
+    report = check_bundle(GOOD, STRANGER.address, "0x" + "12" * 20)
+    assert report.wrong[0].endswith(f"the marketplace's key is {STRANGER.address} or 0x{'12' * 20}")
+
+
+def test_w11_a_later_key_takes_back_what_a_former_one_signed():
+    found = bundle(revoked=revocation(2, STRANGER))
+    assert check_bundle(found, SIGNER, STRANGER.address).wrong == [f"the receipt was revoked: {REASON}"]
+    assert len(check_bundle(found, SIGNER).wrong) == 2
 
 
 @pytest.mark.parametrize("field", ["order_id", "reason", "receipt_hash", "revoked_at", "network"])

@@ -5,6 +5,7 @@ import pytest
 from server.bootstrap import signer
 from server.domain.errors import ConfigurationError
 from server.key_sources import FORMS
+from server.setting_values import split
 from server.settings import DEVNET_SECRETS, NEEDS, SIGNING_KEYS, Nodes, load
 
 OWN_ADDRESS = "0x2B5AD5c4795c026514f8317c7a215E218DcCD6cF"
@@ -44,6 +45,51 @@ def test_a_missing_or_empty_secret_is_named_before_anything_starts(role, name, v
 def test_a_public_devnet_secret_is_refused_on_any_other_network(name):
     with pytest.raises(ConfigurationError, match=name):
         load(OWN | {name: DEVNET_SECRETS[name]})
+
+
+LISTS = ("PADDOCK_QUOTE_KEYS", "PADDOCK_WEBHOOK_KEYS", "PADDOCK_OPERATOR_TOKEN", "PADDOCK_SETTLEMENT_KEY")
+
+
+@pytest.mark.parametrize("role", NEEDS)
+@pytest.mark.parametrize("name", DEVNET_SECRETS)
+def test_every_role_refuses_a_public_devnet_secret_whether_it_uses_it_or_not(role, name):
+    with pytest.raises(ConfigurationError, match=name):
+        load(OWN | {name: DEVNET_SECRETS[name]}, role)
+
+
+@pytest.mark.parametrize("name", LISTS)
+@pytest.mark.parametrize("form", ["{own},{default}", "{default},{own}", "{own}, {default}"])
+def test_a_public_devnet_secret_is_refused_among_others_too(name, form):
+    with pytest.raises(ConfigurationError, match=name):
+        load(OWN | {name: form.format(own=OWN[name], default=DEVNET_SECRETS[name])})
+
+
+@pytest.mark.parametrize("name", ["PADDOCK_QUOTE_KEYS", "PADDOCK_WEBHOOK_KEYS"])
+def test_a_public_devnet_key_is_refused_under_another_id(name):
+    with pytest.raises(ConfigurationError, match=name):
+        load(OWN | {name: "9:" + DEVNET_SECRETS[name].partition(":")[2]})
+
+
+@pytest.mark.parametrize("name", [name for name in SIGNING_KEYS if name != "PADDOCK_SETTLEMENT_KEY"])
+async def test_the_devnets_signing_keys_are_known_by_their_address(name):
+    """Also where one purpose's public key is given for another purpose, which no text shows."""
+    settings = load(OWN | {name: DEVNET_SECRETS["PADDOCK_SETTLEMENT_KEY"]})
+    with pytest.raises(ConfigurationError, match="public devnet key"):
+        async with signer(settings, getattr(settings, name.removeprefix("PADDOCK_").lower())):
+            pass
+
+
+def test_several_tokens_count_while_one_is_rotated_and_their_parts_are_secret():
+    settings = load(OWN | {"PADDOCK_OPERATOR_TOKEN": "new-token, old-token"})
+    assert split(settings.operator_token) == ("new-token", "old-token")
+    assert split(" , ") == ()
+
+
+def test_former_receipt_signers_are_addresses():
+    lower = OWN_ADDRESS.lower()
+    assert load(OWN | {"PADDOCK_RECEIPT_SIGNERS": f"{lower}, {OWN_ADDRESS}"}).receipt_signers == (OWN_ADDRESS,) * 2
+    with pytest.raises(ConfigurationError, match="PADDOCK_RECEIPT_SIGNERS"):
+        load(OWN | {"PADDOCK_RECEIPT_SIGNERS": "0x12"})
 
 
 def test_the_embedded_facilitator_is_refused_off_the_devnet():
@@ -150,6 +196,11 @@ def test_g8_the_facilitators_token_shows_in_no_repr():
     settings = load({"PADDOCK_DEVNET": "1", "PADDOCK_FACILITATOR_TOKEN": "canary-token"})
     assert settings.facilitator_token == "canary-token"
     assert "canary-token" not in repr(settings)
+
+
+def test_g8_each_part_of_a_rotated_secret_is_kept_out_of_logs():
+    settings = load(OWN | {"PADDOCK_OPERATOR_TOKEN": "new-token, old-token", "PADDOCK_FACILITATOR_TOKEN": "one, two"})
+    assert {"new-token", "old-token", "one", "two"} <= set(settings.secrets)
 
 
 def test_no_secret_shows_in_a_repr():
