@@ -5,7 +5,7 @@ from typing import Protocol
 from server.application.deliver import FOLLOW, REFUND
 from server.domain.errors import RefundRefused
 from server.domain.orders import Order
-from server.domain.refunds import BLOCKED, why_no_refund
+from server.domain.refunds import why_no_refund, without_block
 from server.domain.states import MoneyBackState
 from server.ports import Clock, Database, UnitOfWork
 
@@ -32,7 +32,7 @@ async def ask_refund(desk: Desk, work: UnitOfWork, order: Order, by: str) -> Non
     if why:
         raise RefundRefused(f"the order cannot be refunded: {why}", order_id=order.id, money_back=order.money_back)
     order.give_back(MoneyBackState.DUE, f"asked for by {by}")
-    order.failure, order.final_at = (order.failure or "").removesuffix(BLOCKED), None
+    order.failure, order.final_at = without_block(order.failure), None
     await work.orders.save(order)
     now = desk.clock.now()
     await work.outbox.add(REFUND, order.id, now)

@@ -22,6 +22,7 @@ from server.web.facilitator_api import facilitator_router
 from server.web.live import close_streams
 from server.web.problems import HANDLERS
 from server.web.reference import PricedJson
+from server.web.refund_api import REFUND_API
 from server.web.webhooks_api import WEBHOOKS
 
 CORS = CORSConfig(
@@ -49,6 +50,7 @@ MARKETPLACE: tuple[Any, ...] = (
     receipts_api.receipt,
     receipts_api.chain,
     *CASE_API,
+    *REFUND_API,
     discovery.resources,
     discovery.search,
     discovery.well_known,

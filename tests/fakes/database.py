@@ -9,6 +9,7 @@ from server.ports import Clock
 from tests.fakes.case_rows import FakeCases, FakeSuspects
 from tests.fakes.extension_rows import FakeIdentifiers, FakeSignIns
 from tests.fakes.order_rows import FakeOrders
+from tests.fakes.pledge_rows import FakePledges
 from tests.fakes.proof_rows import FakeAnchors, FakeReceiptChain
 from tests.fakes.rows import (
     FakeDeliveries,
@@ -46,6 +47,7 @@ class FakeUnitOfWork:
         self.suspects = FakeSuspects(tables)
         self.webhooks = FakeWebhooks(tables, clock)
         self.switches = FakeSwitches(tables)
+        self.pledges = FakePledges(tables)
 
 
 class FakeDatabase:
