@@ -43,7 +43,7 @@ async def record_settled(paddock: Paddock, order_id: str, transfers: Sequence[Tr
         await work.ledger.add(ledger.entry(order, "settlement", receiver(order), ledger.payer(order), transfer))
         if was in UNPAID:
             await _take_late(paddock, work, order)
-        elif order.fulfilment is FulfilmentState.RELEASED:
+        if order.fulfilment is FulfilmentState.RELEASED:
             await _sign_again(paddock, work, order)
         elif order.fulfilment in (FulfilmentState.NONE, FulfilmentState.READY):
             if paddock.on(order.terms.network).confirmations == 1:
@@ -68,10 +68,9 @@ async def _unbooked(work: UnitOfWork, order: Order, transfers: Sequence[Transfer
 
 
 async def _take_late(paddock: Paddock, work: UnitOfWork, order: Order) -> None:
-    """Money for an order that had ended: its answer, if there is one after all, else the money is due back."""
-    delivery = await work.deliveries.get(order.id)
-    if order.fulfilment is FulfilmentState.FAILED and delivery:
-        await release(paddock, work, order, delivery)
+    """Money for an order that had ended: its answer is ready, if there is one after all, else the money is due back."""
+    if order.fulfilment is FulfilmentState.FAILED and await work.deliveries.get(order.id):
+        order.fulfil(FulfilmentState.READY, "the payment came late")
         return
     if order.fulfilment is not FulfilmentState.FAILED:
         order.fulfil(FulfilmentState.FAILED, "the order had ended before the money came")

@@ -2,11 +2,12 @@
 
 from protocol.payment import PERMIT2, Method, Payment
 from server.application.cases import open_case
+from server.application.confirm import is_confirmed
 from server.application.execute import callback_of, complete, load
 from server.application.paddock import Paddock
 from server.application.refund_source import Source, signed_by, source_of, spend_from
 from server.application.screen import refused_refund
-from server.application.send import look, prepare, sign
+from server.application.send import look, prepare, sent_for, sign
 from server.domain import calls, ledger
 from server.domain.cases import CaseKind
 from server.domain.errors import RefundRefused, Reverted
@@ -23,7 +24,8 @@ MOVING = (MoneyBackState.DUE, MoneyBackState.SENDING, MoneyBackState.IN_DOUBT)
 async def refund(paddock: Paddock, order_id: str) -> float | None:
     """One step of the refund; None when nothing is left to do, else seconds until the next step.
 
-    The chain is asked first who used the order's nonce: the payer was refunded, or the callback ran after all.
+    The chain is asked first who used the order's nonce: the payer was refunded, or the callback ran after all. Nothing
+    goes back for a payment that is not there.
     """
     order = await load(paddock, order_id)
     if order.money_back not in MOVING:
@@ -37,9 +39,9 @@ async def refund(paddock: Paddock, order_id: str) -> float | None:
     if await chain.nonce_used(spend_from(paddock.grounds, order, source.wallet)):
         return await _ended(paddock, order, source)
     async with paddock.db.read() as view:
-        sent = await view.transactions.of("refund", order_id)
+        sent = await sent_for(view, "refund", order_id)
     if sent is None or (order.money_back is MoneyBackState.DUE and _is_over(sent)):
-        return await _start(paddock, order, source)
+        return await _start(paddock, order, source) if await is_confirmed(paddock, order) else 1.0
     mined = await look(chain, sent)
     if mined is not None and not mined.succeeded:
         await _block(paddock, order, "the refund's transaction reverted", mined)
@@ -49,7 +51,7 @@ async def refund(paddock: Paddock, order_id: str) -> float | None:
 
 def _is_over(sent: ChainTransaction) -> bool:
     """Whether it can move no money any more: after a refund that reverted another one may be sent."""
-    return sent.state in (TransactionState.REVERTED, TransactionState.LOST)
+    return sent.state is TransactionState.REVERTED
 
 
 async def _start(paddock: Paddock, order: Order, source: Source) -> float | None:
@@ -71,12 +73,13 @@ async def _start(paddock: Paddock, order: Order, source: Source) -> float | None
         await _block(paddock, order, calls.describe_revert((), error.data) + f" ({error.detail})")
         return None
     async with paddock.db.begin("refund signed") as work:
-        sent = await work.transactions.of("refund", order.id)
+        sent = await sent_for(work, "refund", order.id)
         if sent and not _is_over(sent):
             return 0.0
         transaction = await sign(work, paddock.clock, sender, ground.market.chain_id, prepared, "refund", order.id)
         order.refund_tx = transaction.hash
-        order.give_back(MoneyBackState.SENDING, transaction.hash)
+        if order.money_back is not MoneyBackState.SENDING:
+            order.give_back(MoneyBackState.SENDING, transaction.hash)
         await work.orders.save(order)
     await ground.chain.send(transaction.newest.raw)
     return 0.1

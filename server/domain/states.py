@@ -58,8 +58,9 @@ FULFILMENT_MOVES: Mapping[FulfilmentState, frozenset[FulfilmentState]] = {
     F.EXECUTING: frozenset({F.RELEASED, F.FAILED}),
     # A reorganisation took the callback's transaction away.
     F.RELEASED: frozenset({F.EXECUTING}),
-    # Again while nothing was settled (a transient failure), or because the chain ran the callback after all.
-    F.FAILED: frozenset({F.RUNNING, F.RELEASED}),
+    # Again while nothing was settled (a transient failure); late money for an answer that is stored; or because the
+    # chain ran the callback after all.
+    F.FAILED: frozenset({F.RUNNING, F.READY, F.RELEASED}),
 }
 MONEY_BACK_MOVES: Mapping[MoneyBackState, frozenset[MoneyBackState]] = {
     M.NONE: frozenset({M.DUE}),

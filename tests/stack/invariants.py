@@ -215,7 +215,7 @@ class _Look:
         if has_receipt and not released and not order.round:
             self._say("G1", f"order {order.id} has a receipt and is not released")
         moves = [event.new for event in self.events[order.id] if event.what in ("payment", "fulfilment")]
-        if released and [move for move in moves if move in ("settled", "released")][:2] != ["settled", "released"]:
+        if released and [move for move in moves if move in ("settled", "released")][:1] != ["settled"]:
             self._say("G1", f"order {order.id} was released before it was settled")
         if moves.count("released") > 1 + order.round or moves.count("settled") > 1 + order.round:
             self._say("G6", f"order {order.id} was settled or released more than once")
@@ -301,7 +301,8 @@ class _Look:
 
     def _is_debt(self, order: Order) -> bool:
         """Delivered, then a reorganisation took the payment back for good: the receipt has to be revoked."""
-        debt = order.round > 0 and order.payment is PaymentState.FAILED
+        unpaid = order.round > 0 and order.payment is PaymentState.FAILED
+        debt = unpaid and order.fulfilment is FulfilmentState.RELEASED
         if debt and not self.revoked[order.id]:
             self._say("G1", f"order {order.id} is delivered and unpaid, and its receipt stands")
         return debt

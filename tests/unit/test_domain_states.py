@@ -41,7 +41,7 @@ FULFILMENT = {
     F.READY: "released failed",
     F.EXECUTING: "released failed",
     F.RELEASED: "executing",
-    F.FAILED: "running released",
+    F.FAILED: "running ready released",
 }
 MONEY_BACK = {
     M.NONE: "due",
@@ -51,7 +51,12 @@ MONEY_BACK = {
     M.REFUNDED: "sending",
     M.BLOCKED: "due",
 }
-SETTLEMENT = {S.QUEUED: "sent settled failed", S.SENT: "settled failed", S.FAILED: "queued", S.SETTLED: "sent queued"}
+SETTLEMENT = {
+    S.QUEUED: "sent settled failed",
+    S.SENT: "settled failed queued",
+    S.FAILED: "queued",
+    S.SETTLED: "sent queued",
+}
 TABLES = (
     (PAYMENT_MOVES, PAYMENT),
     (FULFILMENT_MOVES, FULFILMENT),
