@@ -61,7 +61,8 @@ async def to_sign(office: Office, order_id: str, value: int | None = None) -> di
     order = await _refundable(office, order_id)
     most = await _most(office, order)
     amount = _checked_value(order, most if value is None else value, most)
-    valid_before = int((office.clock.now() + USUAL_VALIDITY).timestamp())
+    held = await _held(office, order)
+    valid_before = max(int((office.clock.now() + USUAL_VALIDITY).timestamp()), held.valid_before if held else 0)
     unsigned = refund_by(office.grounds, order, order.terms.pay_to, amount, valid_before)
     return {
         "order": order.id,
@@ -81,11 +82,10 @@ async def refund_signed(office: Office, order_id: str, signed: Signed, by: str) 
     """
     order = await _refundable(office, order_id)
     _checked_value(order, signed.value, await _most(office, order))
-    _check_validity(office, signed.valid_before)
+    held = await _held(office, order)
+    _check_validity(office, signed.valid_before, held)
     unsigned = refund_by(office.grounds, order, order.terms.pay_to, signed.value, signed.valid_before)
     await _check_signature(office, with_signature(unsigned, signed.signature))
-    async with office.db.read() as view:
-        held = await view.pledges.get(order.id)
     await require_free(office.grounds, order, held, order.terms.pay_to)
     pledge = Pledge(order.id, order.terms.pay_to, signed.value, signed.valid_before, signed.signature)
     try:
@@ -128,9 +128,17 @@ def _checked_value(order: Order, value: int, most: int) -> int:
     return value
 
 
-def _check_validity(office: Office, valid_before: int) -> None:
+async def _held(office: Office, order: Order) -> Pledge | None:
+    async with office.db.read() as view:
+        return await view.pledges.get(order.id)
+
+
+def _check_validity(office: Office, valid_before: int, held: Pledge | None) -> None:
+    """Nothing signed for the order before may outlive what is signed now: the pledge says when all of it lapses."""
     now = office.clock.now()
     least, most = (int((now + life).timestamp()) for life in (LEAST_VALIDITY, MOST_VALIDITY))
+    if held:
+        least = max(least, held.valid_before)
     if not least <= valid_before <= most:
         raise BadArguments(f"validBefore must be from {least} to {most} (Unix seconds), and not {valid_before}")
 

@@ -7,13 +7,13 @@ from server.application.execute import callback_of, complete, load
 from server.application.paddock import Paddock
 from server.application.refund_source import Source, signed_by, source_of, spend_from
 from server.application.screen import refused_refund
-from server.application.send import look, prepare, sent_for, sign
+from server.application.send import GAS_MARGIN, look, prepare, sent_for, sign
 from server.domain import calls, ledger
 from server.domain.cases import CaseKind
 from server.domain.errors import RefundRefused, Reverted
 from server.domain.evidence import Mined, TransferLog, search_from
 from server.domain.orders import Mode, Order
-from server.domain.payment_calls import payment_call
+from server.domain.payment_calls import MOST_WALLET_GAS, payment_call
 from server.domain.refunds import AWAITS_MERCHANT, BLOCKED, least_refund, with_block
 from server.domain.sending import ChainTransaction, TransactionState
 from server.domain.states import MoneyBackState
@@ -66,6 +66,8 @@ async def _start(paddock: Paddock, order: Order, source: Source) -> float | None
         back = await signed_by(paddock, order, source)
         await _require_allowance(paddock, back)
         prepared = await prepare(ground.chain, sender, *payment_call(back, back.value))
+        if prepared.gas > MOST_WALLET_GAS * GAS_MARGIN:
+            raise RefundRefused(f"the wallet {back.payer} would have its refund use {prepared.gas} gas")
     except RefundRefused as error:
         await _block(paddock, order, error.detail)
         return None

@@ -13,10 +13,9 @@ from server.application.send import GAS_MARGIN, Prepared, outcome, prepare, sign
 from server.domain import calls
 from server.domain.errors import PaddockError, Reverted, StaleWrite
 from server.domain.evidence import Mined, search_from, spend_of, that_moved, transfers_of
-from server.domain.payment_calls import batchable, payment_call, settle_batch
+from server.domain.payment_calls import MOST_WALLET_GAS, batchable, payment_call, settle_batch
 from server.domain.sending import ChainTransaction
 from server.domain.settlements import Settlement, SettlementState
-from server.facilitator.verify import MOST_WALLET_GAS
 from server.facilitator.wakeups import Wakeups
 from server.ports import Clock, Database, TransactionSigner
 

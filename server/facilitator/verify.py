@@ -14,12 +14,9 @@ from server.domain import calls
 from server.domain.errors import Reverted
 from server.domain.evidence import spend_of
 from server.domain.market import Market
-from server.domain.payment_calls import payment_call
+from server.domain.payment_calls import MOST_WALLET_GAS, payment_call
 from server.facilitator.bare_keys import BareKeys
 from server.ports import Call
-
-MOST_WALLET_GAS = 500_000
-"""The most gas that settling a smart wallet's payment may use."""
 
 
 def check(market: Market, payload: PaymentPayload, requirements: PaymentRequirements, now: int) -> Payment:

@@ -12,13 +12,14 @@ from server.adapters.signers import LocalSigner
 from server.application.decide import Decision, decide
 from server.application.merchant_refund import Signed, refund_signed
 from server.application.refund_by_hand import refund_by_hand
-from server.application.send import prepare
 from server.domain.calls import transfer_with_authorization
 from server.domain.cases import CaseKind, CaseState, Outcome
 from server.domain.errors import RefundRefused
 from server.domain.ledger import standing
+from server.domain.payment_calls import MOST_WALLET_GAS
 from server.domain.states import MoneyBackState
 from server.services.service import Fulfilment
+from tests.fakes.wallets import burning, wallet
 from tests.simulation.world import MERCHANT_KEY, TOKEN, open_world, refuse, service
 
 OPERATOR = {"Authorization": f"Bearer {TOKEN}"}
@@ -77,11 +78,7 @@ async def submit(world, message, signature):
     numbers = [int(message[name]) for name in ("value", "validAfter", "validBefore")]
     transfer = Transfer(message["from"], message["to"], *numbers, bytes.fromhex(message["nonce"][2:]))
     data = transfer_with_authorization(transfer, bytes.fromhex(signature[2:]))
-    stranger = LocalSigner(account("stranger").key.hex())
-    prepared = await prepare(world.chain, stranger, world.paddock.market.asset.address, data)
-    sent = await stranger.sign(31337, prepared.chain_nonce, prepared.call, prepared.gas, prepared.fees)
-    await world.chain.send(sent.raw)
-    world.foreign.add(sent.hash)
+    await world.as_stranger(world.paddock.market.asset.address, data)
 
 
 async def refund_cases(world, order_id):
@@ -240,6 +237,38 @@ async def test_w9_when_the_merchants_signature_has_lapsed_in_a_final_block_the_f
     await refund_by_hand(world.paddock, order_id, retry=True)
     await world.work(60)
     assert (await sent_back(world), await sent_back(world, FLOAT)) == ([], [10_000])
+
+
+async def test_w9_a_later_signature_of_the_merchants_may_not_lapse_before_an_earlier_one(world):
+    """Else a float would take over while the earlier one can still be used."""
+    order_id = await paid(world)
+    soon = (await asked(world, order_id)).json()
+    await world.clock.sleep(600)
+    late = (await asked(world, order_id)).json()
+    world.chain.state.blacklist.add(SHOP.address)
+    assert (await hand_in(world, order_id, signed(late))).status_code == 202
+    await world.work(10)
+    assert (await world.order(order_id)).money_back is MoneyBackState.BLOCKED
+    refused = await hand_in(world, order_id, signed(soon))
+    assert (refused.status_code, f"must be from {late['validBefore']}" in refused.json()["detail"]) == (422, True)
+    world.chain.state.blacklist.discard(SHOP.address)
+    again = (await asked(world, order_id)).json()
+    assert int(again["validBefore"]) >= int(late["validBefore"])
+    assert (await hand_in(world, order_id, signed(again))).status_code == 202
+    await world.work(60)
+    assert await sent_back(world) == [10_000]
+
+
+@pytest.mark.parametrize(("gas", "sent"), [(MOST_WALLET_GAS + 1, []), (100_000, [10_000])])
+async def test_f8_a_merchants_wallet_that_burns_gas_burns_none_of_ours(world, gas, sent):
+    order_id = await paid(world)
+    broadcasts = len(world.chain.broadcasts)
+    world.chain.deploy(wallet(SHOP.address, burning(gas)))
+    assert (await hand_in(world, order_id, signed((await asked(world, order_id)).json()))).status_code == 202
+    await world.work(60)
+    assert await sent_back(world) == sent
+    assert len(world.chain.broadcasts) > broadcasts or not sent
+    assert (await world.order(order_id)).owes is not bool(sent)
 
 
 async def test_w9_while_the_floats_authorization_can_be_used_the_merchant_cannot_sign_another(world):
