@@ -17,8 +17,8 @@ class PledgeRows:
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
 
-    async def get(self, order_id: str) -> Pledge | None:
-        query = select(refund_pledges).where(refund_pledges.c.order_id == order_id)
+    async def get(self, refund: str) -> Pledge | None:
+        query = select(refund_pledges).where(refund_pledges.c.refund == refund)
         row = (await self._connection.execute(query)).mappings().first()
         return Pledge(**row) if row else None
 
@@ -30,13 +30,13 @@ class PledgeRows:
         unchanged = and_(*(columns[name].is_not_distinct_from(value) for name, value in read.items()))
         changed = update(refund_pledges).where(unchanged).values(_values(pledge))
         if (await self._connection.execute(changed)).rowcount != 1:
-            raise StaleWrite(f"another refund of order {pledge.order_id} was pledged")
+            raise StaleWrite(f"refund {pledge.refund} was pledged by another wallet")
 
     async def _insert(self, pledge: Pledge) -> None:
         try:
             await self._connection.execute(insert(refund_pledges).values(_values(pledge)))
         except IntegrityError as error:
-            raise StaleWrite(f"another refund of order {pledge.order_id} was pledged") from error
+            raise StaleWrite(f"refund {pledge.refund} was pledged by another wallet") from error
 
 
 def _values(pledge: Pledge) -> dict[str, object]:

@@ -119,13 +119,13 @@ async def _record(work: UnitOfWork, order: Order, mined: Mined) -> None:
 
 def outgoing(order: Order, wallet: str) -> Spend:
     """An order's money on its way out of a wallet of ours, as the chain knows it: payout and refund share the nonce."""
-    return Spend(Method.EIP3009, order.terms.asset, wallet, order_nonce(order.id), "", order.price)
+    return Spend(Method.EIP3009, order.terms.asset, wallet, order_nonce(order.refund_name), "", order.due_back)
 
 
 def authorization_for(paddock: Paddock, order: Order, wallet: str, recipient: str) -> Transfer:
     """A wallet's authorization over this order's money; payout and refund share its nonce."""
     valid_before = int((paddock.clock.now() + PAYOUT_VALIDITY).timestamp())
-    return Transfer(wallet, recipient, order.price, 0, valid_before, order_nonce(order.id))
+    return Transfer(wallet, recipient, order.due_back, 0, valid_before, order_nonce(order.refund_name))
 
 
 def delegate_of(paddock: Paddock) -> TransactionSigner:

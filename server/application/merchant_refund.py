@@ -14,11 +14,10 @@ from server.application.refund_source import refund_by, require_free
 from server.application.wallet_signatures import accepted_on
 from server.domain.cases import CaseState, Outcome
 from server.domain.errors import BadArguments, RefundRefused, StaleWrite, UnknownOrder
-from server.domain.ledger import standing
 from server.domain.orders import Mode, Order
 from server.domain.pledges import Pledge
 from server.domain.refund_payments import document, with_signature
-from server.domain.refunds import OWED_CASES, least_refund, why_no_refund
+from server.domain.refunds import OWED_CASES, least_refund, most_refund, why_no_refund
 from server.ports import Clock, Database
 
 USUAL_VALIDITY = timedelta(hours=24)
@@ -59,8 +58,7 @@ async def to_sign(office: Office, order_id: str, value: int | None = None) -> di
     Raises UnknownOrder, RefundRefused, BadArguments for an amount that cannot go back.
     """
     order = await _refundable(office, order_id)
-    most = await _most(office, order)
-    amount = _checked_value(order, most if value is None else value, most)
+    amount = _checked_value(order, most_refund(order) if value is None else value)
     held = await _held(office, order)
     valid_before = max(int((office.clock.now() + USUAL_VALIDITY).timestamp()), held.valid_before if held else 0)
     unsigned = refund_by(office.grounds, order, order.terms.pay_to, amount, valid_before)
@@ -81,13 +79,13 @@ async def refund_signed(office: Office, order_id: str, signed: Signed, by: str) 
     RefundRefused, BadArguments, ChainUnavailable.
     """
     order = await _refundable(office, order_id)
-    _checked_value(order, signed.value, await _most(office, order))
+    _checked_value(order, signed.value)
     held = await _held(office, order)
     _check_validity(office, signed.valid_before, held)
     unsigned = refund_by(office.grounds, order, order.terms.pay_to, signed.value, signed.valid_before)
     await _check_signature(office, with_signature(unsigned, signed.signature))
     await require_free(office.grounds, order, held, order.terms.pay_to)
-    pledge = Pledge(order.id, order.terms.pay_to, signed.value, signed.valid_before, signed.signature)
+    pledge = Pledge(order.refund_name, order.terms.pay_to, signed.value, signed.valid_before, signed.signature)
     try:
         async with office.db.begin("refund signed by merchant") as work:
             await work.pledges.put(pledge, held)
@@ -113,16 +111,8 @@ async def _refundable(office: Office, order_id: str) -> Order:
     return order
 
 
-async def _most(office: Office, order: Order) -> int:
-    """What the ledger says was received for the order and has not gone back, in atomic units."""
-    async with office.db.read() as view:
-        rows = standing(await view.ledger.of(order.id))
-    signs = {"settlement": 1, "refund": -1}
-    return sum(signs.get(row.kind, 0) * row.amount for row in rows)
-
-
-def _checked_value(order: Order, value: int, most: int) -> int:
-    least = least_refund(order)
+def _checked_value(order: Order, value: int) -> int:
+    least, most = least_refund(order), most_refund(order)
     if not least <= value <= most:
         raise BadArguments(f"the refund of this order is from {least} to {most} atomic units, and not {value}")
     return value
@@ -130,11 +120,11 @@ def _checked_value(order: Order, value: int, most: int) -> int:
 
 async def _held(office: Office, order: Order) -> Pledge | None:
     async with office.db.read() as view:
-        return await view.pledges.get(order.id)
+        return await view.pledges.get(order.refund_name)
 
 
 def _check_validity(office: Office, valid_before: int, held: Pledge | None) -> None:
-    """Nothing signed for the order before may outlive what is signed now: the pledge says when all of it lapses."""
+    """Nothing signed for the refund before may outlive what is signed now: the pledge says when all of it lapses."""
     now = office.clock.now()
     least, most = (int((now + life).timestamp()) for life in (LEAST_VALIDITY, MOST_VALIDITY))
     if held:

@@ -1,8 +1,11 @@
 """Refund: send an order's money back to its payer, at most once by the token's or Permit2's own rule."""
 
+from collections.abc import Sequence
+
 from protocol.payment import PERMIT2, Method, Payment
 from server.application.cases import open_case
 from server.application.confirm import is_confirmed
+from server.application.deliver import owe_rest
 from server.application.execute import callback_of, complete, load
 from server.application.paddock import Paddock
 from server.application.refund_source import Source, signed_by, source_of, spend_from
@@ -12,12 +15,15 @@ from server.domain import calls, ledger
 from server.domain.cases import CaseKind
 from server.domain.errors import RefundRefused, Reverted
 from server.domain.evidence import Mined, TransferLog, search_from
+from server.domain.ledger import standing
 from server.domain.orders import Mode, Order
 from server.domain.payment_calls import MOST_WALLET_GAS, payment_call
 from server.domain.refunds import AWAITS_MERCHANT, BLOCKED, least_refund, with_block
 from server.domain.sending import ChainTransaction, TransactionState
 from server.domain.states import MoneyBackState
 
+UNTIL_FINAL = 1.0
+"""Seconds until another look whether what came by plain transfers is final."""
 MOVING = (MoneyBackState.DUE, MoneyBackState.SENDING, MoneyBackState.IN_DOUBT)
 
 
@@ -36,17 +42,40 @@ async def refund(paddock: Paddock, order_id: str) -> float | None:
         await _block(paddock, order, reason, words=AWAITS_MERCHANT)
         return None
     chain = paddock.on(order.terms.network).chain
+    if order.by_transfer and not order.due_back and order.money_back is MoneyBackState.DUE:
+        await _nothing_left(paddock, order)
+        return None
     if await chain.nonce_used(spend_from(paddock.grounds, order, source.wallet)):
         return await _ended(paddock, order, source)
     async with paddock.db.read() as view:
-        sent = await sent_for(view, "refund", order_id)
+        sent = await sent_for(view, "refund", order.refund_name)
+        rows = standing(await view.ledger.of(order_id)) if order.by_transfer else []
+    if order.by_transfer and await _waits(paddock, order, rows):
+        return UNTIL_FINAL
     if sent is None or (order.money_back is MoneyBackState.DUE and _is_over(sent)):
-        return await _start(paddock, order, source) if await is_confirmed(paddock, order) else 1.0
+        return await _start(paddock, order, source) if await _may_start(paddock, order) else UNTIL_FINAL
     mined = await look(chain, sent)
     if mined is not None and not mined.succeeded:
         await _block(paddock, order, "the refund's transaction reverted", mined)
         return None
     return 0.2
+
+
+async def _waits(paddock: Paddock, order: Order, rows: Sequence[ledger.Entry]) -> bool:
+    """Whether a reorganisation may still change how much is due back: then nothing is sent yet."""
+    final = await paddock.on(order.terms.network).chain.final_block()
+    return order.money_back is MoneyBackState.DUE and any(row.block > final for row in rows)
+
+
+async def _may_start(paddock: Paddock, order: Order) -> bool:
+    """Whether the money that is to go back stands in the chain; of plain transfers all of it is final by now."""
+    return order.by_transfer or await is_confirmed(paddock, order)
+
+
+async def _nothing_left(paddock: Paddock, order: Order) -> None:
+    order.give_back(MoneyBackState.NONE, "nothing is due back any more")
+    async with paddock.db.begin("refund dropped") as work:
+        await work.orders.save(order)
 
 
 def _is_over(sent: ChainTransaction) -> bool:
@@ -75,10 +104,11 @@ async def _start(paddock: Paddock, order: Order, source: Source) -> float | None
         await _block(paddock, order, calls.describe_revert((), error.data) + f" ({error.detail})")
         return None
     async with paddock.db.begin("refund signed") as work:
-        sent = await sent_for(work, "refund", order.id)
+        name = order.refund_name
+        sent = await sent_for(work, "refund", name)
         if sent and not _is_over(sent):
             return 0.0
-        transaction = await sign(work, paddock.clock, sender, ground.market.chain_id, prepared, "refund", order.id)
+        transaction = await sign(work, paddock.clock, sender, ground.market.chain_id, prepared, "refund", name)
         order.refund_tx = transaction.hash
         if order.money_back is not MoneyBackState.SENDING:
             order.give_back(MoneyBackState.SENDING, transaction.hash)
@@ -106,7 +136,7 @@ async def _ended(paddock: Paddock, order: Order, source: Source) -> float | None
     if transfer is None:
         await _block(paddock, order, "the nonce was cancelled without a transfer")
     elif transfer.recipient == order.authorization.payer:
-        if transfer.amount < least_refund(order):
+        if transfer.amount < least_refund(order) and not order.by_transfer:
             await _block(paddock, order, f"{transfer.amount} of {order.price} atomic units went back")
         else:
             await _refunded(paddock, order, source, transfer)
@@ -130,13 +160,18 @@ async def _unbooked(paddock: Paddock, order: Order, found: list[TransferLog]) ->
 
 
 async def _refunded(paddock: Paddock, order: Order, source: Source, transfer: TransferLog) -> None:
-    row = ledger.entry(order, "refund", ledger.payer(order), source.account, transfer)
     async with paddock.db.begin("refunded") as work:
+        row = ledger.entry(order, "refund", ledger.payer(order), source.account, transfer)
+        if order.by_transfer:
+            row = ledger.numbered(row, await work.ledger.of(order.id))
         if order.money_back is MoneyBackState.DUE:
             order.give_back(MoneyBackState.SENDING, transfer.transaction)
         order.refund_tx = transfer.transaction
         order.give_back(MoneyBackState.REFUNDED, transfer.transaction)
         await work.ledger.add(row)
+        if order.by_transfer:
+            order.returned, order.refunds = order.returned + transfer.amount, order.refunds + 1
+            await owe_rest(paddock, work, order)
         await work.orders.save(order)
 
 
@@ -146,7 +181,7 @@ async def _block(paddock: Paddock, order: Order, reason: str, mined: Mined | Non
     order.failure = with_block(order.failure, words)
     async with paddock.db.begin("refund blocked") as work:
         await work.orders.save(order)
-        sent = await work.transactions.of("refund", order.id)
+        sent = await work.transactions.of("refund", order.refund_name)
         if mined and sent:
             await work.transactions.record(sent.hash, mined)
         await open_case(work, CaseKind.REFUND_BLOCKED, order.id, reason)

@@ -35,13 +35,13 @@ async def source_of(paddock: Paddock, order: Order) -> Source | None:
     """
     if order.terms.mode is Mode.DELEGATE:
         assert paddock.delegate is not None
-        return Source(paddock.delegate.address, ledger.delegate(order), order.price, paddock.delegate)
+        return Source(paddock.delegate.address, ledger.delegate(order), order.due_back, paddock.delegate)
     async with paddock.db.read() as view:
-        held = await view.pledges.get(order.id)
+        held = await view.pledges.get(order.refund_name)
     if held and held.signature and not await has_lapsed(paddock.grounds, order, held):
         return Source(held.wallet, ledger.merchant(order), held.value, pledge=held)
     signer = paddock.floats.get(order.terms.merchant)
-    return Source(signer.address, ledger.refund_float(order), order.price, signer, held) if signer else None
+    return Source(signer.address, ledger.refund_float(order), order.due_back, signer, held) if signer else None
 
 
 async def signed_by(paddock: Paddock, order: Order, source: Source) -> Payment:
@@ -52,20 +52,22 @@ async def signed_by(paddock: Paddock, order: Order, source: Source) -> Payment:
     if source.signer is None:
         assert source.pledge is not None
         assert source.pledge.signature is not None
+        if order.by_transfer and source.value > order.due_back:
+            raise RefundRefused(f"{source.value} atomic units are signed for, and {order.due_back} are due back by now")
         unsigned = refund_by(paddock.grounds, order, source.wallet, source.value, source.pledge.valid_before)
         return with_signature(unsigned, source.pledge.signature)
     valid_before = int((paddock.clock.now() + PAYOUT_VALIDITY).timestamp())
     if order.terms.mode is Mode.DIRECT:
         await require_free(paddock.grounds, order, source.pledge, source.wallet)
         async with paddock.db.begin("refund pledged") as work:
-            await work.pledges.put(Pledge(order.id, source.wallet, source.value, valid_before), source.pledge)
+            await work.pledges.put(Pledge(order.refund_name, source.wallet, source.value, valid_before), source.pledge)
     unsigned = refund_by(paddock.grounds, order, source.wallet, source.value, valid_before)
     return with_signature(unsigned, await source.signer.sign_digest(unsigned.signed))
 
 
 def spend_from(grounds: Grounds, order: Order, wallet: str) -> Spend:
     """The order's money on its way back from a wallet, as the chain knows it."""
-    return spend_of(refund_by(grounds, order, wallet, order.price, 0))
+    return spend_of(refund_by(grounds, order, wallet, order.due_back, 0))
 
 
 async def require_free(grounds: Grounds, order: Order, held: Pledge | None, wallet: str) -> None:

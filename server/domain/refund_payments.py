@@ -36,12 +36,12 @@ _DOMAIN = {"name": "string", "version": "string", "chainId": _UINT, "verifyingCo
 def refund_payment(
     market: Market, asset: Asset, order: Order, wallet: str, value: int, valid_before: int, signature: bytes = b""
 ) -> Payment:
-    """A wallet's authorization of `value` atomic units to the order's payer, by the order's own nonce.
+    """A wallet's authorization of `value` atomic units to the order's payer, by the nonce of the order's next refund.
 
     By EIP-3009 where the token has it, else by Permit2 through x402's proxy for exact payments, whose witness fixes the
-    payer. So token or Permit2 lets one wallet's money for one order move once, whoever submits it and however often.
+    payer. So token or Permit2 lets one wallet's money for one refund move once, whoever submits it and however often.
     """
-    payer, nonce = order.authorization.payer, order_nonce(order.id)
+    payer, nonce = order.authorization.payer, order_nonce(order.refund_name)
     domain = market.domain(asset) if asset.method is Method.EIP3009 else None
     if domain:
         signed = authorization_digest(domain, Transfer(wallet, payer, value, 0, valid_before, nonce))

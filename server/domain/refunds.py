@@ -24,7 +24,8 @@ def why_no_refund(order: Order) -> str | None:
         return "its payment is in doubt: wait until the chain has decided, for there may be nothing to give back"
     if order.payment is not PaymentState.SETTLED:
         return f"no money came for it: its payment is {order.payment}"
-    if order.money_back in _BACK:
+    kept = order.by_transfer and order.money_back is MoneyBackState.REFUNDED and order.price > 0
+    if order.money_back in _BACK and not (kept and order.fulfilment is FulfilmentState.RELEASED):
         return _BACK[order.money_back]
     if order.fulfilment is FulfilmentState.RELEASED and order.terms.mode is Mode.DELEGATE:
         return "its contract call took the payment; the delegate wallet does not hold it any more"
@@ -52,6 +53,22 @@ def without_block(failure: str | None) -> str | None:
     return failure or None
 
 
+def gives_up_price(order: Order) -> bool:
+    """Whether a refund that is asked for now takes back what a delivered order kept of plain transfers."""
+    kept = order.by_transfer and order.fulfilment is FulfilmentState.RELEASED
+    return kept and order.money_back is not MoneyBackState.BLOCKED
+
+
+def most_refund(order: Order) -> int:
+    """Atomic units that can go back when a refund is asked for now."""
+    return (order.received or 0) - order.returned if gives_up_price(order) else order.due_back
+
+
 def least_refund(order: Order) -> int:
-    """Atomic units: all of it where nothing was delivered; a delivered order may be refunded in part."""
+    """Atomic units: all of it where nothing was delivered; a delivered order may be refunded in part.
+
+    Of plain transfers all that is due back goes at once.
+    """
+    if order.by_transfer:
+        return most_refund(order)
     return 1 if order.fulfilment is FulfilmentState.RELEASED else order.price

@@ -9,6 +9,7 @@ from server.ports.pledges import Pledges
 from server.ports.proofs import Anchors, ReceiptChain
 from server.ports.records import Deliveries, Ledger, Orders, Proofs, Receipts
 from server.ports.switches import Switches
+from server.ports.transfers import Transfers
 from server.ports.webhooks import Webhooks
 from server.ports.work import Outbox, Settlements, Transactions
 
@@ -33,6 +34,7 @@ class UnitOfWork(Protocol):
     webhooks: Webhooks
     switches: Switches
     pledges: Pledges
+    transfers: Transfers
 
 
 class Database(Protocol):

@@ -1,4 +1,4 @@
-"""What is kept of refunds under way: which wallet's authorization an order's money goes back by."""
+"""What is kept of refunds under way: which wallet's authorization each comes by."""
 
 from typing import Protocol
 
@@ -6,10 +6,10 @@ from server.domain.pledges import Pledge
 
 
 class Pledges(Protocol):
-    """At most one for an order."""
+    """At most one for each refund, by its name."""
 
-    async def get(self, order_id: str) -> Pledge | None:
-        """The order's pledge, or None."""
+    async def get(self, refund: str) -> Pledge | None:
+        """The refund's pledge, or None."""
 
     async def put(self, pledge: Pledge, instead_of: Pledge | None) -> None:
         """Store it in the place of the one that was read before, or of none.

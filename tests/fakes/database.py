@@ -22,6 +22,7 @@ from tests.fakes.rows import (
 )
 from tests.fakes.tables import Tables
 from tests.fakes.transactions import FakeTransactions
+from tests.fakes.transfer_rows import FakeTransfers
 from tests.fakes.webhook_rows import FakeWebhooks
 
 Hook = Callable[[str, str], None]
@@ -48,6 +49,7 @@ class FakeUnitOfWork:
         self.webhooks = FakeWebhooks(tables, clock)
         self.switches = FakeSwitches(tables)
         self.pledges = FakePledges(tables)
+        self.transfers = FakeTransfers(tables)
 
 
 class FakeDatabase:

@@ -13,10 +13,10 @@ class FakePledges:
 
     tables: Tables
 
-    async def get(self, order_id: str) -> Pledge | None:
-        return self.tables.pledges.get(order_id)
+    async def get(self, refund: str) -> Pledge | None:
+        return self.tables.pledges.get(refund)
 
     async def put(self, pledge: Pledge, instead_of: Pledge | None) -> None:
-        if self.tables.pledges.get(pledge.order_id) != instead_of:
-            raise StaleWrite(f"another refund of order {pledge.order_id} was pledged")
-        self.tables.pledges[pledge.order_id] = pledge
+        if self.tables.pledges.get(pledge.refund) != instead_of:
+            raise StaleWrite(f"refund {pledge.refund} was pledged by another wallet")
+        self.tables.pledges[pledge.refund] = pledge

@@ -1,4 +1,4 @@
-"""Pledges: which wallet's authorization an order's money goes back by."""
+"""Pledges: which wallet's authorization each refund comes by."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -6,7 +6,7 @@ from alembic import op
 from server.adapters.models import Atomic
 
 revision = "0090"
-down_revision = "0050"
+down_revision = "0060"
 branch_labels = None
 depends_on = None
 
@@ -15,13 +15,12 @@ def upgrade() -> None:
     """Apply."""
     op.create_table(
         "refund_pledges",
-        sa.Column("order_id", sa.String(length=64), nullable=False),
+        sa.Column("refund", sa.String(length=64), nullable=False),
         sa.Column("wallet", sa.String(length=42), nullable=False),
         sa.Column("value", Atomic, nullable=False),
         sa.Column("valid_before", sa.BigInteger(), nullable=False),
         sa.Column("signature", sa.LargeBinary(), nullable=True),
-        sa.ForeignKeyConstraint(["order_id"], ["orders.id"], name=op.f("fk_refund_pledges_order_id")),
-        sa.PrimaryKeyConstraint("order_id", name=op.f("pk_refund_pledges")),
+        sa.PrimaryKeyConstraint("refund", name=op.f("pk_refund_pledges")),
     )
 
 
