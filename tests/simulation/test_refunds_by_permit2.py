@@ -7,10 +7,13 @@ from protocol.payment import PERMIT2
 from scripts.accounts import account
 from server.adapters.signers import LocalSigner
 from server.application.refund_by_hand import refund_by_hand
+from server.application.refund_source import signed_by, source_of
 from server.domain.ledger import standing
+from server.domain.payment_calls import payment_call
 from server.domain.states import MoneyBackState
 from server.services.service import Fulfilment
 from tests.fakes.chain import DAI_ASSET
+from tests.fakes.permit2 import bundle
 from tests.simulation.world import MERCHANT_KEY, open_world, refuse, service
 
 MERCHANT = {"Authorization": f"Bearer {MERCHANT_KEY}"}
@@ -106,8 +109,23 @@ async def test_w9_while_the_merchants_permit_can_be_used_no_float_sends_the_mone
     await assert_refunded_once(world, order_id, SHOP.address)
 
 
-async def test_f24_two_refunds_of_equal_orders_are_each_booked_by_their_own_transfer(world):
-    world.chain.allow(FLOAT, PERMIT2, RICH, DAI)
-    for order_id in [await paid(world), await paid(world)]:
+async def test_f24_two_refunds_in_one_transaction_of_a_strangers_are_each_booked_by_a_transfer_of_their_own(world):
+    world.paddock.floats.clear()
+    order_ids, calls = [await paid(world), await paid(world)], []
+    for order_id in order_ids:
+        assert (await hand_in(world, order_id)).status_code == 202
+        await world.work(10)
+        order = await world.order(order_id)
+        back = await signed_by(world.paddock, order, await source_of(world.paddock, order))
+        calls.append(payment_call(back, back.value))
+    world.chain.allow(SHOP.address, PERMIT2, RICH, DAI)
+    await world.as_stranger(*bundle(calls))
+    world.foreign.clear()  # what it moved belongs into our books
+    for order_id in order_ids:
+        await refund_by_hand(world.paddock, order_id, retry=True)
+    await world.work(60)
+    for order_id in order_ids:
         assert (await world.order(order_id)).money_back is MoneyBackState.REFUNDED
-    assert await sent_back(world, FLOAT) == [PRICE, PRICE]
+    async with world.db.read() as view:
+        rows = [row for one in order_ids for row in await view.ledger.of(one) if row.kind == "refund"]
+    assert len({(row.transaction, row.log_index) for row in rows}) == len(rows) == 2
