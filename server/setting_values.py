@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from protocol.errors import ProtocolError
+from protocol.signatures import parse_address
 from server.domain.errors import ConfigurationError
 from server.key_sources import LOOPBACK
 
@@ -82,6 +84,14 @@ def plain_url(name: str, url: str) -> tuple[str, bool]:
 def near(host: str) -> bool:
     """Loopback, or a name without a dot, as services of Compose have."""
     return host in LOOPBACK or bool(_SHORT_NAME.fullmatch(host))
+
+
+def addresses(environ: Mapping[str, str], name: str) -> frozenset[str]:
+    """Addresses separated by commas, checksummed."""
+    try:
+        return frozenset(parse_address(part.strip(), name) for part in environ.get(name, "").split(",") if part.strip())
+    except ProtocolError as error:
+        raise ConfigurationError(f"{name} is a list of addresses, separated by commas: {error.detail}") from error
 
 
 def flag(environ: Mapping[str, str], name: str) -> bool:

@@ -10,6 +10,7 @@ from server.domain.errors import ConfigurationError
 from server.key_sources import LOOPBACK, KeySource, forms, read_key_source, read_key_sources
 from server.setting_values import (
     Nodes,
+    addresses,
     depth,
     flag,
     hosts,
@@ -86,6 +87,7 @@ class Settings:
     route_runs: int
     cool_off_failures: int
     cool_off_seconds: int
+    wallet_factories: frozenset[str]
     ready_file: Path | None
     metrics_port: int
     delegate_cap: int
@@ -147,6 +149,7 @@ def load(environ: Mapping[str, str] = os.environ, role: str = "server") -> Setti
         route_runs=positive(environ, "PADDOCK_ROUTE_RUNS", 64),
         cool_off_failures=positive(environ, "PADDOCK_COOL_OFF_FAILURES", 3),
         cool_off_seconds=positive(environ, "PADDOCK_COOL_OFF_SECONDS", 600),
+        wallet_factories=addresses(environ, "PADDOCK_WALLET_FACTORIES"),
         ready_file=path(environ, "PADDOCK_READY_FILE"),
         screening_file=path(environ, "PADDOCK_SCREENING_FILE"),
         metrics_port=integer(environ, "PADDOCK_METRICS_PORT", 0),
