@@ -136,7 +136,9 @@ contract F2WalletSettlerTest {
         vm.assertEq(wallet.code.length, 0);
     }
 
-    function test_f3_garbage_in_place_of_calldata_and_signature_settles_nothing(bytes calldata any, address maker) public {
+    function test_f3_garbage_in_place_of_calldata_and_signature_settles_nothing(bytes calldata any, address maker)
+        public
+    {
         vm.assume(maker != address(vm) && maker.code.length == 0 && uint160(maker) > 0x100);
         WalletSettler.Payment memory payment = _payment(wallet, 10);
         vm.expectRevert(abi.encodeWithSelector(WalletSettler.WalletNotMade.selector, wallet, maker));
