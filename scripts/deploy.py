@@ -71,6 +71,7 @@ def nothing(site: Site) -> list[Any]:
 DEPLOYMENTS = (
     Deployment("TestUSD", "TestUSD", lambda site: [site.deployer]),
     Deployment("BatchSettler", "BatchSettler", nothing),
+    Deployment("WalletSettler", "WalletSettler", nothing),
     Deployment("AccessPass", "AccessPass", access_pass("Paddock Access Pass", "PASS", 1 * USDC, 1_000_000)),
     Deployment("LaunchPass", "AccessPass", access_pass("Paddock Launch Pass", "LAUNCH", 5 * USDC // 2, 1)),
     Deployment("SmartWalletFactory", "SmartWalletFactory", nothing),

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from eth_utils.address import is_same_address
@@ -81,7 +81,8 @@ async def open_parts(settings: Settings) -> AsyncIterator[Parts]:
                     f"PADDOCK_RPC_URL names {network} twice; separate nodes of one network by commas, without spaces"
                 )
             assets, depths = known.get(network, ((), Depths()))
-            market = market_of(network, chain_id(network), deployed, assets, settings.delegate_address)
+            found = market_of(network, chain_id(network), deployed, assets, settings.delegate_address)
+            market = replace(found, factories=frozenset(settings.wallet_factories))
             chain = connect(settings, nodes, depths, clock)
             stack.push_async_callback(chain.close)
             await check_market(chain, market, devnet=settings.devnet)

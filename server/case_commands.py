@@ -12,11 +12,12 @@ from server.adapters.merchant_rows import all_merchants
 from server.application.cases import MOST
 from server.application.decide import Decision, decide
 from server.application.evidence_pack import case_document, evidence_pack
+from server.application.merchant_refund import Signed, refund_signed, to_sign
 from server.application.recover import recover
 from server.application.refund_by_hand import refund_by_hand
 from server.bootstrap import Parts, open_parts
-from server.domain.cases import Case, CaseState, Outcome
-from server.domain.errors import UnknownCase
+from server.domain.cases import OPERATOR, Case, CaseState, Outcome
+from server.domain.errors import BadArguments, UnknownCase
 from server.settings import load
 
 Command = Callable[[Parts, argparse.Namespace], Coroutine[Any, Any, str]]
@@ -63,6 +64,18 @@ async def recover_orders(parts: Parts, arguments: argparse.Namespace) -> str:
     return "\n".join(map(_line, found)) or "every payment to a merchant is known"
 
 
+async def merchant_refund(parts: Parts, arguments: argparse.Namespace) -> str:
+    """Show what the merchant signs to refund an order from its own wallet; with --signature, hand that in."""
+    if arguments.signature is None:
+        shown = await to_sign(parts, arguments.order, arguments.value)
+        return msgspec.json.format(msgspec.json.encode(shown), indent=2).decode()
+    if arguments.value is None or arguments.valid_before is None:
+        raise BadArguments("with --signature, repeat --value and --valid-before as the document has them")
+    signed = Signed(arguments.value, arguments.valid_before, arguments.signature)
+    await refund_signed(parts, arguments.order, signed, OPERATOR)
+    return f"the merchant's refund of {arguments.order} is recorded; the worker sends it"
+
+
 def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Declare the commands."""
     about = "Look at cases and decide them."
@@ -81,6 +94,11 @@ def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
     refunding = _add(commands, "refund", refund)
     refunding.add_argument("order", help="the order's id")
     refunding.add_argument("--retry", action="store_true", help="also if it was blocked before")
+    signing = _add(commands, "merchant-refund", merchant_refund)
+    signing.add_argument("order", help="the order's id")
+    signing.add_argument("--value", type=int, help="atomic units; by default all that was received")
+    signing.add_argument("--valid-before", type=int, help="as the document has it (Unix seconds)")
+    signing.add_argument("--signature", type=_hexadecimal, help="the merchant's, in 0x-hex")
 
 
 def _add(
@@ -98,6 +116,10 @@ def _add(
 async def _run(command: Command, arguments: argparse.Namespace) -> str:
     async with open_parts(load(role="support")) as parts:
         return await command(parts, arguments)
+
+
+def _hexadecimal(text: str) -> bytes:
+    return bytes.fromhex(text.removeprefix("0x"))
 
 
 def _line(case: Case) -> str:

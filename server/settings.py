@@ -89,6 +89,7 @@ class Settings:
     route_runs: int
     cool_off_failures: int
     cool_off_seconds: int
+    wallet_factories: tuple[str, ...]
     ready_file: Path | None
     metrics_port: int
     delegate_cap: int
@@ -130,8 +131,7 @@ class Settings:
 def load(environ: Mapping[str, str] = os.environ, role: str = "server") -> Settings:
     """Read and check for a role of NEEDS. Raises ConfigurationError that names the variable and what to set."""
     devnet = flag(environ, "PADDOCK_DEVNET")
-    port = integer(environ, "PADDOCK_PORT", 8402)
-    secrets = _secrets(environ, role, devnet=devnet)
+    port, secrets = integer(environ, "PADDOCK_PORT", 8402), _secrets(environ, role, devnet=devnet)
     settings = Settings(
         devnet=devnet,
         database_url=environ.get("PADDOCK_DATABASE_URL", f"sqlite:///{TOP}/var/paddock.db"),
@@ -152,6 +152,7 @@ def load(environ: Mapping[str, str] = os.environ, role: str = "server") -> Setti
         route_runs=positive(environ, "PADDOCK_ROUTE_RUNS", 64),
         cool_off_failures=positive(environ, "PADDOCK_COOL_OFF_FAILURES", 3),
         cool_off_seconds=positive(environ, "PADDOCK_COOL_OFF_SECONDS", 600),
+        wallet_factories=addresses(environ, "PADDOCK_WALLET_FACTORIES"),
         ready_file=path(environ, "PADDOCK_READY_FILE"),
         screening_file=path(environ, "PADDOCK_SCREENING_FILE"),
         metrics_port=integer(environ, "PADDOCK_METRICS_PORT", 0),

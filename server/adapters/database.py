@@ -20,6 +20,7 @@ from server.adapters.job_rows import OutboxRows
 from server.adapters.models import metadata
 from server.adapters.money_rows import DeliveryRows, LedgerRows, ProofRows, ReceiptRows
 from server.adapters.order_rows import OrderRows
+from server.adapters.pledge_rows import PledgeRows
 from server.adapters.proof_rows import AnchorRows, ReceiptChainRows
 from server.adapters.settlement_rows import SettlementRows
 from server.adapters.suspect_rows import SuspectRows
@@ -39,6 +40,7 @@ from server.ports import (
     Ledger,
     Orders,
     Outbox,
+    Pledges,
     Proofs,
     ReceiptChain,
     Receipts,
@@ -77,6 +79,7 @@ class SqlUnitOfWork:
         self.suspects: Suspects = SuspectRows(connection)
         self.webhooks: Webhooks = WebhookRows(connection, clock)
         self.switches: Switches = SwitchRows(connection)
+        self.pledges: Pledges = PledgeRows(connection)
         self.transfers: Transfers = TransferRows(connection)
 
 

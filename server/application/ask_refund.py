@@ -5,8 +5,8 @@ from typing import Protocol
 from server.application.deliver import FOLLOW, REFUND
 from server.domain.errors import RefundRefused
 from server.domain.orders import Order
-from server.domain.refunds import BLOCKED, why_no_refund
-from server.domain.states import FulfilmentState, MoneyBackState
+from server.domain.refunds import gives_up_price, why_no_refund, without_block
+from server.domain.states import MoneyBackState
 from server.ports import Clock, Database, UnitOfWork
 
 
@@ -31,11 +31,10 @@ async def ask_refund(desk: Desk, work: UnitOfWork, order: Order, by: str) -> Non
     why = why_no_refund(order)
     if why:
         raise RefundRefused(f"the order cannot be refunded: {why}", order_id=order.id, money_back=order.money_back)
-    released = order.fulfilment is FulfilmentState.RELEASED
-    if order.by_transfer and released and order.money_back is not MoneyBackState.BLOCKED:
-        order.charged = 0  # what was kept goes back too
+    if gives_up_price(order):
+        order.charged = 0
     order.give_back(MoneyBackState.DUE, f"asked for by {by}")
-    order.failure, order.final_at = (order.failure or "").removesuffix(BLOCKED), None
+    order.failure, order.final_at = without_block(order.failure), None
     await work.orders.save(order)
     now = desk.clock.now()
     await work.outbox.add(REFUND, order.id, now)

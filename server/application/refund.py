@@ -1,26 +1,26 @@
-"""Refund: send an order's money back to its payer, at most once by the token's own rule."""
+"""Refund: send an order's money back to its payer, at most once by the token's or Permit2's own rule."""
 
 from collections.abc import Sequence
 
-from protocol.payment import Method
-from protocol.typed_data import authorization_digest
+from protocol.payment import PERMIT2, Method, Payment
 from server.application.cases import open_case
 from server.application.confirm import is_confirmed
 from server.application.deliver import owe_rest
-from server.application.execute import authorization_for, callback_of, complete, load, outgoing
+from server.application.execute import callback_of, complete, load
 from server.application.paddock import Paddock
+from server.application.refund_source import Source, signed_by, source_of, spend_from
 from server.application.screen import refused_refund
-from server.application.send import look, prepare, sent_for, sign
+from server.application.send import GAS_MARGIN, look, prepare, sent_for, sign
 from server.domain import calls, ledger
 from server.domain.cases import CaseKind
-from server.domain.errors import Reverted
+from server.domain.errors import RefundRefused, Reverted
 from server.domain.evidence import Mined, TransferLog, search_from
 from server.domain.ledger import standing
 from server.domain.orders import Mode, Order
-from server.domain.refunds import BLOCKED
+from server.domain.payment_calls import MOST_WALLET_GAS, payment_call
+from server.domain.refunds import AWAITS_MERCHANT, BLOCKED, least_refund, with_block
 from server.domain.sending import ChainTransaction, TransactionState
 from server.domain.states import MoneyBackState
-from server.ports import TransactionSigner
 
 UNTIL_FINAL = 1.0
 """Seconds until another look whether what came by plain transfers is final."""
@@ -36,26 +36,24 @@ async def refund(paddock: Paddock, order_id: str) -> float | None:
     order = await load(paddock, order_id)
     if order.money_back not in MOVING:
         return None
-    signer = wallet_of(paddock, order)
-    if signer is None:
-        await _block(paddock, order, f"merchant {order.terms.merchant} has no refund float")
-        return None
-    if paddock.asset_of(order).method is not Method.EIP3009:
-        await _block(paddock, order, "the asset has no EIP-3009, by which a refund happens at most once")
+    source = await source_of(paddock, order)
+    if source is None:
+        reason = f"merchant {order.terms.merchant} has no refund float, and has signed no refund that can be used"
+        await _block(paddock, order, reason, words=AWAITS_MERCHANT)
         return None
     chain = paddock.on(order.terms.network).chain
     if order.by_transfer and not order.due_back and order.money_back is MoneyBackState.DUE:
         await _nothing_left(paddock, order)
         return None
-    if await chain.nonce_used(outgoing(order, signer.address)):
-        return await _ended(paddock, order, signer)
+    if await chain.nonce_used(spend_from(paddock.grounds, order, source.wallet)):
+        return await _ended(paddock, order, source)
     async with paddock.db.read() as view:
         sent = await sent_for(view, "refund", order.refund_name)
         rows = standing(await view.ledger.of(order_id)) if order.by_transfer else []
     if order.by_transfer and await _waits(paddock, order, rows):
         return UNTIL_FINAL
     if sent is None or (order.money_back is MoneyBackState.DUE and _is_over(sent)):
-        return await _start(paddock, order, signer) if await _may_start(paddock, order) else UNTIL_FINAL
+        return await _start(paddock, order, source) if await _may_start(paddock, order) else UNTIL_FINAL
     mined = await look(chain, sent)
     if mined is not None and not mined.succeeded:
         await _block(paddock, order, "the refund's transaction reverted", mined)
@@ -80,33 +78,28 @@ async def _nothing_left(paddock: Paddock, order: Order) -> None:
         await work.orders.save(order)
 
 
-def wallet_of(paddock: Paddock, order: Order) -> TransactionSigner | None:
-    """The wallet that an order's money goes back from: the one that holds it, or its merchant's refund float."""
-    return paddock.delegate if order.terms.mode is Mode.DELEGATE else paddock.floats.get(order.terms.merchant)
-
-
-def account_of(order: Order) -> str:
-    """That wallet's account in the ledger."""
-    return ledger.delegate(order) if order.terms.mode is Mode.DELEGATE else ledger.refund_float(order)
-
-
 def _is_over(sent: ChainTransaction) -> bool:
     """Whether it can move no money any more: after a refund that reverted another one may be sent."""
     return sent.state is TransactionState.REVERTED
 
 
-async def _start(paddock: Paddock, order: Order, signer: TransactionSigner) -> float | None:
+async def _start(paddock: Paddock, order: Order, source: Source) -> float | None:
     listed = await refused_refund(paddock, order)
     if listed is not None:
         await _block(paddock, order, f"screening refuses the payer: {listed}")
         return None
     ground = paddock.on(order.terms.network)
-    back = authorization_for(paddock, order, signer.address, order.authorization.payer)
-    signature = await signer.sign_digest(authorization_digest(ground.market.domain(paddock.asset_of(order)), back))
-    data = calls.transfer_with_authorization(back, signature)
-    sender = paddock.delegate or signer
+    sender = paddock.delegate or source.signer
+    assert sender is not None
     try:
-        prepared = await prepare(ground.chain, sender, order.terms.asset, data)
+        back = await signed_by(paddock, order, source)
+        await _require_allowance(paddock, back)
+        prepared = await prepare(ground.chain, sender, *payment_call(back, back.value))
+        if prepared.gas > MOST_WALLET_GAS * GAS_MARGIN:
+            raise RefundRefused(f"the wallet {back.payer} would have its refund use {prepared.gas} gas")
+    except RefundRefused as error:
+        await _block(paddock, order, error.detail)
+        return None
     except Reverted as error:
         await _block(paddock, order, calls.describe_revert((), error.data) + f" ({error.detail})")
         return None
@@ -124,15 +117,29 @@ async def _start(paddock: Paddock, order: Order, signer: TransactionSigner) -> f
     return 0.1
 
 
-async def _ended(paddock: Paddock, order: Order, signer: TransactionSigner) -> float | None:
-    """The nonce is used: learn from the chain by which of the two."""
+async def _require_allowance(paddock: Paddock, back: Payment) -> None:
+    """By Permit2 a wallet's money moves only once the wallet has let Permit2 take it. Raises RefundRefused."""
+    if back.method is not Method.PERMIT2:
+        return
+    allowed = await paddock.on(back.network).chain.allowance(back.asset, back.payer, PERMIT2)
+    if allowed < back.value:
+        raise RefundRefused(
+            f"the wallet {back.payer} lets Permit2 take {allowed} atomic units of {back.asset}: approve {PERMIT2} once"
+        )
+
+
+async def _ended(paddock: Paddock, order: Order, source: Source) -> float | None:
+    """The nonce is used: learn from the chain by what."""
     chain = paddock.on(order.terms.network).chain
-    found = await chain.spent_in(outgoing(order, signer.address), search_from(order.since_block))
-    transfer = found[0] if found else None
+    spend = spend_from(paddock.grounds, order, source.wallet)
+    transfer = await _unbooked(paddock, order, await chain.spent_in(spend, search_from(order.since_block)))
     if transfer is None:
         await _block(paddock, order, "the nonce was cancelled without a transfer")
     elif transfer.recipient == order.authorization.payer:
-        await _refunded(paddock, order, transfer)
+        if transfer.amount < least_refund(order) and not order.by_transfer:
+            await _block(paddock, order, f"{transfer.amount} of {order.price} atomic units went back")
+        else:
+            await _refunded(paddock, order, source, transfer)
     elif order.terms.mode is Mode.DELEGATE and transfer.recipient == callback_of(paddock, order)[1].address:
         mined = await chain.mined(transfer.transaction)
         if mined is None:
@@ -143,9 +150,18 @@ async def _ended(paddock: Paddock, order: Order, signer: TransactionSigner) -> f
     return None
 
 
-async def _refunded(paddock: Paddock, order: Order, transfer: TransferLog) -> None:
+async def _unbooked(paddock: Paddock, order: Order, found: list[TransferLog]) -> TransferLog | None:
+    """The first that is in the books for nothing else: Permit2 does not say which of several a nonce stood for."""
+    async with paddock.db.read() as view:
+        for one in found:
+            if not await view.ledger.booked(order.terms.network, one.block_hash, one.log_index):
+                return one
+    return None
+
+
+async def _refunded(paddock: Paddock, order: Order, source: Source, transfer: TransferLog) -> None:
     async with paddock.db.begin("refunded") as work:
-        row = ledger.entry(order, "refund", ledger.payer(order), account_of(order), transfer)
+        row = ledger.entry(order, "refund", ledger.payer(order), source.account, transfer)
         if order.by_transfer:
             row = ledger.numbered(row, await work.ledger.of(order.id))
         if order.money_back is MoneyBackState.DUE:
@@ -159,10 +175,10 @@ async def _refunded(paddock: Paddock, order: Order, transfer: TransferLog) -> No
         await work.orders.save(order)
 
 
-async def _block(paddock: Paddock, order: Order, reason: str, mined: Mined | None = None) -> None:
+async def _block(paddock: Paddock, order: Order, reason: str, mined: Mined | None = None, words: str = BLOCKED) -> None:
     """The money cannot go back now: it stays a liability, and a case tells the operator why."""
     order.give_back(MoneyBackState.BLOCKED, reason)
-    order.failure = f"{order.failure or 'money is due back'}{BLOCKED}"
+    order.failure = with_block(order.failure, words)
     async with paddock.db.begin("refund blocked") as work:
         await work.orders.save(order)
         sent = await work.transactions.of("refund", order.refund_name)

@@ -2,12 +2,11 @@
 
 from server.application.ask_refund import Desk, ask_refund
 from server.application.decide import Decision, decide
-from server.domain.cases import OPERATOR, CaseKind, CaseState, Outcome
+from server.domain.cases import OPERATOR, CaseState, Outcome
 from server.domain.errors import RefundRefused, StaleWrite, UnknownOrder
+from server.domain.refunds import OWED_CASES
 from server.domain.states import MoneyBackState
 
-OWED = (CaseKind.REFUND_BLOCKED, CaseKind.PAID_BUT_DENIED)
-"""Kinds of cases that a refund resolves."""
 REASON = "Your money is sent back to the address that paid."
 
 
@@ -23,7 +22,7 @@ async def refund_by_hand(desk: Desk, order_id: str, *, retry: bool = False) -> N
         raise UnknownOrder(f"there is no order {order_id!r}")
     if order.money_back is MoneyBackState.BLOCKED and not retry:
         raise RefundRefused("its refund was blocked: look at why, and ask again with --retry", order_id=order_id)
-    case = next((one for one in cases if one.kind in OWED and one.state is CaseState.OPEN), None)
+    case = next((one for one in cases if one.kind in OWED_CASES and one.state is CaseState.OPEN), None)
     if case:
         await decide(desk, case.id, Decision(Outcome.REFUND, REASON, note="by hand"))
         return

@@ -9,6 +9,7 @@ from server.domain.cases import Case, shown_to_buyer
 from server.domain.errors import UnknownOrder
 from server.domain.orders import Order
 from server.domain.quotes import Quote
+from server.domain.refunds import awaits_merchant
 
 
 async def status(paddock: Paddock, order_id: str) -> dict[str, Any]:
@@ -39,6 +40,7 @@ def public_view(order: Order) -> dict[str, Any]:
         "payment": order.payment,
         "fulfilment": order.fulfilment,
         "money_back": order.money_back,
+        "refund_awaits": "merchant" if awaits_merchant(order) else None,
         "failure": order.failure,
         "service": terms.service,
         "mode": terms.mode,

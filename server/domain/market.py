@@ -58,13 +58,15 @@ class Contract:
 class Market:
     """One network to trade on. `delegate` is the delegate wallet's address; `contracts` the deployments by name.
 
-    The first of `assets` is the one that DELEGATE contracts are made for.
+    The first of `assets` is the one that DELEGATE contracts are made for. `factories` (checksummed) may make wallets of
+    payers at the facilitator's expense.
     """
 
     chain_id: int
     assets: tuple[Asset, ...]
     delegate: str
     contracts: Mapping[str, Contract]
+    factories: frozenset[str] = frozenset()
 
     @property
     def network(self) -> str:

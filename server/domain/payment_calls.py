@@ -11,6 +11,8 @@ from server.domain.calls import encode_call, transfer_with_authorization
 
 ITEM_GAS = 150_000
 """The most gas that one item of a batch may use."""
+MOST_WALLET_GAS = 500_000
+"""The most gas that moving a smart wallet's money may use."""
 VRS = 65
 """Bytes of an EOA's signature; wallets with code sign with any number."""
 

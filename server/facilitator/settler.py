@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import timedelta
 
+from protocol.errors import ProtocolError
 from server.application.paddock import Ground
 from server.application.pause import PauseWatch
 from server.application.resend import gone_from_chain, see_mined
@@ -13,10 +14,10 @@ from server.application.send import GAS_MARGIN, Prepared, outcome, prepare, sign
 from server.domain import calls
 from server.domain.errors import PaddockError, Reverted, StaleWrite
 from server.domain.evidence import Mined, search_from, spend_of, that_moved, transfers_of
-from server.domain.payment_calls import batchable, payment_call, settle_batch
+from server.domain.payment_calls import batchable, settle_batch
 from server.domain.sending import ChainTransaction
+from server.domain.settlement_calls import most_gas, settlement_call
 from server.domain.settlements import Settlement, SettlementState
-from server.facilitator.verify import MOST_WALLET_GAS
 from server.facilitator.wakeups import Wakeups
 from server.ports import Clock, Database, TransactionSigner
 
@@ -141,7 +142,10 @@ class Settler:
                 for settlement in batch:
                     await self._send([settlement])
             return None
-        if len(batch) == 1 and prepared.gas > MOST_WALLET_GAS * GAS_MARGIN:
+        except ProtocolError as error:  # its factory was struck off the list meanwhile
+            await self._refuse(batch[0], error.reason)
+            return None
+        if len(batch) == 1 and prepared.gas > most_gas(batch[0].payment) * GAS_MARGIN:
             await self._refuse(batch[0], f"settling it would use {prepared.gas} gas")
             return None
         return prepared
@@ -154,9 +158,9 @@ class Settler:
         self._wakeups.wake(settlement.id)
 
     def _call(self, batch: Sequence[Settlement]) -> tuple[str, bytes]:
-        """One payment goes to the token or to Permit2's proxy, several through BatchSettler."""
+        """One payment goes to the token, to Permit2's proxy or to WalletSettler, several through BatchSettler."""
         if len(batch) == 1:
-            return payment_call(batch[0].payment, batch[0].amount)
+            return settlement_call(self._ground.market, batch[0].payment, batch[0].amount)
         contract = self._ground.market.contracts["BatchSettler"].address
         return contract, settle_batch(batch[0].payment.asset, [item.payment for item in batch])
 

@@ -14,12 +14,9 @@ from server.domain import calls
 from server.domain.errors import Reverted
 from server.domain.evidence import spend_of
 from server.domain.market import Market
-from server.domain.payment_calls import payment_call
+from server.domain.settlement_calls import makes_wallet, most_gas, settlement_call
 from server.facilitator.bare_keys import BareKeys
 from server.ports import Call
-
-MOST_WALLET_GAS = 500_000
-"""The most gas that settling a smart wallet's payment may use."""
 
 
 def check(market: Market, payload: PaymentPayload, requirements: PaymentRequirements, now: int) -> Payment:
@@ -80,26 +77,34 @@ async def check_signature(ground: Ground, payment: Payment, sender: str, bare: B
 
     A wallet's code may say one thing to whoever asks it and another to the token, so nobody asks it anything else.
     """
+    if not makes_wallet(payment) and await _is_by_key(ground, payment, bare):
+        return
+    to, data = settlement_call(ground.market, payment, payment.value)
+    if not await ground.chain.nonce_used(spend_of(payment)):
+        await _simulate(ground, payment, Call(sender, to, data))
+
+
+async def _is_by_key(ground: Ground, payment: Payment, bare: BareKeys) -> bool:
+    """Whether a key without code signed it; False where code decides. Raises ProtocolError."""
     wrong: ProtocolError | None = None
     try:
         schemes.check_signature(payment)
     except ProtocolError as error:
         wrong = error
-    if not await bare.has_code(ground, payment.payer):
-        if wrong:
-            raise wrong
-    elif not await ground.chain.nonce_used(spend_of(payment)):
-        await _simulate(ground, payment, sender)
+    if await bare.has_code(ground, payment.payer):
+        return False
+    if wrong:
+        raise wrong
+    return True
 
 
-async def _simulate(ground: Ground, payment: Payment, sender: str) -> None:
+async def _simulate(ground: Ground, payment: Payment, call: Call) -> None:
     """Settle without a transaction: what a wallet's code says here is what it says then, or the settlement fails."""
-    to, data = payment_call(payment, payment.value)
     try:
-        gas = await ground.chain.estimate_gas(Call(sender, to, data))
+        gas = await ground.chain.estimate_gas(call)
     except Reverted as error:
         why = calls.describe_revert((), error.data)
         reason = "invalid_exact_evm_payload_signature"
         raise ProtocolError(reason, f"the settlement would fail, mostly for the wallet's signature: {why}") from error
-    if gas > MOST_WALLET_GAS:
-        raise ProtocolError("invalid_exact_evm_payload_signature", f"the wallet would use {gas} gas to check it")
+    if gas > most_gas(payment):
+        raise ProtocolError("invalid_exact_evm_payload_signature", f"the wallet would use {gas} gas to pay")

@@ -8,6 +8,7 @@ from server.ports.clock import Clock
 from server.ports.database import Database, UnitOfWork
 from server.ports.extensions import Identifiers, SignIns
 from server.ports.facilitator import Facilitator
+from server.ports.pledges import Pledges
 from server.ports.proofs import Anchors, ReceiptChain
 from server.ports.records import Deliveries, Event, Ledger, Orders, Proofs, Receipts
 from server.ports.screening import OpenScreening, Party, Purpose, Screening, Verdict
@@ -38,6 +39,7 @@ __all__ = [
     "Orders",
     "Outbox",
     "Party",
+    "Pledges",
     "Proofs",
     "Purpose",
     "ReceiptChain",

@@ -6,6 +6,7 @@ from typing import Protocol
 from server.ports.books import Bookkeeping
 from server.ports.cases import Cases, Suspects
 from server.ports.extensions import Identifiers, SignIns
+from server.ports.pledges import Pledges
 from server.ports.proofs import Anchors, ReceiptChain
 from server.ports.records import Deliveries, Ledger, Orders, Proofs, Receipts
 from server.ports.switches import Switches
@@ -34,6 +35,7 @@ class UnitOfWork(Protocol):
     suspects: Suspects
     webhooks: Webhooks
     switches: Switches
+    pledges: Pledges
     transfers: Transfers
 
 

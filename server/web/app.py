@@ -23,6 +23,7 @@ from server.web.live import close_streams
 from server.web.problem_pages import PROBLEM_PAGES
 from server.web.problems import HANDLERS
 from server.web.reference import PricedJson
+from server.web.refund_api import REFUND_API
 from server.web.webhooks_api import WEBHOOKS
 
 CORS = CORSConfig(
@@ -52,6 +53,7 @@ MARKETPLACE: tuple[Any, ...] = (
     statements.merchant_statement,
     *CASE_API,
     *PROBLEM_PAGES,
+    *REFUND_API,
     transfer_api.create,
     discovery.resources,
     discovery.search,

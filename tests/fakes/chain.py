@@ -18,6 +18,7 @@ from tests.fakes.blocks import Block, Sent, decode_transaction, transfer_of
 from tests.fakes.contracts import LAUNCH, PASS, PASS_ABI, SETTLER, contracts
 from tests.fakes.evm import CHAIN_ID, TOKEN, Frame, State
 from tests.fakes.evm import Contract as Code
+from tests.fakes.new_wallets import FACTORY, WALLET_SETTLER
 from tests.fakes.tokens import DAI
 
 ETHER = 10**18
@@ -31,11 +32,12 @@ def fake_market(chain_id: int = CHAIN_ID, assets: tuple[Asset, ...] = (DOLLAR,))
     deployed = {
         "TestUSD": Contract(TOKEN, ()),
         "BatchSettler": Contract(SETTLER, ()),
+        "WalletSettler": Contract(WALLET_SETTLER, ()),
         "AccessPass": Contract(PASS, PASS_ABI),
         "LaunchPass": Contract(LAUNCH, PASS_ABI),
         "ProofAnchor": Contract(ANCHOR, ()),
     }
-    return Market(chain_id, assets, account("delegate").address, deployed)
+    return Market(chain_id, assets, account("delegate").address, deployed, frozenset({FACTORY}))
 
 
 @dataclass
@@ -169,8 +171,8 @@ class FakeChain:
         return nonce
 
     async def code(self, address: str) -> bytes:
-        self._look()
-        return b"\x60\x80" if address in self._contracts else b""
+        made = self._look().state.made
+        return b"\x60\x80" if address in self._contracts or address in made else b""
 
     async def nonce_used(self, spend: Spend, block: int | None = None) -> bool:
         state = self._look().state if block is None else self.blocks[block].state

@@ -6,6 +6,7 @@ from eth_utils.address import to_checksum_address
 from server.domain.errors import Reverted
 from tests.fakes.anchors import PROOF_ANCHOR
 from tests.fakes.evm import Contract, Entry, Frame, address_of, revert, selector
+from tests.fakes.new_wallets import NEW_WALLET_CONTRACTS
 from tests.fakes.permit2 import PERMIT2_CONTRACTS
 from tests.fakes.tokens import DAI_TOKEN, DOLLAR_TOKEN, MOVE
 
@@ -94,5 +95,6 @@ def contracts(delegate: str) -> dict[str, Contract]:
         Contract(LAUNCH, {spent: _sell_pass(delegate, 2_500_000, 1)}),
         PROOF_ANCHOR,
         *PERMIT2_CONTRACTS,
+        *NEW_WALLET_CONTRACTS,
     )
     return {contract.address: contract for contract in deployed}

@@ -10,6 +10,7 @@ from tests.fakes.book_rows import FakeBooks
 from tests.fakes.case_rows import FakeCases, FakeSuspects
 from tests.fakes.extension_rows import FakeIdentifiers, FakeSignIns
 from tests.fakes.order_rows import FakeOrders
+from tests.fakes.pledge_rows import FakePledges
 from tests.fakes.proof_rows import FakeAnchors, FakeReceiptChain
 from tests.fakes.rows import (
     FakeDeliveries,
@@ -49,6 +50,7 @@ class FakeUnitOfWork:
         self.suspects = FakeSuspects(tables)
         self.webhooks = FakeWebhooks(tables, clock)
         self.switches = FakeSwitches(tables)
+        self.pledges = FakePledges(tables)
         self.transfers = FakeTransfers(tables)
 
 

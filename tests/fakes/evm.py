@@ -44,6 +44,7 @@ class State:
     minted: dict[str, int] = field(default_factory=dict)
     consumed: set[tuple[str, bytes]] = field(default_factory=set)
     anchored: dict[tuple[str, bytes], tuple[bytes, ...]] = field(default_factory=dict)
+    made: dict[str, "Contract"] = field(default_factory=dict)
 
     def books(self, token: str) -> Books:
         return self.tokens.setdefault(token, Books())
@@ -72,6 +73,7 @@ class State:
             dict(self.minted),
             set(self.consumed),
             dict(self.anchored),
+            dict(self.made),
         )
 
     def take(self, other: "State") -> None:
@@ -96,15 +98,20 @@ class Frame:
         topics = (keccak(event.encode()), *(encode([kind], [value]) for kind, value in indexed))
         self.logs.append(RawLog(contract, topics, data, len(self.logs)))
 
+    def at(self, address: str) -> "Contract | None":
+        """The code at an address: what was always there, or what another contract has made."""
+        return self.contracts.get(address) or self.state.made.get(address)
+
     def call(self, sender: str, to: str, data: bytes) -> bytes:
         """Change this frame only if the call succeeds. Raises Reverted. Without code there, no answer."""
-        if to not in self.contracts:
+        contract = self.at(to)
+        if contract is None:
             return b""
         inner = Frame(
             self.state.copy(), self.timestamp, self.contracts, self.chain_id, self.simulated, list(self.logs), self.gas
         )
         try:
-            answer = self.contracts[to].run(inner, sender, data)
+            answer = contract.run(inner, sender, data)
         finally:
             self.gas = inner.gas
         self.state.take(inner.state)
@@ -167,7 +174,7 @@ def digest_of(signable: SignableMessage) -> bytes:
 
 def is_signed(frame: Frame, account: str, digest: bytes, signature: bytes) -> bool:
     """By its code if it has any (ERC-1271), else by its key."""
-    if account not in frame.contracts:
+    if frame.at(account) is None:
         return recover(digest, signature) == account
     answer = frame.call(account, account, IS_VALID + encode(["bytes32", "bytes"], [digest, signature]))
     return answer[:4] == IS_VALID

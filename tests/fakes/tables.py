@@ -10,6 +10,7 @@ from server.domain.cases import Case
 from server.domain.deliveries import Delivery
 from server.domain.ledger import Entry
 from server.domain.orders import Order
+from server.domain.pledges import Pledge
 from server.domain.sending import ChainTransaction
 from server.domain.settlements import Settlement
 from server.domain.switches import Switch
@@ -59,6 +60,7 @@ class Tables:
     endpoints: dict[str, Endpoint] = field(default_factory=dict)
     announcements: dict[str, Announcement] = field(default_factory=dict)
     webhook_deliveries: dict[str, WebhookDelivery] = field(default_factory=dict)
+    pledges: dict[str, Pledge] = field(default_factory=dict)
 
     def copy(self) -> "Tables":
         return Tables(**{name: getattr(self, name).copy() for name in self.__dataclass_fields__})

@@ -13,7 +13,7 @@ from tests.fakes.evm import TOKEN, Contract, Entry, Frame, address_of, digest_of
 DAI = to_checksum_address("0x" + "da" * 20)
 ZERO = "0x" + "00" * 20
 MOVE = ("address", "address", "uint256", "uint256", "uint256", "bytes32", "uint8", "bytes32", "bytes32")
-_BYTES = (*MOVE[:6], "bytes")
+BYTES = (*MOVE[:6], "bytes")
 _FIELDS = ("from", "to", "value", "validAfter", "validBefore", "nonce")
 Mover = Callable[["Token", Frame, str, str, int], None]
 """(token, frame, sender, recipient, amount): how the token moves money, and which events it tells of it."""
@@ -67,7 +67,7 @@ class Token:
     def _eip3009(self) -> dict[str, Entry]:
         return {
             f"transferWithAuthorization({','.join(MOVE)})": self._authorized("TransferWithAuthorization", MOVE),
-            f"transferWithAuthorization({','.join(_BYTES)})": self._authorized("TransferWithAuthorization", _BYTES),
+            f"transferWithAuthorization({','.join(BYTES)})": self._authorized("TransferWithAuthorization", BYTES),
             f"receiveWithAuthorization({','.join(MOVE)})": self._authorized("ReceiveWithAuthorization", MOVE),
             "cancelAuthorization(address,bytes32,uint8,bytes32,bytes32)": self._cancel,
             "authorizationState(address,bytes32)": self._state,

@@ -239,7 +239,10 @@ async def test_without_a_float_the_refund_of_a_direct_order_is_blocked_with_a_ca
     await world.work(20)
     assert (await world.order(quoted.id)).money_back is MoneyBackState.BLOCKED
     (case,) = await watched(world)
-    assert (case.kind, case.detail) == (CaseKind.REFUND_BLOCKED, "merchant paddock has no refund float")
+    assert (case.kind, case.detail) == (
+        CaseKind.REFUND_BLOCKED,
+        "merchant paddock has no refund float, and has signed no refund that can be used",
+    )
     world.paddock.floats.update(floats)
     await resolve(world, case, "refund")
     await world.work(30)

@@ -7,8 +7,8 @@ from eth_account import Account
 from eth_utils.address import to_checksum_address
 
 from protocol.erc6492 import Wrapped, wrap
+from server.domain.payment_calls import MOST_WALLET_GAS
 from server.domain.states import FulfilmentState, PaymentState
-from server.facilitator.verify import MOST_WALLET_GAS
 from tests.fakes.evm import TOKEN
 from tests.fakes.wallets import bound, burning, fickle, no, owned, wallet, yes
 from tests.simulation.world import RICH, open_world, read_payment
@@ -76,12 +76,12 @@ async def test_f2_a_forged_signature_of_a_wallet_with_code_is_refused(world, for
     await assert_refused(world, await world.buyer.present(quoted, header))
 
 
-async def test_f2_a_wallet_that_is_not_deployed_cannot_be_paid_from_by_a_wrapped_signature(world):
-    """Whoever unwrapped it would run a factory of the payer's choice to ask a wallet that says yes."""
+async def test_f2_a_wallet_that_is_not_there_cannot_pay_by_a_factory_of_its_own_choice(world):
+    """Whoever ran it would lend its address and its gas to a stranger's code."""
     world.chain.deploy(wallet(OTHER, yes))
     signature = wrap(Wrapped(OTHER, b"deploy", b"\x01" * 65))
     quoted, header = await quoted_for(world, signature="0x" + signature.hex())
-    await assert_refused(world, await world.buyer.present(quoted, header))
+    await assert_refused(world, await world.buyer.present(quoted, header), "eip6492_factory_not_allowed")
 
 
 async def test_f4_one_owners_signature_is_good_for_one_of_two_wallets(world):

@@ -350,3 +350,16 @@ async def test_a_public_devnet_key_is_refused_however_it_is_spelt():
 def test_s17_origins_may_be_mounted_under_one_path_prefix():
     given = {"PADDOCK_DEVNET": "1", "PADDOCK_ORIGINS": "https://a.example/market/, http://127.0.0.1:8402/market"}
     assert load(given).origins == ("https://a.example/market", "http://127.0.0.1:8402/market")
+
+
+def test_wallet_factories_are_addresses_in_any_letter_case():
+    assert load(OWN).wallet_factories == ()
+    given = f" {OWN_ADDRESS.lower()} , 0x{'fa' * 20},"
+    assert OWN_ADDRESS in load(OWN | {"PADDOCK_WALLET_FACTORIES": given}).wallet_factories
+    assert len(load(OWN | {"PADDOCK_WALLET_FACTORIES": given}).wallet_factories) == 2
+
+
+@pytest.mark.parametrize("bad", ["0x12", "factory", OWN_ADDRESS + " " + OWN_ADDRESS])
+def test_a_wallet_factory_that_is_no_address_is_named_before_anything_starts(bad):
+    with pytest.raises(ConfigurationError, match="PADDOCK_WALLET_FACTORIES"):
+        load(OWN | {"PADDOCK_WALLET_FACTORIES": bad})
