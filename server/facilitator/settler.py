@@ -9,13 +9,14 @@ from datetime import timedelta
 from server.application.paddock import Ground
 from server.application.pause import PauseWatch
 from server.application.resend import gone_from_chain, see_mined
-from server.application.send import Prepared, outcome, prepare, sign
+from server.application.send import GAS_MARGIN, Prepared, outcome, prepare, sign
 from server.domain import calls
 from server.domain.errors import DuplicateClaim, PaddockError, Reverted, StaleWrite
 from server.domain.evidence import Mined, search_from, spend_of, that_moved, transfers_of
 from server.domain.payment_calls import batchable, payment_call, settle_batch
 from server.domain.sending import ChainTransaction
 from server.domain.settlements import Settlement, SettlementState
+from server.facilitator.verify import MOST_WALLET_GAS
 from server.facilitator.wakeups import Wakeups
 from server.ports import Clock, Database, TransactionSigner
 
@@ -123,17 +124,25 @@ class Settler:
 
     async def _prepare(self, batch: list[Settlement]) -> Prepared | None:
         try:
-            return await prepare(self._chain, self._signer, *self._call(batch))
+            prepared = await prepare(self._chain, self._signer, *self._call(batch))
         except Reverted as error:
-            if len(batch) > 1:
+            if len(batch) == 1:
+                await self._refuse(batch[0], calls.describe_revert((), error.data))
+            else:
                 for settlement in batch:
                     await self._send([settlement])
-                return None
-            await self._judge(batch[0], None, calls.describe_revert((), error.data))
-            async with self._db.begin("settlement refused") as work:
-                await work.settlements.save(batch[0])
-            self._wakeups.wake(batch[0].id)
             return None
+        if len(batch) == 1 and prepared.gas > MOST_WALLET_GAS * GAS_MARGIN:
+            await self._refuse(batch[0], f"settling it would use {prepared.gas} gas")
+            return None
+        return prepared
+
+    async def _refuse(self, settlement: Settlement, reason: str) -> None:
+        """Nothing is sent: its money cannot move, or at a price that nobody pays for a payment."""
+        await self._judge(settlement, None, reason)
+        async with self._db.begin("settlement refused") as work:
+            await work.settlements.save(settlement)
+        self._wakeups.wake(settlement.id)
 
     def _call(self, batch: Sequence[Settlement]) -> tuple[str, bytes]:
         """One payment goes to the token or to Permit2's proxy, several through BatchSettler."""
