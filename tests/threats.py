@@ -22,7 +22,7 @@ _SUITE = re.compile(rf"\[({_ROW})_?[A-Z]\w*\]$")
 
 @dataclass(frozen=True)
 class Coverage:
-    """Tests by row. Of the rows without any, `stated` says why; `unproven` are the others. `stale`: stated, and has one."""
+    """Tests by row. A row without any is in `stated` with the reason, or in `unproven`; `stale` ones are tested now."""
 
     tests: Mapping[str, list[str]]
     unproven: list[str]

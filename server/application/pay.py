@@ -11,6 +11,7 @@ from protocol.wire import SettleResponse
 from server.application.admission import Slot
 from server.application.claim import claim
 from server.application.decide import redelivered
+from server.application.execute import load
 from server.application.fulfil import fulfil
 from server.application.paddock import Paddock
 from server.application.present import PaidCall, present
@@ -55,8 +56,8 @@ async def pay(paddock: Paddock, service: Service, call: PaidCall) -> Sold:
         if owned:
             try:
                 order = await _work(paddock, service, order, slot)
-            except StaleWrite:  # a worker took the order over while this process was held up
-                owned = False
+            except StaleWrite:  # somebody took the order over while this process was held up
+                order, owned = await load(paddock, order.id), False
     order = await _watch(paddock, order)
     return await _outcome(paddock, order, replayed=not owned)
 
