@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import timedelta
 
@@ -11,7 +11,7 @@ from server.application.pause import PauseWatch
 from server.application.resend import gone_from_chain, see_mined
 from server.application.send import GAS_MARGIN, Prepared, outcome, prepare, sign
 from server.domain import calls
-from server.domain.errors import DuplicateClaim, PaddockError, Reverted, StaleWrite
+from server.domain.errors import PaddockError, Reverted, StaleWrite
 from server.domain.evidence import Mined, search_from, spend_of, that_moved, transfers_of
 from server.domain.payment_calls import batchable, payment_call, settle_batch
 from server.domain.sending import ChainTransaction
@@ -107,7 +107,7 @@ class Settler:
         prepared = await self._prepare(batch)
         if prepared is None:
             return
-        chain_id = self._ground.market.chain_id
+        chain_id, versions = self._ground.market.chain_id, {one.id: one.version for one in batch}
         try:
             async with self._db.begin("settlement signed") as work:
                 transaction = await sign(work, self._clock, self._signer, chain_id, prepared, PURPOSE, "")
@@ -115,12 +115,21 @@ class Settler:
                     settlement.move(SettlementState.SENT)
                     settlement.sent_in = transaction.hash
                     await work.settlements.save(settlement)
-        except (StaleWrite, DuplicateClaim) as error:  # another process took one of them over: it has them all again
+        except StaleWrite as error:  # another process took some of them over
             log.warning("a batch of %d was not sent: %s", len(batch), error.detail)
+            await self._offer_again(versions)
             return
         self._flying[transaction.hash] = transaction
         self._wakeups.change()
         await self._chain.send(transaction.newest.raw)
+
+    async def _offer_again(self, versions: Mapping[str, int]) -> None:
+        """Those of a batch that nobody else changed; the others are another process's."""
+        async with self._db.read() as view:
+            stored = [await view.settlements.get(one) for one in versions]
+        for one in stored:
+            if one and one.state is SettlementState.QUEUED and one.version == versions[one.id]:
+                self.offer(one)
 
     async def _prepare(self, batch: list[Settlement]) -> Prepared | None:
         try:

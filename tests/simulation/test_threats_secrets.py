@@ -14,9 +14,8 @@ import sqlalchemy.exc
 from protocol.errors import ProtocolError
 from scripts.accounts import account
 from server.application.deliver import EXECUTE
-from server.domain import errors
+from server.domain import errors, outages
 from server.domain.errors import PaddockError
-from server.domain.outages import CircuitOpen
 from server.logs import QUIET, SILENT, DiscreetFormatter
 from server.ports import Job
 from server.tasks import perform
@@ -37,7 +36,7 @@ def ours(words):
     """One of each of our own errors, saying these words."""
     made = [ProtocolError("invalid_payload", words), errors.PaymentRefused(words, words)]
     for kind in kinds():
-        made.append(kind(words, 1) if kind is CircuitOpen else kind(words))
+        made.append(kind(words, 1) if kind is outages.CircuitOpen else kind(words))
     return made
 
 
