@@ -1,15 +1,13 @@
 """A rule-based machine buys, meddles and breaks things in any order, and holds the marketplace to the model."""
 
 import asyncio
-import os
 from collections.abc import Coroutine
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
-import pytest
 from eth_abi.abi import encode
-from hypothesis import event, settings
+from hypothesis import event
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, rule
 
@@ -31,6 +29,7 @@ from tests.fakes.chain import DAI_ASSET, DOLLAR
 from tests.fakes.evm import selector
 from tests.fakes.facilitator import How
 from tests.fakes.moody import Moody
+from tests.simulation.depth import DEEP, looks, patient
 from tests.simulation.order_model import Handler, Purchase, Seen, seen
 from tests.simulation.world import open_world, read_payment, service
 from tests.stack.buyer import mutations, read_header, write_header
@@ -360,8 +359,5 @@ class OrderMachine(RuleBasedStateMachine):
         return self.world.clock.now().timestamp()
 
 
-DEEP = os.environ.get("HYPOTHESIS_PROFILE") == "deep"
-TestOrders = pytest.mark.timeout(0 if DEEP else 180)(OrderMachine.TestCase)
-TestOrders.settings = settings(
-    max_examples=1_000 if DEEP else 60, stateful_step_count=50 if DEEP else 25, derandomize=not DEEP
-)
+TestOrders = patient(OrderMachine.TestCase)
+TestOrders.settings = looks(60, 1_000, stateful_step_count=50 if DEEP else 25)
