@@ -25,6 +25,7 @@ from tests.stack.databases import migrate
 from tests.stack.postgres import run_postgres
 from tests.stack.processes import free_port
 from tests.stack.valkey import run_valkey
+from tests.threats import coverage
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore", DeprecationWarning)
@@ -45,6 +46,13 @@ class SocketBlocked(RuntimeError):
 def pytest_configure() -> None:
     """A terminated run ends its services as an interrupted one does."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+
+
+def pytest_terminal_summary(terminalreporter, config):
+    """After a run of everything: how much of the threat model is carried by tests that passed."""
+    passed = [report.nodeid for report in terminalreporter.stats.get("passed", [])]
+    if passed and config.args_source is config.ArgsSource.TESTPATHS:
+        terminalreporter.write_line(f"threat model: {coverage(passed).line()}")
 
 
 def missing(what: str) -> Any:

@@ -73,7 +73,9 @@ def present(paddock: Paddock, service: Service, call: PaidCall) -> Presented:
             version, quote, payload = 1, *_read_v1(paddock, service, call, now)
         payment = schemes.read(payload.accepted, payload.payload)
         identifier = payment_identifier.read(payload.extensions)
-        payload.extensions = None  # an echo of our own 402: nothing behind this needs it
+        payload.resource = payload.extensions = (
+            None  # our own 402's words: nobody behind this is to read what was asked
+        )
     except ProtocolError as error:
         if error.reason in _MALFORMED:
             raise MalformedPayment(error.detail) from error

@@ -81,6 +81,19 @@ async def test_a_payment_that_does_not_fit_is_402_with_its_reason(world, path, v
     assert await world.orders() == []
 
 
+@pytest.mark.parametrize(
+    ("field", "value", "reason"), [("scheme", "upto", "invalid_scheme"), ("network", "eip155:1", "invalid_network")]
+)
+async def test_the_facilitator_takes_no_payment_for_other_terms_than_it_names(world, field, value, reason):
+    quoted = await world.buyer.ask(world.url("echo"))
+    paid = changed(read_header(world.buyer.pay(quoted)), f"accepted.{field}", value)
+    asked = {"x402Version": 2, "paymentPayload": paid, "paymentRequirements": quoted.entry}
+    verdict = (await world.client.post("/facilitator/verify", json=asked)).json()
+    outcome = (await world.client.post("/facilitator/settle", json=asked)).json()
+    assert (verdict["isValid"], verdict["invalidReason"]) == (False, reason)
+    assert (outcome["success"], outcome["errorReason"]) == (False, reason)
+
+
 async def test_an_empty_wallet_is_402_with_insufficient_funds_and_nothing_is_claimed(world):
     world.chain.state.money[world.buyer.account.address] = 9_999
     quoted = await world.buyer.ask(world.url("echo"))
