@@ -71,6 +71,10 @@ async def open_parts(settings: Settings) -> AsyncIterator[Parts]:
         grounds: dict[str, Ground] = {}
         for nodes in settings.nodes:
             network = nodes.network or next(iter(deployed), "")
+            if network in grounds:
+                raise ConfigurationError(
+                    f"PADDOCK_RPC_URL names {network} twice; separate nodes of one network by commas, without spaces"
+                )
             assets, depths = known.get(network, ((), Depths()))
             market = market_of(network, chain_id(network), deployed, assets, settings.delegate_address)
             chain = connect(settings, nodes, depths, clock)

@@ -7,6 +7,7 @@ import pytest
 from eth_account import Account
 
 from scripts.accounts import account
+from server.domain.errors import ConfigurationError
 from tests.stack.buyer import Buyer
 from tests.stack.funds import fund
 from tests.stack.lying_node import run_lying_node
@@ -55,7 +56,7 @@ def place(own_anvil, liar, machine, sqlite_url, deployments, tmp_path):
         "PADDOCK_DELEGATE_CAP": "1000000000000",
         "PADDOCK_METRICS_PORT": str(free_port()),
     }
-    nodes = f"{liar.url}, {own_anvil.url} http://localhost:{own_anvil.port}"
+    nodes = f"{liar.url},{own_anvil.url},http://localhost:{own_anvil.port}"
     marketplace = Marketplace(tmp_path, nodes, sqlite_url, deployments, more=more)
     yield marketplace
     marketplace.stop()
@@ -84,3 +85,12 @@ async def test_f19_purchases_by_three_nodes_one_of_which_lies_with_keys_from_fil
         assert len([log for log in spent if log.sender == buyer.account.address]) == 2
     for secret in (TOKEN, account("delegate").key.hex(), account("settler").key.hex()):
         assert secret not in place.logs()
+
+
+async def test_f19_nodes_that_read_like_two_networks_start_nothing_instead_of_being_believed_alone(
+    anvil, sqlite_url, deployments, tmp_path
+):
+    place = Marketplace(tmp_path, f"{anvil.url}, http://localhost:{anvil.port}", sqlite_url, deployments)
+    with pytest.raises(ConfigurationError, match="by commas, without spaces"):
+        async with place.parts():
+            raise AssertionError("it started")
