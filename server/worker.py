@@ -22,9 +22,30 @@ THREADS = {QUEUE: 8, WEBHOOKS: 32}
 """For each queue. A thread waits for its job; webhooks mostly wait for others, and hold at most four an endpoint."""
 
 
+class OneLoop(AsyncIO):
+    """One event loop for all workers of this process: it starts with the first of them and ends with the last.
+
+    AsyncIO makes one for each and ends only one: the process would outlive its own end.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._workers = 0
+
+    def before_worker_boot(self, broker: Broker, worker: Worker) -> None:
+        self._workers += 1
+        if self._workers == 1:
+            super().before_worker_boot(broker, worker)  # type: ignore[no-untyped-call]
+
+    def after_worker_shutdown(self, broker: Broker, worker: Worker) -> None:
+        self._workers -= 1
+        if self._workers == 0:
+            super().after_worker_shutdown(broker, worker)  # type: ignore[no-untyped-call]
+
+
 def make_broker(url: str) -> Broker:
     """Redis by its URL; without one a broker in this process, which the outbox makes just as safe."""
-    middleware: list[Middleware] = [AsyncIO()]
+    middleware: list[Middleware] = [OneLoop()]
     if not url:
         return StubBroker(middleware=middleware)
     # A killed worker's messages come back within seconds instead of minutes.
