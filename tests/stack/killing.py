@@ -1,13 +1,14 @@
-"""A server or worker that dies by SIGKILL at a labelled point: `python -m tests.stack.killing LABEL serve`.
+"""A process that dies by SIGKILL at a labelled point: `python -m tests.stack.killing LABEL serve`.
 
 The product knows nothing of this: the points are the edges of every named unit of work and of every broadcast.
-`LABEL` is `<unit of work>:before`, `<unit of work>:after` (its commit), `broadcast:before` or `broadcast:after`.
+`LABEL` is `<unit of work>:before`, `<unit of work>:after` (its commit), `broadcast:before` or `broadcast:after`;
+`LABEL#3` dies when it comes there for the third time.
 """
 
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
 
@@ -15,7 +16,7 @@ from server import bootstrap, cli, relay
 from server.adapters.chain import EvmChain
 from server.adapters.database import SqlDatabase
 from server.application.paddock import Limits, Paddock
-from server.facilitator import local
+from server.facilitator import local, settler
 from server.ports import UnitOfWork
 
 LEASE = timedelta(seconds=3)
@@ -25,10 +26,15 @@ LEASE = timedelta(seconds=3)
 def arm(label: str) -> None:
     """Die at that point; an empty label never dies."""
     begin, send = SqlDatabase.begin, EvmChain.send
+    wanted, _, number = label.partition("#")
+    left = int(number or 1)
 
     def pass_by(point: str) -> None:
-        if point == label:
-            os.kill(os.getpid(), signal.SIGKILL)
+        nonlocal left
+        if point == wanted:
+            left -= 1
+            if left == 0:
+                os.kill(os.getpid(), signal.SIGKILL)
 
     @asynccontextmanager
     async def watched_begin(self: SqlDatabase, name: str) -> AsyncIterator[UnitOfWork]:
@@ -47,17 +53,25 @@ def arm(label: str) -> None:
 
 
 def hasten() -> None:
-    """Leases of three seconds."""
+    """Leases of three seconds, and a look for what was left behind every second or so."""
 
     def quick(**parts: object) -> Paddock:
         return Paddock(**parts, limits=Limits(lease=LEASE))  # type: ignore[arg-type]
 
     bootstrap.Paddock = quick  # type: ignore[misc, assignment]
     local.QUEUE_LEASE = relay.JOB_LEASE = LEASE
+    relay.SWEEP_EVERY = LEASE / 3
+    settler.TIDY_EVERY = LEASE / 6
+
+
+def main(arguments: Sequence[str]) -> None:
+    """A label, and the words of a `paddock` command."""
+    label, *words = arguments
+    arm(label)
+    hasten()
+    sys.argv = ["paddock", *words]
+    cli.main()
 
 
 if __name__ == "__main__":
-    arm(sys.argv[1])
-    hasten()
-    sys.argv = ["paddock", *sys.argv[2:]]
-    cli.main()
+    main(sys.argv[1:])

@@ -1,6 +1,6 @@
-"""A marketplace as separate processes on real parts, whose server and worker can be told where to die."""
+"""A marketplace as separate processes on real parts, each of which can be told where to die."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ class Marketplace:
     more: Mapping[str, str] = field(default_factory=dict)
     port: int = field(default_factory=free_port)
     children: list[Child] = field(default_factory=list)
+    start: Callable[..., Child] = start_python
 
     @property
     def url(self) -> str:
@@ -56,19 +57,18 @@ class Marketplace:
         port = port or self.port
         environment = self.environment | {"PADDOCK_PORT": str(port)}
         command = ["-m", "tests.stack.killing", dies_at, "serve"]
-        child = start_python(f"server-{port}-{len(self.children)}", command, self.folder, environment)
+        child = self.start(f"server-{port}-{len(self.children)}", command, self.folder, environment)
         self.children.append(child)
         child.wait_to_listen(port)
         child.wait_to_answer(f"http://127.0.0.1:{port}{answers}")
         return child
 
-    def start_facilitator(self) -> str:
+    def start_facilitator(self, dies_at: str = "", *, port: int = 0) -> str:
         """Start a facilitator on its own, beside the one in the server; its URL."""
-        port = free_port()
+        port = port or free_port()
         environment = self.environment | {"PADDOCK_PORT": str(port)}
-        child = start_python(
-            f"facilitator-{port}", ["-m", "server.cli", "serve", "facilitator"], self.folder, environment
-        )
+        command = ["-m", "tests.stack.killing", dies_at, "serve", "facilitator"]
+        child = self.start(f"facilitator-{port}-{len(self.children)}", command, self.folder, environment)
         self.children.append(child)
         child.wait_to_listen(port)
         child.wait_to_answer(f"http://127.0.0.1:{port}/health/live")
@@ -77,7 +77,7 @@ class Marketplace:
     def start_worker(self, dies_at: str = "") -> Child:
         """Start a worker; it is ready when it says so."""
         command = ["-m", "tests.stack.killing", dies_at, "work"]
-        child = start_python(f"worker-{len(self.children)}", command, self.folder, self.environment)
+        child = self.start(f"worker-{len(self.children)}", command, self.folder, self.environment)
         self.children.append(child)
         child.wait_to_say("the worker is ready")
         return child

@@ -121,7 +121,7 @@ def start(
     name: str, command: Sequence[str | Path], folder: Path, environment: Mapping[str, str] | None = None
 ) -> Child:
     """Start a command in the checkout; its log is `folder/name.log`. No PADDOCK_ variable of ours is passed on."""
-    inherited = {key: value for key, value in os.environ.items() if not key.startswith("PADDOCK_")}
+    inherited = without_paddock(os.environ)
     folder.mkdir(parents=True, exist_ok=True)
     log_path = folder / f"{name}.log"
     with log_path.open("ab") as log:
@@ -134,6 +134,11 @@ def start(
             stderr=subprocess.STDOUT,
         )
     return Child(name, process, log_path)
+
+
+def without_paddock(environment: Mapping[str, str]) -> dict[str, str]:
+    """An environment without the variables of a marketplace."""
+    return {name: value for name, value in environment.items() if not name.startswith("PADDOCK_")}
 
 
 def start_python(name: str, arguments: Sequence[str], folder: Path, environment: Mapping[str, str]) -> Child:
