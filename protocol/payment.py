@@ -12,10 +12,14 @@ UPTO_PROXY = "0x4020A4f3b7b90ccA423B9fabCc0CE57C6C240002"
 
 
 class Method(StrEnum):
-    """Who keeps the nonce and moves the money: the token itself, or Permit2 (`extra.assetTransferMethod`)."""
+    """Who keeps the nonce and moves the money: the token itself, or Permit2 (`extra.assetTransferMethod`).
+
+    TRANSFER has no nonce and nothing that x402 carries: the payer sends the money itself, by a plain ERC-20 transfer.
+    """
 
     EIP3009 = "eip3009"
     PERMIT2 = "permit2"
+    TRANSFER = "transfer"
 
 
 @dataclass(frozen=True, slots=True)

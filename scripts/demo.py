@@ -16,6 +16,7 @@ from rich.console import Console
 
 from scripts.accounts import account
 from scripts.children import StartFailed
+from scripts.disputing import show_dispute
 from scripts.lasting import show_lasting
 from scripts.stack import TOP, VAR, Files, Stack, shown
 from scripts.story import Place, Told, open_buyer, show_market, steps, tell
@@ -38,6 +39,8 @@ def play(console: Console, place: Place, result: Path) -> bool:
     checker_ok = judge(console, place, story, evidence)
     console.rule("[bold]proof that lasts: chained, anchored on chain, verified offline")
     ok = checker_ok and show_lasting(console, place, story) and as_told(story)
+    console.rule("[bold]a case: the buyer disputes an order, the merchant decides")
+    ok = show_dispute(console, place, story) and ok
     result.parent.mkdir(parents=True, exist_ok=True)
     result.write_text(json.dumps({"steps": [record(told) for told in story], "ok": ok}, indent=2) + "\n")
     return ok

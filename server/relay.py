@@ -7,7 +7,7 @@ from contextlib import suppress
 from datetime import timedelta
 
 from server.application.cases import CASES
-from server.application.deliver import RECONCILE, RESEND, RESOLVE, WATCH
+from server.application.deliver import RECONCILE, RESEND, RESOLVE, WATCH, WATCH_TRANSFERS
 from server.application.paddock import Paddock
 from server.application.resend import anything_to_resend
 from server.domain.outages import ChainUnavailable
@@ -43,6 +43,8 @@ async def relay(
                     await work.outbox.add(RECONCILE, "books", now)
                     await work.outbox.add(WATCH, "wallets", now)
                     await work.outbox.add(CASES, "orders", now)
+                    for network in paddock.grounds:
+                        await work.outbox.ensure(WATCH_TRANSFERS, network, now)
                 reconciled = now
             if not await hand_out(paddock, hand_over):
                 await paddock.clock.sleep(IDLE)

@@ -24,6 +24,7 @@ from server.application.refund import refund
 from server.application.resend import resend
 from server.application.resolve import resolve
 from server.application.watch import watch
+from server.application.watch_transfers import watch_transfers
 from server.application.webhook import webhook
 from server.domain.errors import PaddockError, StaleWrite
 from server.ports import Job
@@ -61,6 +62,7 @@ USE_CASES: dict[str, UseCase] = {
     deliver.RESEND: resend,
     deliver.RECONCILE: check_books,
     deliver.WATCH: watch,
+    deliver.WATCH_TRANSFERS: watch_transfers,
     cases.CASES: watch_orders,
     cases.REDELIVER: redeliver,
     announce.WEBHOOK: webhook,

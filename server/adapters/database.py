@@ -23,6 +23,7 @@ from server.adapters.settlement_rows import SettlementRows
 from server.adapters.suspect_rows import SuspectRows
 from server.adapters.switch_rows import SwitchRows
 from server.adapters.transaction_rows import TransactionRows
+from server.adapters.transfer_rows import TransferRows
 from server.adapters.webhook_rows import WebhookRows
 from server.domain.errors import ConfigurationError
 from server.domain.outages import DatabaseUnavailable
@@ -43,6 +44,7 @@ from server.ports import (
     Suspects,
     Switches,
     Transactions,
+    Transfers,
     UnitOfWork,
     Webhooks,
 )
@@ -71,6 +73,7 @@ class SqlUnitOfWork:
         self.suspects: Suspects = SuspectRows(connection)
         self.webhooks: Webhooks = WebhookRows(connection, clock)
         self.switches: Switches = SwitchRows(connection)
+        self.transfers: Transfers = TransferRows(connection)
 
 
 class SqlDatabase:

@@ -65,11 +65,15 @@ class Atomic(TypeDecorator[int]):
 
 
 IN_FLIGHT = text(
-    "payment IN ('authorized', 'settling', 'in_doubt', 'settled')"
+    "payment IN ('created', 'authorized', 'settling', 'in_doubt', 'settled')"
     " AND fulfilment IN ('none', 'running', 'ready', 'executing')"
 )
-"""Orders that somebody works on or that money is under way for: few, whatever the table holds. Literal, so that both
-databases see that a query with this condition fits the index."""
+"""Orders that somebody works on, or that money is waited for or on its way for: few, whatever the table holds. Literal,
+so that both databases see that a query with this condition fits the index."""
+WAITING = text("payment = 'created'")
+"""Orders that wait for a plain transfer."""
+BY_TRANSFER = text("scheme = 'transfer'")
+"""Orders that plain transfers pay, whatever became of them."""
 
 orders = Table(
     "orders",
@@ -114,12 +118,17 @@ orders = Table(
     Column("failure", Text),
     Column("charged", Atomic),
     Column("round", Integer, nullable=False, default=0),
+    Column("received", Atomic),
+    Column("returned", Atomic, nullable=False, server_default="0"),
+    Column("refunds", Integer, nullable=False, server_default="0"),
     UniqueConstraint("network", "authority", "payer", "nonce"),
     Index(None, "created_at"),
     Index(None, "payer", "intent"),
     Index(None, "payment", "fulfilment", "lease_until"),
     Index("ix_orders_in_flight", "payer", sqlite_where=IN_FLIGHT, postgresql_where=IN_FLIGHT),
     Index(None, "money_back"),
+    Index("ix_orders_waiting", "network", "expires_at", sqlite_where=WAITING, postgresql_where=WAITING),
+    Index("ix_orders_by_transfer", "payer", "pay_to", sqlite_where=BY_TRANSFER, postgresql_where=BY_TRANSFER),
 )
 
 order_events = Table(

@@ -27,6 +27,7 @@ _OWN = ("id", "arguments", "created_at", "since_block")
 _MUTABLE = (
     "payment", "fulfilment", "money_back", "lease_until", "fence", "settlement_tx", "settlement_block",
     "callback_tx", "refund_tx", "paid_at", "released_at", "final_at", "failure", "charged", "round",
+    "received", "returned", "refunds",
 )  # fmt: skip
 
 

@@ -10,6 +10,7 @@ from server.application.send import Prepared, look, prepare, sign
 from server.domain.anchors import Anchor, Chained, Site, expected_index
 from server.domain.calls import describe_revert
 from server.domain.errors import ConfigurationError, InternalError, Reverted
+from server.domain.sending import TransactionState
 from server.ports import UnitOfWork
 
 CONTRACT = "ProofAnchor"
@@ -72,6 +73,8 @@ async def _follow(paddock: Paddock, batch: Anchor) -> float:
     async with paddock.db.read() as view:
         sent = await view.transactions.get(batch.transaction)
     assert sent is not None
+    if sent.state is TransactionState.LOST:
+        return await _send_again(paddock, batch)
     final = await paddock.chain.final_block()
     mined = await look(paddock.chain, sent)
     if mined is None or mined.block > final:
@@ -87,7 +90,7 @@ async def _follow(paddock: Paddock, batch: Anchor) -> float:
 
 
 async def _send_again(paddock: Paddock, batch: Anchor) -> float:
-    """The same batch in another chain transaction, after the one before failed for good."""
+    """The same batch in another chain transaction, after the one before failed or was lost for good."""
     prepared = await _prepare(paddock, batch)
     async with paddock.db.begin("anchor signed again") as work:
         raw, again = await _sign(paddock, work, batch, prepared)

@@ -6,7 +6,7 @@ from server.application.deliver import FOLLOW, REFUND
 from server.domain.errors import RefundRefused
 from server.domain.orders import Order
 from server.domain.refunds import BLOCKED, why_no_refund
-from server.domain.states import MoneyBackState
+from server.domain.states import FulfilmentState, MoneyBackState
 from server.ports import Clock, Database, UnitOfWork
 
 
@@ -31,6 +31,9 @@ async def ask_refund(desk: Desk, work: UnitOfWork, order: Order, by: str) -> Non
     why = why_no_refund(order)
     if why:
         raise RefundRefused(f"the order cannot be refunded: {why}", order_id=order.id, money_back=order.money_back)
+    released = order.fulfilment is FulfilmentState.RELEASED
+    if order.by_transfer and released and order.money_back is not MoneyBackState.BLOCKED:
+        order.charged = 0  # what was kept goes back too
     order.give_back(MoneyBackState.DUE, f"asked for by {by}")
     order.failure, order.final_at = (order.failure or "").removesuffix(BLOCKED), None
     await work.orders.save(order)

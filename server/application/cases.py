@@ -8,6 +8,7 @@ from server.application.reconcile import Difference
 from server.domain.cases import PADDOCK, Case, CaseKind, CaseState, Opening
 from server.domain.orders import Order
 from server.domain.states import MoneyBackState
+from server.domain.transfers import is_arrival
 from server.ports import UnitOfWork
 
 CASES, REDELIVER = "cases", "redeliver"
@@ -66,7 +67,8 @@ async def watch_books(paddock: Paddock, found: Sequence[Difference]) -> None:
     lasting = {subject_of(one): one for one in found if await _lasts(paddock, one)}
     there = {subject_of(one) for one in found}
     async with paddock.db.read() as view:
-        known = [case for kind in _BOOKS.values() for case in await _open_ones(view, kind)]
+        open_ones = [case for kind in _BOOKS.values() for case in await _open_ones(view, kind)]
+        known = [case for case in open_ones if not is_arrival(case.subject)]
         missing = [case for case in known if case.subject not in there]
         gone = [case for case in missing if not await _says(view, case, _GONE)]
     new = [one for subject, one in lasting.items() if subject not in {case.subject for case in known}]

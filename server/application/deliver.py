@@ -17,7 +17,7 @@ from server.ports import UnitOfWork
 
 EXECUTE, PERFORM, REFUND, FOLLOW, PROVE = "execute", "perform", "refund", "follow", "prove"
 ADVANCE, RESOLVE, RESEND, RECONCILE, WATCH = "advance", "resolve", "resend", "reconcile", "watch"
-CHAIN_RECEIPTS, ANCHOR = "chain_receipts", "anchor"
+CHAIN_RECEIPTS, ANCHOR, WATCH_TRANSFERS = "chain_receipts", "anchor", "watch_transfers"
 """The outbox's topics; `tasks` has an actor for each."""
 UNPAID = (PaymentState.FAILED, PaymentState.EXPIRED, PaymentState.CANCELLED)
 
@@ -43,8 +43,8 @@ async def record_settled(paddock: Paddock, order_id: str, transfers: Sequence[Tr
         await work.ledger.add(ledger.entry(order, "settlement", receiver(order), ledger.payer(order), transfer))
         if was in UNPAID:
             await _take_late(paddock, work, order)
-        elif order.fulfilment is FulfilmentState.RELEASED:
-            await _sign_again(paddock, work, order)
+        if order.fulfilment is FulfilmentState.RELEASED:
+            await sign_again(paddock, work, order)
         elif order.fulfilment in (FulfilmentState.NONE, FulfilmentState.READY):
             if paddock.on(order.terms.network).confirmations == 1:
                 await proceed(paddock, work, order)
@@ -68,10 +68,9 @@ async def _unbooked(work: UnitOfWork, order: Order, transfers: Sequence[Transfer
 
 
 async def _take_late(paddock: Paddock, work: UnitOfWork, order: Order) -> None:
-    """Money for an order that had ended: its answer, if there is one after all, else the money is due back."""
-    delivery = await work.deliveries.get(order.id)
-    if order.fulfilment is FulfilmentState.FAILED and delivery:
-        await release(paddock, work, order, delivery)
+    """Money for an order that had ended: its answer is ready, if there is one after all, else the money is due back."""
+    if order.fulfilment is FulfilmentState.FAILED and await work.deliveries.get(order.id):
+        order.fulfil(FulfilmentState.READY, "the payment came late")
         return
     if order.fulfilment is not FulfilmentState.FAILED:
         order.fulfil(FulfilmentState.FAILED, "the order had ended before the money came")
@@ -98,9 +97,24 @@ async def release(paddock: Paddock, work: UnitOfWork, order: Order, delivery: De
     order.fulfil(FulfilmentState.RELEASED)
     order.released_at = order.released_at or paddock.clock.now()
     await _sign(paddock, work, order, delivery)
+    await owe_rest(paddock, work, order)
 
 
-async def _sign_again(paddock: Paddock, work: UnitOfWork, order: Order) -> None:
+async def owe_rest(paddock: Paddock, work: UnitOfWork, order: Order) -> None:
+    """Once an order paid by plain transfers has ended: what it does not keep is due back, and a job sees to it.
+
+    While a refund is on its way, its end asks for the rest; while one is blocked, the rest is owed with it.
+    """
+    over = order.fulfilment in (FulfilmentState.RELEASED, FulfilmentState.FAILED)
+    idle = order.money_back in (MoneyBackState.NONE, MoneyBackState.REFUNDED)
+    if order.by_transfer and order.payment is PaymentState.SETTLED and over and idle and order.due_back:
+        order.give_back(MoneyBackState.DUE, f"{order.due_back} atomic units that it does not keep")
+        order.final_at = None
+        await work.outbox.add(REFUND, order.id, paddock.clock.now())
+        await work.outbox.add(FOLLOW, order.id, paddock.clock.now())
+
+
+async def sign_again(paddock: Paddock, work: UnitOfWork, order: Order) -> None:
     """A reorganisation moved the payment of a delivered order: the receipt has to name the chain's new facts."""
     delivery = await work.deliveries.get(order.id)
     assert delivery is not None

@@ -4,17 +4,19 @@ from datetime import timedelta
 
 from protocol.payment import Method
 from protocol.typed_data import RECEIVE_TYPE, Transfer, authorization_digest, order_nonce
+from server.application.chain_receipts import revoke_receipt
+from server.application.confirm import is_confirmed
 from server.application.deliver import REFUND, release
 from server.application.fulfil import run
 from server.application.paddock import Paddock
-from server.application.send import look, prepare, sign
+from server.application.send import look, prepare, sent_for, sign
 from server.domain import calls, ledger
 from server.domain.deliveries import Delivery
 from server.domain.errors import ConfigurationError, HandlerFailed, InternalError, Reverted, UnknownOrder
 from server.domain.evidence import Mined, Spend, TransferLog, transfers_of
 from server.domain.market import Contract
 from server.domain.orders import Order
-from server.domain.states import FulfilmentState, MoneyBackState
+from server.domain.states import FulfilmentState, MoneyBackState, PaymentState
 from server.ports import TransactionSigner, UnitOfWork
 from server.services.service import Execution, Service, json_answer
 
@@ -25,15 +27,16 @@ async def execute(paddock: Paddock, order_id: str) -> float | None:
     """One step of the callback; None when nothing is left to do, else seconds until the next step.
 
     Safe to run twice: the payout's nonce is the order's, so the token itself lets at most one payout or refund happen.
+    The delegate wallet holds the money of many, so nothing is begun for a payment that is not there.
     """
     order = await load(paddock, order_id)
-    if order.fulfilment is not FulfilmentState.EXECUTING:
+    if order.fulfilment is not FulfilmentState.EXECUTING or order.payment is not PaymentState.SETTLED:
         return None
     service, contract = callback_of(paddock, order)
     async with paddock.db.read() as view:
-        sent = await view.transactions.of("callback", order_id)
+        sent = await sent_for(view, "callback", order_id)
     if sent is None:
-        return await _start(paddock, order, contract)
+        return await _start(paddock, order, contract) if await is_confirmed(paddock, order) else 1.0
     mined = await look(paddock.on(order.terms.network).chain, sent)
     if mined is None:
         return 0.5
@@ -56,7 +59,7 @@ async def _start(paddock: Paddock, order: Order, contract: Contract) -> float | 
         await give_up(paddock, order, calls.describe_revert(contract.abi, error.data))
         return None
     async with paddock.db.begin("callback signed") as work:
-        if await work.transactions.of("callback", order.id):
+        if await sent_for(work, "callback", order.id):
             return 0.0
         transaction = await sign(work, paddock.clock, signer, ground.market.chain_id, prepared, "callback", order.id)
         order.callback_tx = transaction.hash
@@ -95,6 +98,8 @@ async def give_up(paddock: Paddock, order: Order, reason: str, mined: Mined | No
     order.fulfil(FulfilmentState.FAILED, reason)
     order.give_back(MoneyBackState.DUE)
     async with paddock.db.begin("callback failed") as work:
+        if order.released_at:  # it had run, and a reorganisation undid that
+            await revoke_receipt(paddock, work, order.id, reason)
         await work.orders.save(order)
         if mined:
             await _record(work, order, mined)
@@ -114,13 +119,13 @@ async def _record(work: UnitOfWork, order: Order, mined: Mined) -> None:
 
 def outgoing(order: Order, wallet: str) -> Spend:
     """An order's money on its way out of a wallet of ours, as the chain knows it: payout and refund share the nonce."""
-    return Spend(Method.EIP3009, order.terms.asset, wallet, order_nonce(order.id), "", order.price)
+    return Spend(Method.EIP3009, order.terms.asset, wallet, order_nonce(order.refund_name), "", order.due_back)
 
 
 def authorization_for(paddock: Paddock, order: Order, wallet: str, recipient: str) -> Transfer:
     """A wallet's authorization over this order's money; payout and refund share its nonce."""
     valid_before = int((paddock.clock.now() + PAYOUT_VALIDITY).timestamp())
-    return Transfer(wallet, recipient, order.price, 0, valid_before, order_nonce(order.id))
+    return Transfer(wallet, recipient, order.due_back, 0, valid_before, order_nonce(order.refund_name))
 
 
 def delegate_of(paddock: Paddock) -> TransactionSigner:

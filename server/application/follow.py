@@ -1,12 +1,14 @@
 """Follow: watch an order until what the chain says of it is final, and see what a reorganisation takes back."""
 
 import logging
+from collections.abc import Sequence
 
 from server.application.cases import open_case
 from server.application.deliver import EXECUTE, PROVE, REFUND, RESOLVE, UNPAID, receiver, record_settled
 from server.application.execute import load
 from server.application.paddock import Paddock
 from server.application.settle import evidence_in, that_pay
+from server.application.take_transfer import take_back_transfer
 from server.domain import ledger
 from server.domain.cases import CaseKind
 from server.domain.evidence import Mined, search_from
@@ -26,7 +28,7 @@ async def follow(paddock: Paddock, order_id: str) -> float | None:
     order = await load(paddock, order_id)
     if order.final_at is not None:
         return None
-    if order.payment in UNPAID:
+    if order.payment in UNPAID and not order.by_transfer:
         return await _watch_for_late_money(paddock, order)
     if order.payment is not PaymentState.SETTLED:
         return None
@@ -34,16 +36,24 @@ async def follow(paddock: Paddock, order_id: str) -> float | None:
     final = await chain.final_block()
     async with paddock.db.read() as view:
         rows = ledger.standing(await view.ledger.of(order_id))
+    if not await stand(paddock, order, rows):
+        return LOOK_EVERY
+    if not order.ended or any(row.block > final for row in rows):
+        return LOOK_EVERY
+    await _finalize(paddock, order, final)
+    return None
+
+
+async def stand(paddock: Paddock, order: Order, rows: Sequence[Entry]) -> bool:
+    """Whether the chain still shows an order's rows; takes back the first that it does not show any more."""
+    chain = paddock.on(order.terms.network).chain
     for row in rows:
         mined = await chain.mined(row.transaction)
         if row.block_hash and (mined is None or mined.block_hash != row.block_hash):
             if await _is_off_the_chain(chain, row):
                 await _take_back(paddock, order, row, mined)
-            return LOOK_EVERY
-    if not order.ended or any(row.block > final for row in rows):
-        return LOOK_EVERY
-    await _finalize(paddock, order, final)
-    return None
+            return False
+    return True
 
 
 async def _is_off_the_chain(chain: Chain, row: Entry) -> bool:
@@ -56,6 +66,9 @@ async def _take_back(paddock: Paddock, order: Order, row: Entry, mined: Mined | 
     """A reorganisation: the row is reversed; a payment that stands in another block already is written down anew."""
     log.warning("a reorganisation took back the %s of order %s", row.kind, order.id)
     settles = row.kind == "settlement"
+    if settles and order.by_transfer:
+        await take_back_transfer(paddock, order, row, mined)
+        return
     again = await evidence_in(paddock, order, row.transaction) if settles and mined else []
     order.round += 1
     order.learn("reorganised", row.transaction, f"its {row.kind} is not in block {row.block} any more")
@@ -80,6 +93,8 @@ async def _undo(paddock: Paddock, work: UnitOfWork, order: Order, row: Entry) ->
         topic = EXECUTE
     else:
         order.give_back(MoneyBackState.SENDING, why)
+        if order.by_transfer:
+            order.returned, order.refunds = order.returned - row.amount, order.refunds - 1
         topic = REFUND
     await work.outbox.add(topic, order.id, paddock.clock.now())
 

@@ -1,29 +1,37 @@
 """Refund: send an order's money back to its payer, at most once by the token's own rule."""
 
+from collections.abc import Sequence
+
 from protocol.payment import Method
 from protocol.typed_data import authorization_digest
 from server.application.cases import open_case
+from server.application.confirm import is_confirmed
+from server.application.deliver import owe_rest
 from server.application.execute import authorization_for, callback_of, complete, load, outgoing
 from server.application.paddock import Paddock
 from server.application.screen import refused_refund
-from server.application.send import look, prepare, sign
+from server.application.send import look, prepare, sent_for, sign
 from server.domain import calls, ledger
 from server.domain.cases import CaseKind
 from server.domain.errors import Reverted
 from server.domain.evidence import Mined, TransferLog, search_from
+from server.domain.ledger import standing
 from server.domain.orders import Mode, Order
 from server.domain.refunds import BLOCKED
 from server.domain.sending import ChainTransaction, TransactionState
 from server.domain.states import MoneyBackState
 from server.ports import TransactionSigner
 
+UNTIL_FINAL = 1.0
+"""Seconds until another look whether what came by plain transfers is final."""
 MOVING = (MoneyBackState.DUE, MoneyBackState.SENDING, MoneyBackState.IN_DOUBT)
 
 
 async def refund(paddock: Paddock, order_id: str) -> float | None:
     """One step of the refund; None when nothing is left to do, else seconds until the next step.
 
-    The chain is asked first who used the order's nonce: the payer was refunded, or the callback ran after all.
+    The chain is asked first who used the order's nonce: the payer was refunded, or the callback ran after all. Nothing
+    goes back for a payment that is not there.
     """
     order = await load(paddock, order_id)
     if order.money_back not in MOVING:
@@ -36,17 +44,40 @@ async def refund(paddock: Paddock, order_id: str) -> float | None:
         await _block(paddock, order, "the asset has no EIP-3009, by which a refund happens at most once")
         return None
     chain = paddock.on(order.terms.network).chain
+    if order.by_transfer and not order.due_back and order.money_back is MoneyBackState.DUE:
+        await _nothing_left(paddock, order)
+        return None
     if await chain.nonce_used(outgoing(order, signer.address)):
         return await _ended(paddock, order, signer)
     async with paddock.db.read() as view:
-        sent = await view.transactions.of("refund", order_id)
+        sent = await sent_for(view, "refund", order.refund_name)
+        rows = standing(await view.ledger.of(order_id)) if order.by_transfer else []
+    if order.by_transfer and await _waits(paddock, order, rows):
+        return UNTIL_FINAL
     if sent is None or (order.money_back is MoneyBackState.DUE and _is_over(sent)):
-        return await _start(paddock, order, signer)
+        return await _start(paddock, order, signer) if await _may_start(paddock, order) else UNTIL_FINAL
     mined = await look(chain, sent)
     if mined is not None and not mined.succeeded:
         await _block(paddock, order, "the refund's transaction reverted", mined)
         return None
     return 0.2
+
+
+async def _waits(paddock: Paddock, order: Order, rows: Sequence[ledger.Entry]) -> bool:
+    """Whether a reorganisation may still change how much is due back: then nothing is sent yet."""
+    final = await paddock.on(order.terms.network).chain.final_block()
+    return order.money_back is MoneyBackState.DUE and any(row.block > final for row in rows)
+
+
+async def _may_start(paddock: Paddock, order: Order) -> bool:
+    """Whether the money that is to go back stands in the chain; of plain transfers all of it is final by now."""
+    return order.by_transfer or await is_confirmed(paddock, order)
+
+
+async def _nothing_left(paddock: Paddock, order: Order) -> None:
+    order.give_back(MoneyBackState.NONE, "nothing is due back any more")
+    async with paddock.db.begin("refund dropped") as work:
+        await work.orders.save(order)
 
 
 def wallet_of(paddock: Paddock, order: Order) -> TransactionSigner | None:
@@ -61,7 +92,7 @@ def account_of(order: Order) -> str:
 
 def _is_over(sent: ChainTransaction) -> bool:
     """Whether it can move no money any more: after a refund that reverted another one may be sent."""
-    return sent.state in (TransactionState.REVERTED, TransactionState.LOST)
+    return sent.state is TransactionState.REVERTED
 
 
 async def _start(paddock: Paddock, order: Order, signer: TransactionSigner) -> float | None:
@@ -80,12 +111,14 @@ async def _start(paddock: Paddock, order: Order, signer: TransactionSigner) -> f
         await _block(paddock, order, calls.describe_revert((), error.data) + f" ({error.detail})")
         return None
     async with paddock.db.begin("refund signed") as work:
-        sent = await work.transactions.of("refund", order.id)
+        name = order.refund_name
+        sent = await sent_for(work, "refund", name)
         if sent and not _is_over(sent):
             return 0.0
-        transaction = await sign(work, paddock.clock, sender, ground.market.chain_id, prepared, "refund", order.id)
+        transaction = await sign(work, paddock.clock, sender, ground.market.chain_id, prepared, "refund", name)
         order.refund_tx = transaction.hash
-        order.give_back(MoneyBackState.SENDING, transaction.hash)
+        if order.money_back is not MoneyBackState.SENDING:
+            order.give_back(MoneyBackState.SENDING, transaction.hash)
         await work.orders.save(order)
     await ground.chain.send(transaction.newest.raw)
     return 0.1
@@ -111,23 +144,28 @@ async def _ended(paddock: Paddock, order: Order, signer: TransactionSigner) -> f
 
 
 async def _refunded(paddock: Paddock, order: Order, transfer: TransferLog) -> None:
-    row = ledger.entry(order, "refund", ledger.payer(order), account_of(order), transfer)
     async with paddock.db.begin("refunded") as work:
+        row = ledger.entry(order, "refund", ledger.payer(order), account_of(order), transfer)
+        if order.by_transfer:
+            row = ledger.numbered(row, await work.ledger.of(order.id))
         if order.money_back is MoneyBackState.DUE:
             order.give_back(MoneyBackState.SENDING, transfer.transaction)
         order.refund_tx = transfer.transaction
         order.give_back(MoneyBackState.REFUNDED, transfer.transaction)
         await work.ledger.add(row)
+        if order.by_transfer:
+            order.returned, order.refunds = order.returned + transfer.amount, order.refunds + 1
+            await owe_rest(paddock, work, order)
         await work.orders.save(order)
 
 
 async def _block(paddock: Paddock, order: Order, reason: str, mined: Mined | None = None) -> None:
     """The money cannot go back now: it stays a liability, and a case tells the operator why."""
     order.give_back(MoneyBackState.BLOCKED, reason)
-    order.failure = f"{order.failure}{BLOCKED}"
+    order.failure = f"{order.failure or 'money is due back'}{BLOCKED}"
     async with paddock.db.begin("refund blocked") as work:
         await work.orders.save(order)
-        sent = await work.transactions.of("refund", order.id)
+        sent = await work.transactions.of("refund", order.refund_name)
         if mined and sent:
             await work.transactions.record(sent.hash, mined)
         await open_case(work, CaseKind.REFUND_BLOCKED, order.id, reason)

@@ -13,7 +13,7 @@ from server.application.settle import stored_payment, that_pay
 from server.domain.evidence import search_from
 from server.domain.orders import Order
 from server.domain.outages import FacilitatorUnavailable
-from server.domain.states import FulfilmentState, PaymentState
+from server.domain.states import FulfilmentState, MoneyBackState, PaymentState
 
 log = logging.getLogger(__name__)
 
@@ -25,6 +25,7 @@ NEXT = {
     FulfilmentState.EXECUTING: EXECUTE,
 }
 """Which job brings on a settled order, by where its fulfilment stands."""
+UNPAID_USE = "the authorization was cancelled, or used without paying exactly this"
 CLOCK_MARGIN = timedelta(seconds=30)
 """A chain's clock may be behind ours by this much; an authorization counts as over only after it."""
 
@@ -58,7 +59,7 @@ async def _by_evidence(paddock: Paddock, order: Order) -> float | None:
         return 2.0
     # What was used in a block that is final now may have been mined since the first search.
     if not await _settle_by_transfer(paddock, order):
-        await _fail(paddock, order, "the authorization was cancelled" if used else "the authorization lapsed unused")
+        await _fail(paddock, order, UNPAID_USE if used else "the authorization lapsed unused")
     return None
 
 
@@ -84,8 +85,10 @@ async def _fail(paddock: Paddock, order: Order, reason: str) -> None:
     if order.payment is PaymentState.SETTLING:
         order.pay(PaymentState.IN_DOUBT)
     order.pay(PaymentState.FAILED, reason)
-    if order.fulfilment is FulfilmentState.READY:
+    if order.fulfilment in (FulfilmentState.READY, FulfilmentState.EXECUTING) and order.callback_tx is None:
         order.fulfil(FulfilmentState.FAILED, "not paid, not released")
+    if order.money_back is MoneyBackState.DUE:
+        order.give_back(MoneyBackState.NONE, "nothing came that could go back")
     order.failure = reason
     async with paddock.db.begin("failed by evidence") as work:
         if order.fulfilment is FulfilmentState.RELEASED:

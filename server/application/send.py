@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from protocol.networks import caip2
 from server.domain.evidence import Mined
-from server.domain.sending import Attempt, ChainTransaction, Fees
+from server.domain.sending import Attempt, ChainTransaction, Fees, TransactionState
 from server.ports import Call, Chain, Clock, Database, TransactionSigner, UnitOfWork
 
 GAS_MARGIN = 1.3
@@ -50,6 +50,12 @@ async def sign(
     transaction = ChainTransaction(signed.hash, network, signer.address, nonce, purpose, subject, (first,))
     await work.transactions.add(transaction)
     return transaction
+
+
+async def sent_for(view: UnitOfWork, purpose: str, subject: str) -> ChainTransaction | None:
+    """What was sent for this and is mined, or can still be; a transaction whose nonce is lost counts for nothing."""
+    found = await view.transactions.of(purpose, subject)
+    return None if found is None or found.state is TransactionState.LOST else found
 
 
 async def look(chain: Chain, transaction: ChainTransaction) -> Mined | None:

@@ -55,10 +55,10 @@ async def evidence_in(paddock: Paddock, order: Order, transaction: str) -> list[
 
 async def that_pay(chain: Chain, order: Order, transfers: Sequence[TransferLog]) -> list[TransferLog]:
     """Those that moved exactly this order's price from its payer to its recipient, whose balance says so too."""
-    return [one for one in that_moved(transfers, order.spend, order.price) if await _arrived(chain, one)]
+    return [one for one in that_moved(transfers, order.spend, order.price) if await arrived(chain, one)]
 
 
-async def _arrived(chain: Chain, transfer: TransferLog) -> bool:
+async def arrived(chain: Chain, transfer: TransferLog) -> bool:
     """Whether the recipient's balance changed in that block by what its Transfers say: no fee, and no mere event."""
     asset, recipient, block = transfer.asset, transfer.recipient, transfer.block
     before, after, moved = await asyncio.gather(

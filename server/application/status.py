@@ -32,7 +32,8 @@ def order_status(paddock: Paddock, order: Order, cases: Sequence[Case] = ()) -> 
 def public_view(order: Order) -> dict[str, Any]:
     """What anybody may know of an order: no payer, no arguments, no answer, no signed payment."""
     terms = order.terms
-    return {
+    transfers = {"received": str(order.received), "returned": str(order.returned)} if order.by_transfer else {}
+    return transfers | {
         "id": order.id,
         "status": order.shown,
         "payment": order.payment,

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from eth_utils.crypto import keccak
 
-from protocol.payment import Method, Payment
+from protocol.payment import EXACT_PROXY, UPTO_PROXY, Method, Payment
 from server.domain.calls import address_in
 
 TRANSFER = keccak(b"Transfer(address,address,uint256)")
@@ -96,6 +96,23 @@ def transfers_of(mined: Mined, spend: Spend) -> list[TransferLog]:
         ]
     used = (AUTHORIZATION_USED, topic(spend.payer), spend.nonce)
     return [_transfer(mined, after) for log, after in pairwise(own) if log.topics == used and _is_transfer(after)]
+
+
+def plain_transfers(mined: Mined, asset: str) -> list[TransferLog]:
+    """The Transfers of a token in a transaction that are nobody's x402 payment.
+
+    By EIP-3009 a payment's Transfer comes right after the payer's AuthorizationUsed; by Permit2 the proxies of x402
+    leave an event of their own in the transaction.
+    """
+    if not mined.succeeded or any(log.address in (EXACT_PROXY, UPTO_PROXY) for log in mined.logs):
+        return []
+    own = [log for log in mined.logs if log.address == asset and log.topics]
+    before = [None, *own]
+    return [
+        _transfer(mined, log)
+        for last, log in zip(before, own, strict=False)
+        if _is_transfer(log) and not (last and last.topics[:2] == (AUTHORIZATION_USED, log.topics[1]))
+    ]
 
 
 def that_moved(transfers: Sequence[TransferLog], spend: Spend, amount: int) -> list[TransferLog]:

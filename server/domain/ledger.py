@@ -12,7 +12,8 @@ class Entry:
     """`amount` atomic units of `asset` arrived at `debit` and left `credit`, as one Transfer log shows.
 
     Accounts are `role:name`: payer:0x…, merchant:id, delegate:0x…, callback:0x…, float:id. A log is named by its
-    block's hash and its index there. A `reversal` takes back the row of the same log and `round`.
+    block's hash and its index there. A `reversal` takes back the row of the same log and `round`, which tells the rows
+    of one kind of one order apart.
     """
 
     order_id: str
@@ -71,6 +72,11 @@ def entry(order: Order, kind: str, debit: str, credit: str, transfer: TransferLo
         transfer.log_index,
         order.round,
     )
+
+
+def numbered(row: Entry, rows: Iterable[Entry]) -> Entry:
+    """A row beside others of its kind: an order by transfer has one for each Transfer, and `round` counts them."""
+    return replace(row, round=1 + max((one.round for one in rows if one.kind == row.kind), default=-1))
 
 
 def reversed_entry(row: Entry) -> Entry:

@@ -26,6 +26,10 @@ class Asset:
     symbol: str
     method: Method = Method.EIP3009
 
+    def __post_init__(self) -> None:
+        if self.method is Method.TRANSFER:
+            raise ValueError("an asset's method is eip3009 or permit2")
+
     def amount(self, price: int) -> int:
         """A price in millionths of a dollar as atomic units; rounded up where the asset is coarser."""
         if self.decimals >= PRICE_DECIMALS:

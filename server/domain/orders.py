@@ -84,7 +84,8 @@ class Order:
 
     `version` guards every write (compare and set); `fence` counts owners, so that a paused one cannot write late.
     `charged` is what a metered service wants of the amount that was authorized; `round` counts the times that a
-    reorganisation took the payment back.
+    reorganisation took the payment back. `received` is what has come by plain transfers, None for an order that is paid
+    by an authorization; `returned` is what went back of it, in so many `refunds`.
     """
 
     id: str
@@ -109,10 +110,15 @@ class Order:
     failure: str | None = None
     charged: int | None = None
     round: int = 0
+    received: int | None = None
+    returned: int = 0
+    refunds: int = 0
     changes: list[Change] = field(default_factory=list)
 
     def pay(self, state: PaymentState, note: str = "") -> None:
-        """Move the payment column."""
+        """Move the payment column; only an order that is paid by plain transfers waits for money again."""
+        if state is PaymentState.CREATED and not self.by_transfer:
+            raise IllegalTransition("an order that is paid by an authorization does not wait for a transfer")
         self._record("payment", self.payment, checked(PAYMENT_MOVES, self.payment, state), note)
         self.payment = state
 
@@ -127,6 +133,9 @@ class Order:
         """Move the money-back column; money is due back only after it came."""
         if state is MoneyBackState.DUE and self.payment is not PaymentState.SETTLED:
             raise IllegalTransition("only settled money can be due back")
+        more = self.by_transfer and self.due_back
+        if (self.money_back, state) == (MoneyBackState.REFUNDED, MoneyBackState.DUE) and not more:
+            raise IllegalTransition("everything that came went back already")
         self._record("money back", self.money_back, checked(MONEY_BACK_MOVES, self.money_back, state), note)
         self.money_back = state
 
@@ -157,6 +166,27 @@ class Order:
     def price(self) -> int:
         """What moves for it, in atomic units: the amount agreed, or less where the service is metered."""
         return self.terms.amount if self.charged is None else self.charged
+
+    @property
+    def by_transfer(self) -> bool:
+        """Whether plain transfers pay it, which can be too little, too much, too late, or several."""
+        return self.received is not None
+
+    @property
+    def due_back(self) -> int:
+        """What goes back if money goes back now, in atomic units: never more than what came and was not returned.
+
+        Of plain transfers it is all that is not kept: an order keeps its price unless its fulfilment failed.
+        """
+        if self.received is None:
+            return self.price
+        kept = 0 if self.fulfilment is FulfilmentState.FAILED else self.price
+        return max(0, self.received - self.returned - kept)
+
+    @property
+    def refund_name(self) -> str:
+        """What names the next refund, and the nonce that lets it happen once: the order, then its further refunds."""
+        return f"{self.id}.{self.refunds}" if self.refunds else self.id
 
     @property
     def spend(self) -> Spend:

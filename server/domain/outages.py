@@ -6,7 +6,7 @@ PaddockError
 └── Unavailable             try again with the same payment
     ├── SettlementInDoubt, ChainUnavailable, DatabaseUnavailable, SignerUnavailable, WalletFull
     ├── FacilitatorUnavailable: FacilitatorRefused
-    └── Paused, CircuitOpen, Starting, ScreeningUnavailable
+    └── Paused, CircuitOpen, Starting, ScreeningUnavailable, TransfersUnwatched
 """
 
 from server.domain.errors import PaddockError
@@ -80,6 +80,12 @@ class CircuitOpen(Unavailable):
     def __init__(self, detail: str, retry_after: int) -> None:
         super().__init__(detail)
         self.retry_after = retry_after
+
+
+class TransfersUnwatched(Unavailable):
+    slug, title = "transfers-unwatched", "Nobody looks for transfers at the moment"
+    action = "Send nothing on chain. Wait for Retry-After seconds and ask again; the operator checks the worker."
+    retry_after = 10
 
 
 class Starting(Unavailable):

@@ -19,7 +19,8 @@ def why_no_refund(order: Order) -> str | None:
         return "its payment is in doubt: wait until the chain has decided, for there may be nothing to give back"
     if order.payment is not PaymentState.SETTLED:
         return f"no money came for it: its payment is {order.payment}"
-    if order.money_back in _BACK:
+    kept = order.by_transfer and order.money_back is MoneyBackState.REFUNDED and order.price > 0
+    if order.money_back in _BACK and not (kept and order.fulfilment is FulfilmentState.RELEASED):
         return _BACK[order.money_back]
     if order.fulfilment is FulfilmentState.RELEASED and order.terms.mode is Mode.DELEGATE:
         return "its contract call took the payment; the delegate wallet does not hold it any more"

@@ -20,7 +20,8 @@ class SettlementState(StrEnum):
 S = SettlementState
 MOVES: Mapping[SettlementState, frozenset[SettlementState]] = {
     S.QUEUED: frozenset({S.SENT, S.SETTLED, S.FAILED}),
-    S.SENT: frozenset({S.SETTLED, S.FAILED}),
+    # Back to queued: something else used the nonce of the chain transaction that carried it.
+    S.SENT: frozenset({S.SETTLED, S.FAILED, S.QUEUED}),
     # A payment that failed may be asked for again: the chain, not this row, says whether it can still settle.
     S.FAILED: frozenset({S.QUEUED}),
     # A reorganisation took its chain transaction away; the same bytes go out again.

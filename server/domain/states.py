@@ -43,8 +43,8 @@ PAYMENT_MOVES: Mapping[PaymentState, frozenset[PaymentState]] = {
     P.AUTHORIZED: frozenset({P.SETTLING, P.FAILED, P.EXPIRED, P.CANCELLED}),
     P.SETTLING: frozenset({P.SETTLED, P.IN_DOUBT, P.FAILED}),
     P.IN_DOUBT: frozenset({P.SETTLED, P.FAILED}),
-    # A reorganisation took the Transfer away.
-    P.SETTLED: frozenset({P.IN_DOUBT}),
+    # A reorganisation took the Transfer away; an order that waits for plain transfers waits again.
+    P.SETTLED: frozenset({P.IN_DOUBT, P.CREATED}),
     # Late money: the authorization was used although the order had ended.
     P.FAILED: frozenset({P.SETTLED}),
     P.EXPIRED: frozenset({P.SETTLED}),
@@ -58,16 +58,17 @@ FULFILMENT_MOVES: Mapping[FulfilmentState, frozenset[FulfilmentState]] = {
     F.EXECUTING: frozenset({F.RELEASED, F.FAILED}),
     # A reorganisation took the callback's transaction away.
     F.RELEASED: frozenset({F.EXECUTING}),
-    # Again while nothing was settled (a transient failure), or because the chain ran the callback after all.
-    F.FAILED: frozenset({F.RUNNING, F.RELEASED}),
+    # Again while nothing was settled (a transient failure); late money for an answer that is stored; or because the
+    # chain ran the callback after all.
+    F.FAILED: frozenset({F.RUNNING, F.READY, F.RELEASED}),
 }
 MONEY_BACK_MOVES: Mapping[MoneyBackState, frozenset[MoneyBackState]] = {
     M.NONE: frozenset({M.DUE}),
     M.DUE: frozenset({M.SENDING, M.BLOCKED, M.NONE}),
     M.SENDING: frozenset({M.REFUNDED, M.IN_DOUBT, M.BLOCKED, M.NONE}),
     M.IN_DOUBT: frozenset({M.REFUNDED, M.BLOCKED, M.NONE}),
-    # A reorganisation took the refund's transaction away.
-    M.REFUNDED: frozenset({M.SENDING}),
+    # A reorganisation took the refund's transaction away; or more came by plain transfers after the refund.
+    M.REFUNDED: frozenset({M.SENDING, M.DUE}),
     M.BLOCKED: frozenset({M.DUE}),
 }
 

@@ -74,8 +74,8 @@ class LocalFacilitator:
             return _failure(network, error.reason, error.detail)
         if settlement is None:
             settlement = await self._admit(payment, payload, requirements)
-        elif settlement.state is SettlementState.FAILED or await self._is_undone(settlement):
-            settlement = await self._again(settlement)
+        elif settlement.payment == payment:
+            settlement = await self._revived(settlement)
         if settlement.payment != payment:
             return _failure(network, "invalid_exact_evm_nonce_already_used", "another payment has this nonce")
         return _response(await self._ended(settlement))
@@ -107,12 +107,20 @@ class LocalFacilitator:
         async with self._db.read() as view:
             return await view.settlements.get(settlement_id(payment))
 
+    async def _revived(self, settlement: Settlement) -> Settlement:
+        """Queued again if it failed: the chain may take it now. So is what lost its transaction to a reorganisation."""
+        undone = settlement.state is SettlementState.FAILED or await self._is_undone(settlement)
+        return await self._again(settlement) if undone else settlement
+
     async def _is_undone(self, settlement: Settlement) -> bool:
-        """Whether a payment that was settled by somebody else's transaction lost it to a reorganisation."""
+        """Whether somebody else's transaction settled it and is gone; our own ones their settler broadcasts again."""
         if settlement.state is not SettlementState.SETTLED or settlement.transaction is None:
             return False
-        chain = self._grounds[settlement.payment.network].chain
-        return await chain.mined(settlement.transaction) is None
+        async with self._db.read() as view:
+            own = await view.transactions.get(settlement.sent_in) if settlement.sent_in else None
+        if own and settlement.transaction in {attempt.hash for attempt in own.attempts}:
+            return False
+        return await self._grounds[settlement.payment.network].chain.mined(settlement.transaction) is None
 
     async def _admit(self, payment: Payment, payload: PaymentPayload, requirements: PaymentRequirements) -> Settlement:
         request = FacilitatorRequest(
@@ -135,7 +143,6 @@ class LocalFacilitator:
         return settlement
 
     async def _again(self, settlement: Settlement) -> Settlement:
-        """A failed payment is tried again when it is asked for again: the chain may take it now."""
         settlement.move(SettlementState.QUEUED)
         settlement.lease_until = self._clock.now() + QUEUE_LEASE
         try:

@@ -2,20 +2,21 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import timedelta
 
 from server.application.paddock import Ground
 from server.application.pause import PauseWatch
 from server.application.resend import gone_from_chain, see_mined
-from server.application.send import Prepared, outcome, prepare, sign
+from server.application.send import GAS_MARGIN, Prepared, outcome, prepare, sign
 from server.domain import calls
-from server.domain.errors import DuplicateClaim, PaddockError, Reverted, StaleWrite
+from server.domain.errors import PaddockError, Reverted, StaleWrite
 from server.domain.evidence import Mined, search_from, spend_of, that_moved, transfers_of
 from server.domain.payment_calls import batchable, payment_call, settle_batch
 from server.domain.sending import ChainTransaction
 from server.domain.settlements import Settlement, SettlementState
+from server.facilitator.verify import MOST_WALLET_GAS
 from server.facilitator.wakeups import Wakeups
 from server.ports import Clock, Database, TransactionSigner
 
@@ -106,7 +107,7 @@ class Settler:
         prepared = await self._prepare(batch)
         if prepared is None:
             return
-        chain_id = self._ground.market.chain_id
+        chain_id, versions = self._ground.market.chain_id, {one.id: one.version for one in batch}
         try:
             async with self._db.begin("settlement signed") as work:
                 transaction = await sign(work, self._clock, self._signer, chain_id, prepared, PURPOSE, "")
@@ -114,26 +115,43 @@ class Settler:
                     settlement.move(SettlementState.SENT)
                     settlement.sent_in = transaction.hash
                     await work.settlements.save(settlement)
-        except (StaleWrite, DuplicateClaim) as error:  # another process took one of them over: it has them all again
+        except StaleWrite as error:  # another process took some of them over
             log.warning("a batch of %d was not sent: %s", len(batch), error.detail)
+            await self._offer_again(versions)
             return
         self._flying[transaction.hash] = transaction
         self._wakeups.change()
         await self._chain.send(transaction.newest.raw)
 
+    async def _offer_again(self, versions: Mapping[str, int]) -> None:
+        """Those of a batch that nobody else changed; the others are another process's."""
+        async with self._db.read() as view:
+            stored = [await view.settlements.get(one) for one in versions]
+        for one in stored:
+            if one and one.state is SettlementState.QUEUED and one.version == versions[one.id]:
+                self.offer(one)
+
     async def _prepare(self, batch: list[Settlement]) -> Prepared | None:
         try:
-            return await prepare(self._chain, self._signer, *self._call(batch))
+            prepared = await prepare(self._chain, self._signer, *self._call(batch))
         except Reverted as error:
-            if len(batch) > 1:
+            if len(batch) == 1:
+                await self._refuse(batch[0], calls.describe_revert((), error.data))
+            else:
                 for settlement in batch:
                     await self._send([settlement])
-                return None
-            await self._judge(batch[0], None, calls.describe_revert((), error.data))
-            async with self._db.begin("settlement refused") as work:
-                await work.settlements.save(batch[0])
-            self._wakeups.wake(batch[0].id)
             return None
+        if len(batch) == 1 and prepared.gas > MOST_WALLET_GAS * GAS_MARGIN:
+            await self._refuse(batch[0], f"settling it would use {prepared.gas} gas")
+            return None
+        return prepared
+
+    async def _refuse(self, settlement: Settlement, reason: str) -> None:
+        """Nothing is sent: its money cannot move, or at a price that nobody pays for a payment."""
+        await self._judge(settlement, None, reason)
+        async with self._db.begin("settlement refused") as work:
+            await work.settlements.save(settlement)
+        self._wakeups.wake(settlement.id)
 
     def _call(self, batch: Sequence[Settlement]) -> tuple[str, bytes]:
         """One payment goes to the token or to Permit2's proxy, several through BatchSettler."""

@@ -11,6 +11,7 @@ from server.ports.proofs import Anchors, ReceiptChain
 from server.ports.records import Deliveries, Event, Ledger, Orders, Proofs, Receipts
 from server.ports.screening import OpenScreening, Party, Purpose, Screening, Verdict
 from server.ports.switches import Switches
+from server.ports.transfers import Transfers, Way
 from server.ports.webhooks import Courier, Reply, Webhooks
 from server.ports.work import Job, Outbox, Settlements, Transactions
 
@@ -48,7 +49,9 @@ __all__ = [
     "Switches",
     "TransactionSigner",
     "Transactions",
+    "Transfers",
     "UnitOfWork",
     "Verdict",
+    "Way",
     "Webhooks",
 ]

@@ -8,6 +8,7 @@ from server.ports.extensions import Identifiers, SignIns
 from server.ports.proofs import Anchors, ReceiptChain
 from server.ports.records import Deliveries, Ledger, Orders, Proofs, Receipts
 from server.ports.switches import Switches
+from server.ports.transfers import Transfers
 from server.ports.webhooks import Webhooks
 from server.ports.work import Outbox, Settlements, Transactions
 
@@ -31,6 +32,7 @@ class UnitOfWork(Protocol):
     suspects: Suspects
     webhooks: Webhooks
     switches: Switches
+    transfers: Transfers
 
 
 class Database(Protocol):

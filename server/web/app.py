@@ -14,7 +14,7 @@ from protocol import headers
 from server.application.paddock import Paddock, Settling
 from server.domain.outages import Starting
 from server.services.arguments import MAX_BODY
-from server.web import api, discovery, health, metrics, pages, paywall, receipts_api
+from server.web import api, discovery, health, metrics, pages, paywall, receipts_api, transfer_api
 from server.web.case_api import CASE_API
 from server.web.console import CONSOLE
 from server.web.credentials import Credentials
@@ -49,6 +49,7 @@ MARKETPLACE: tuple[Any, ...] = (
     receipts_api.receipt,
     receipts_api.chain,
     *CASE_API,
+    transfer_api.create,
     discovery.resources,
     discovery.search,
     discovery.well_known,

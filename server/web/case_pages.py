@@ -53,7 +53,7 @@ async def resolve(
     except (BadArguments, CaseConflict) as error:
         given = {"outcome": outcome, "reason": reason, "note": note}
         return await _case(paddock, case_id, refused=error.detail, given=given, status=error.status)
-    return Redirect(f"/console/cases/{case_id}", status_code=303, headers={"Cache-Control": "no-store"})
+    return Redirect(f"{paddock.prefix}/console/cases/{case_id}", status_code=303, headers={"Cache-Control": "no-store"})
 
 
 async def _case(

@@ -15,8 +15,9 @@ from tests.conformance.counters import SHOP, ours, read
 from tests.conformance.worlds import fake_world, settle_call
 from tests.fakes import samples
 from tests.fakes.chain import decode_transaction
-from tests.fakes.contracts import SETTLER, Contract
+from tests.fakes.contracts import SETTLER
 from tests.fakes.database import FakeDatabase
+from tests.fakes.evm import Contract
 from tests.stack import buyer
 from tests.stack.waiting import eventually
 

@@ -3,7 +3,7 @@
 from eth_abi.abi import decode, encode
 from eth_utils.address import to_checksum_address
 
-from tests.fakes.contracts import Contract, Frame, revert
+from tests.fakes.evm import Contract, Frame, revert
 
 ANCHOR = to_checksum_address("0x" + "a9" * 20)
 

@@ -4,73 +4,38 @@ import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
-from eth_account import Account
-from eth_account.typed_transactions import TypedTransaction
-from eth_utils.address import to_checksum_address
 from eth_utils.crypto import keccak
-from hexbytes import HexBytes
 
+from protocol.payment import Method
 from scripts.accounts import account
-from server.domain import calls
 from server.domain.errors import Reverted
-from server.domain.evidence import TRANSFER, Mined, RawLog, Spend, TransferLog, topic, transfers_of
+from server.domain.evidence import TRANSFER, Mined, Spend, TransferLog, topic, transfers_of
 from server.domain.market import Asset, Contract, Market
 from server.domain.outages import ChainUnavailable
 from server.ports import Call, Clock, Fees
-from tests.fakes.anchors import ANCHOR, PROOF_ANCHOR
-from tests.fakes.contracts import CHAIN_ID, LAUNCH, PASS, SETTLER, TOKEN, Frame, State, contracts, run
+from tests.fakes.anchors import ANCHOR
+from tests.fakes.blocks import Block, Sent, decode_transaction, transfer_of
+from tests.fakes.contracts import LAUNCH, PASS, PASS_ABI, SETTLER, contracts
+from tests.fakes.evm import CHAIN_ID, TOKEN, Frame, State
+from tests.fakes.evm import Contract as Code
+from tests.fakes.tokens import DAI
 
 ETHER = 10**18
 MOST_EMPTY_BLOCKS = 64
-_PASS_ABI = (
-    {
-        "type": "event",
-        "name": "PassMinted",
-        "inputs": [
-            {"name": "orderId", "type": "bytes32", "indexed": True},
-            {"name": "payer", "type": "address", "indexed": True},
-            {"name": "passId", "type": "uint256", "indexed": True},
-            {"name": "expiresAt", "type": "uint64", "indexed": False},
-        ],
-    },
-    {"type": "error", "name": "SoldOut", "inputs": [{"name": "supply", "type": "uint256"}]},
-)
+DOLLAR = Asset(TOKEN, "USDC", "2", 6, "USDC")
+DAI_ASSET = Asset(DAI, "Dai Stablecoin", "1", 18, "DAI", Method.PERMIT2)
 
 
-def fake_market() -> Market:
+def fake_market(chain_id: int = CHAIN_ID, assets: tuple[Asset, ...] = (DOLLAR,)) -> Market:
     """The market on a fake chain, with the same accounts and contract names as the devnet's."""
     deployed = {
         "TestUSD": Contract(TOKEN, ()),
         "BatchSettler": Contract(SETTLER, ()),
-        "AccessPass": Contract(PASS, _PASS_ABI),
-        "LaunchPass": Contract(LAUNCH, _PASS_ABI),
+        "AccessPass": Contract(PASS, PASS_ABI),
+        "LaunchPass": Contract(LAUNCH, PASS_ABI),
         "ProofAnchor": Contract(ANCHOR, ()),
     }
-    return Market(CHAIN_ID, (Asset(TOKEN, "USDC", "2", 6, "USDC"),), account("delegate").address, deployed)
-
-
-@dataclass(frozen=True)
-class Sent:
-    """A broadcast transaction."""
-
-    hash: str
-    sender: str
-    nonce: int
-    to: str
-    data: bytes
-    max_fee: int
-
-
-@dataclass(frozen=True)
-class Block:
-    """A mined block, and the state after it."""
-
-    number: int
-    hash: str
-    timestamp: int
-    state: State
-    transactions: tuple[Sent, ...] = ()
-    mined: tuple[Mined, ...] = ()
+    return Market(chain_id, assets, account("delegate").address, deployed)
 
 
 @dataclass
@@ -79,16 +44,19 @@ class FakeChain:
 
     `unavailable`: every method raises ChainUnavailable. `lag`: answers are that many blocks old. `drop_next`: so many
     broadcasts are accepted and forgotten. `lose_next`: so many broadcasts arrive, and their answers do not.
+    `least_fee`: what offers less waits.
     """
 
     clock: Clock
     finality: int = 2
+    id: int = CHAIN_ID
     block_seconds: int = 1
     automine: bool = True
     unavailable: bool = False
     lag: int = 0
     drop_next: int = 0
     lose_next: int = 0
+    least_fee: int = 0
     blocks: list[Block] = field(default_factory=list)
     pending: dict[tuple[str, int], Sent] = field(default_factory=dict)
     broadcasts: list[bytes] = field(default_factory=list)
@@ -96,7 +64,7 @@ class FakeChain:
     _outcomes: dict[str, Mined] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self._contracts = contracts(account("delegate").address) | {ANCHOR: PROOF_ANCHOR}
+        self._contracts = contracts(account("delegate").address)
         genesis = self._now() - 10 * self.block_seconds
         self.blocks = [Block(0, self._hash(0), genesis, State())]
         self._catch_up()
@@ -108,27 +76,51 @@ class FakeChain:
         """What the newest block left. A change by a test has no transaction, and may show in older blocks too."""
         return self.blocks[-1].state
 
-    def give(self, address: str, amount: int) -> None:
+    def give(self, address: str, amount: int, token: str = TOKEN) -> None:
         """Mint, without a trace on the chain."""
-        self.state.money[address] = self.state.money.get(address, 0) + amount
+        money = self.state.books(token).money
+        money[address] = money.get(address, 0) + amount
+
+    def allow(self, owner: str, spender: str, amount: int, token: str) -> None:
+        """What the owner lets a spender take, without a trace on the chain."""
+        self.state.books(token).allowances[owner, spender] = amount
+
+    def deploy(self, contract: Code) -> None:
+        """Put code at its address, in place of what is there."""
+        self._contracts[contract.address] = contract
 
     def mine(self, blocks: int = 1) -> None:
         """What waits, then empty blocks up to so many."""
         for _ in range(blocks):
             self._add_block(max(self._now(), self.blocks[-1].timestamp + 1))
 
-    def reorganise(self, depth: int, keep: bool = False) -> None:
-        """Replace the newest blocks by others of the same height; `keep` puts their transactions back to wait."""
-        gone, self.blocks = self.blocks[-depth:], self.blocks[:-depth]
-        assert self.blocks, "the genesis block stays"
-        for undone in (mined for block in gone for mined in block.mined):
-            del self._outcomes[undone.transaction]
+    def reorganise(self, depth: int, keep: bool = False) -> list[Block]:
+        """Replace the newest blocks by others of the same height; `keep` puts their transactions back to wait.
+
+        Returns the blocks that are gone.
+        """
+        gone = self._cut(len(self.blocks) - depth)
         waiting, self.pending = self.pending, {}
         for block in gone:
             self._add_block(block.timestamp)
         self.pending = waiting
         for sent in (sent for block in gone for sent in block.transactions if keep):
             self.pending[sent.sender, sent.nonce] = sent
+        return gone
+
+    def restore(self, blocks: list[Block]) -> None:
+        """What a reorganisation took is the chain after all, and those in its place are gone."""
+        self._cut(blocks[0].number)
+        self.blocks += blocks
+        self._outcomes |= {one.transaction: one for block in blocks for one in block.mined}
+
+    def _cut(self, height: int) -> list[Block]:
+        """Take away every block from that height on."""
+        gone, self.blocks = self.blocks[height:], self.blocks[:height]
+        assert self.blocks, "the genesis block stays"
+        for undone in (mined for block in gone for mined in block.mined):
+            del self._outcomes[undone.transaction]
+        return gone
 
     # --------------------------------------------------------------------------------------------------- reading
 
@@ -137,7 +129,7 @@ class FakeChain:
 
     async def chain_id(self) -> int:
         self._look()
-        return CHAIN_ID
+        return self.id
 
     async def block_number(self) -> int:
         return self._look().number
@@ -161,10 +153,10 @@ class FakeChain:
 
     async def token_balance(self, asset: str, address: str, block: int | None = None) -> int:
         state = self._look().state if block is None else self.blocks[block].state
-        return state.money.get(address, 0) if asset == TOKEN else 0
+        return state.books(asset).money.get(address, 0)
 
     async def allowance(self, asset: str, owner: str, spender: str) -> int:
-        return self._look().state.allowances.get((asset, owner, spender), 0)
+        return self._look().state.books(asset).allowances.get((owner, spender), 0)
 
     async def transaction_count(self, address: str, block: int | None = None) -> int:
         state = self._look().state if block is None else self.blocks[block].state
@@ -182,10 +174,18 @@ class FakeChain:
 
     async def nonce_used(self, spend: Spend, block: int | None = None) -> bool:
         state = self._look().state if block is None else self.blocks[block].state
-        return spend.asset == TOKEN and (spend.payer, spend.nonce) in state.used
+        used = state.permits if spend.method is Method.PERMIT2 else state.books(spend.asset).used
+        return (spend.payer, spend.nonce) in used
 
     async def spent_in(self, spend: Spend, from_block: int) -> list[TransferLog]:
-        return [found for mined in self._mined(from_block) for found in transfers_of(mined, spend)]
+        by_permit2 = spend.method is Method.PERMIT2
+        named = [
+            mined
+            for block in self._seen(from_block)
+            for sent, mined in zip(block.transactions, block.mined, strict=True)
+            if not by_permit2 or spend.nonce in sent.data
+        ]
+        return [found for mined in named for found in transfers_of(mined, spend)]
 
     async def mined(self, transaction: str) -> Mined | None:
         newest, mined = self._look().number, self._outcomes.get(transaction)
@@ -195,24 +195,22 @@ class FakeChain:
         self, asset: str, address: str, from_block: int = 0, to_block: int | None = None
     ) -> list[TransferLog]:
         return [
-            _transfer(mined, log)
-            for mined in self._mined(from_block, to_block)
+            transfer_of(mined, log)
+            for block in self._seen(from_block, to_block)
+            for mined in block.mined
             for log in mined.logs
             if log.address == asset and log.topics[0] == TRANSFER and topic(address) in log.topics[1:]
         ]
 
     async def call(self, call: Call) -> bytes:
-        block = self._look()
-        frame = Frame(block.state.copy(), max(block.timestamp, self._now()))
-        return run(self._contracts, frame, call.sender, call.to, call.data)
+        return self._simulate(call)[1]
 
     async def estimate_gas(self, call: Call) -> int:
-        await self.call(call)
-        return 21_000 + 200 * len(call.data)
+        return 21_000 + 200 * len(call.data) + self._simulate(call)[0].gas
 
     async def fees(self) -> Fees:
         self._look()
-        return Fees(3_000_000_000, 1_000_000_000)
+        return Fees(max(3_000_000_000, self.least_fee), 1_000_000_000)
 
     # --------------------------------------------------------------------------------------------------- writing
 
@@ -222,7 +220,7 @@ class FakeChain:
         if self.drop_next:
             self.drop_next -= 1
             return
-        sent = decode_transaction(raw)
+        sent = decode_transaction(raw, self.id)
         there = self.pending.get((sent.sender, sent.nonce))
         if there and there.hash != sent.hash and sent.max_fee * 10 < there.max_fee * 11:
             raise ChainUnavailable("eth_sendRawTransaction was refused by the node: replacement underpriced")
@@ -241,9 +239,16 @@ class FakeChain:
         self._catch_up()
         return self.blocks[max(0, len(self.blocks) - 1 - self.lag)]
 
-    def _mined(self, from_block: int, to_block: int | None = None) -> Iterator[Mined]:
+    def _seen(self, from_block: int, to_block: int | None = None) -> list[Block]:
         newest = self._look().number if to_block is None else min(to_block, self._look().number)
-        return (mined for block in self.blocks[from_block : newest + 1] for mined in block.mined)
+        return self.blocks[from_block : newest + 1]
+
+    def _simulate(self, call: Call) -> tuple[Frame, bytes]:
+        """A call on top of the newest block that a caller may see, which leaves no trace."""
+        block = self._look()
+        now = max(block.timestamp, self._now())
+        frame = Frame(block.state.copy(), now, self._contracts, self.id, simulated=True)
+        return frame, frame.call(call.sender, call.to, call.data)
 
     def _catch_up(self) -> None:
         """The blocks that the clock has brought meanwhile; after a long time only some of them."""
@@ -258,27 +263,27 @@ class FakeChain:
         logs = 0
         for sent in ready:
             del self.pending[sent.sender, sent.nonce]
-            frame = Frame(state, timestamp)
+            frame = Frame(state, timestamp, self._contracts, self.id)
             try:
-                run(self._contracts, frame, sent.sender, sent.to, sent.data)
+                frame.call(sent.sender, sent.to, sent.data)
                 succeeded = True
             except Reverted:
                 succeeded = False
             state.nonces[sent.sender] = sent.nonce + 1
             own = tuple(replace(log, index=logs + i) for i, log in enumerate(frame.logs))
             logs += len(own)
-            outcomes.append(Mined(sent.hash, succeeded, number, "", 21_000 + 200 * len(sent.data), own))
+            outcomes.append(Mined(sent.hash, succeeded, number, "", 21_000 + 200 * len(sent.data) + frame.gas, own))
         block_hash = self._hash(number)
         mined = tuple(replace(outcome, block_hash=block_hash) for outcome in outcomes)
         self._outcomes |= {outcome.transaction: outcome for outcome in mined}
         self.blocks.append(Block(number, block_hash, timestamp, state, tuple(ready), mined))
 
     def _ready(self) -> list[Sent]:
-        """What can be mined now: each sender's without a gap, in the order of their nonces."""
+        """What can be mined now: each sender's without a gap, in the order of their nonces, and dear enough."""
         found: list[Sent] = []
         for sender in dict.fromkeys(sender for sender, _ in self.pending):
             nonce = self.state.nonces.get(sender, 0)
-            while (sender, nonce) in self.pending:
+            while (sender, nonce) in self.pending and self.pending[sender, nonce].max_fee >= self.least_fee:
                 found.append(self.pending[sender, nonce])
                 nonce += 1
         return found
@@ -287,27 +292,4 @@ class FakeChain:
         return int(self.clock.now().timestamp())
 
     def _hash(self, number: int) -> str:
-        return "0x" + keccak(f"block {number}, fork {next(self._forks)}".encode()).hex()
-
-
-def decode_transaction(raw: bytes) -> Sent:
-    """A signed EIP-1559 transaction as a node reads it."""
-    fields = TypedTransaction.from_bytes(HexBytes(raw)).as_dict()
-    if fields["chainId"] != CHAIN_ID:
-        raise ChainUnavailable("eth_sendRawTransaction was refused by the node: invalid chain id")
-    return Sent(
-        hash="0x" + keccak(raw).hex(),
-        sender=str(Account.recover_transaction(raw)),
-        nonce=fields["nonce"],
-        to=str(to_checksum_address(fields["to"])),
-        data=bytes(HexBytes(fields["data"])),
-        max_fee=fields["maxFeePerGas"],
-    )
-
-
-def _transfer(mined: Mined, log: RawLog) -> TransferLog:
-    sender, recipient = (calls.address_in(word) for word in log.topics[1:3])
-    amount = int.from_bytes(log.data, "big")
-    return TransferLog(
-        mined.transaction, log.index, mined.block, mined.block_hash, log.address, sender, recipient, amount
-    )
+        return "0x" + keccak(f"{self.id}: block {number}, fork {next(self._forks)}".encode()).hex()

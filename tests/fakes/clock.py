@@ -6,8 +6,9 @@ import itertools
 from datetime import UTC, datetime, timedelta
 
 START = datetime(2026, 3, 1, 12, tzinfo=UTC)
-TURNS = 200
-"""Turns of the event loop for which somebody who never sleeps can hold time up."""
+IDLE, MOST = 8, 200
+"""Turns of the event loop without anybody at work before time passes, and turns in all: sockets take a few, and
+somebody who never sleeps does not hold time up for ever."""
 
 
 class FakeClock:
@@ -20,6 +21,8 @@ class FakeClock:
         self._now = start
         self._sleepers: list[tuple[datetime, int]] = []
         self._numbers = itertools.count()
+        self.held = False
+        """While it is set no sleeper moves time: for what waits for real sockets."""
 
     def now(self) -> datetime:
         return self._now
@@ -30,7 +33,7 @@ class FakeClock:
         try:
             while True:
                 await self._idle()
-                if self._sleepers[0] == own:
+                if self._sleepers[0] == own and not self.held:
                     self._now = max(self._now, own[0])
                 if self._now >= own[0]:
                     return
@@ -41,9 +44,11 @@ class FakeClock:
     async def _idle(self) -> None:
         """Until only sleepers are left in the event loop's queue; each of them, and nobody else, stands there once."""
         ready = asyncio.get_running_loop()._ready  # type: ignore[attr-defined]
-        for _ in range(TURNS):
+        idle = 0
+        for _ in range(MOST):
             await asyncio.sleep(0)
-            if len(ready) < len(self._sleepers):
+            idle = idle + 1 if len(ready) < len(self._sleepers) else 0
+            if idle == IDLE:
                 return
 
     def advance(self, seconds: float = 0, **more: float) -> None:

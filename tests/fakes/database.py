@@ -21,6 +21,7 @@ from tests.fakes.rows import (
 )
 from tests.fakes.tables import Tables
 from tests.fakes.transactions import FakeTransactions
+from tests.fakes.transfer_rows import FakeTransfers
 from tests.fakes.webhook_rows import FakeWebhooks
 
 Hook = Callable[[str, str], None]
@@ -46,6 +47,7 @@ class FakeUnitOfWork:
         self.suspects = FakeSuspects(tables)
         self.webhooks = FakeWebhooks(tables, clock)
         self.switches = FakeSwitches(tables)
+        self.transfers = FakeTransfers(tables)
 
 
 class FakeDatabase:

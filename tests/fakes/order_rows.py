@@ -97,7 +97,7 @@ def _payment(order: Order) -> tuple[str, str, str, bytes]:
 def _in_flight(order: Order, now: datetime) -> bool:
     if order.payment is PaymentState.AUTHORIZED:
         return order.leased(now) and not _fulfilled(order)
-    moving = (PaymentState.SETTLING, PaymentState.IN_DOUBT, PaymentState.SETTLED)
+    moving = (PaymentState.CREATED, PaymentState.SETTLING, PaymentState.IN_DOUBT, PaymentState.SETTLED)
     return order.payment in moving and not _fulfilled(order)
 
 

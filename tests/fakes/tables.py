@@ -12,6 +12,7 @@ from server.domain.orders import Order
 from server.domain.sending import ChainTransaction
 from server.domain.settlements import Settlement
 from server.domain.switches import Switch
+from server.domain.transfers import Cursor
 from server.domain.webhooks import Announcement, Endpoint, WebhookDelivery
 from server.ports import CaseEvent, Event, Job
 
@@ -44,6 +45,7 @@ class Tables:
     settlements: dict[str, Settlement] = field(default_factory=dict)
     failures: dict[str, list[datetime]] = field(default_factory=dict)
     switches: dict[str, Switch] = field(default_factory=dict)
+    cursors: dict[str, Cursor] = field(default_factory=dict)
     next_nonces: dict[tuple[str, str], int] = field(default_factory=dict)
     transactions: dict[str, ChainTransaction] = field(default_factory=dict)
     identifiers: dict[tuple[str, bytes, str], str] = field(default_factory=dict)

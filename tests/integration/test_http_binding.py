@@ -126,6 +126,7 @@ async def test_s9_not_one_byte_leaves_while_the_settlement_is_on_its_way(door):
     slow = Slow(world.paddock.facilitator, world.buyer.account.address)
     world.paddock = world.app.state.paddock = replace(world.paddock, facilitator=slow)
     header = pay(world, await exchange(port, asked()))
+    world.clock.held = True
     with socket.create_connection(("127.0.0.1", port)) as client:
         client.setblocking(False)
         loop = asyncio.get_running_loop()
@@ -136,6 +137,7 @@ async def test_s9_not_one_byte_leaves_while_the_settlement_is_on_its_way(door):
         with pytest.raises(BlockingIOError):
             client.recv(1)
         slow.go.set()
+        world.clock.held = False
         received = b""
         while chunk := await loop.sock_recv(client, 65_536):
             received += chunk
@@ -210,7 +212,7 @@ async def lossy(world, timeout=30.0):
     signer = LocalSigner(account("stranger").key.hex())
     facilitator = Lossy(FakeFacilitator(world.chain, world.clock, world.paddock.market, signer))
     server = await asyncio.start_server(facilitator.handle, "127.0.0.1", 0)
-    client = RemoteFacilitator(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", timeout)
+    client = RemoteFacilitator(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", timeout=timeout)
     world.paddock = world.app.state.paddock = replace(world.paddock, facilitator=client)
     async with server:
         yield facilitator
@@ -244,6 +246,7 @@ async def test_s27_more_slow_settlements_than_a_connection_pool_holds_do_not_hol
         async with lossy(world) as facilitator:
             slow = Slow(facilitator.honest, world.buyer.account.address)
             facilitator.honest = slow
+            world.clock.held = True
             tasks = []
             for _ in range(120):
                 quoted = await world.buyer.ask(world.url("echo"))
@@ -255,6 +258,7 @@ async def test_s27_more_slow_settlements_than_a_connection_pool_holds_do_not_hol
             assert not any(task.done() for task in tasks)
             slow.go.set()
             assert {answer.status_code for answer in await asyncio.gather(*tasks)} == {200}
+            world.clock.held = False
 
 
 # ------------------------------------------------------------------------------------- methods, headers, caches, start

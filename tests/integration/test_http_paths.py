@@ -166,7 +166,16 @@ async def test_s17_a_payment_for_a_prefix_buys_nothing_at_another_mount():
         assert await world.orders() == []
 
 
-PAGES = ("/", "/?q=pass", "/docs", "/services/access-pass", "/services/nope", "/console", "/console/orders/{}")
+PAGES = (
+    "/",
+    "/?q=pass",
+    "/docs",
+    "/services/access-pass",
+    "/services/nope",
+    "/console",
+    "/console/orders/{}",
+    "/console/cases",
+)
 _LINKS = re.compile(r'(?:href|src|action|data-events)="(/[^"]*)"')
 
 

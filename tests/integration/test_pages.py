@@ -36,8 +36,8 @@ from server.web.pages import STATIC
 from tests.fakes import samples
 from tests.fakes.chain import FakeChain, fake_market
 from tests.fakes.clock import FakeClock
-from tests.fakes.contracts import TOKEN as DOLLAR
 from tests.fakes.database import FakeDatabase
+from tests.fakes.evm import TOKEN as DOLLAR
 from tests.stack.databases import devnet_merchant
 from tests.stack.processes import free_port
 from tests.stack.waiting import eventually

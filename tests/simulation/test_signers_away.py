@@ -43,9 +43,9 @@ def with_away(w, role):
 @pytest.mark.parametrize("role", ["settler", "receipts"])
 async def test_f20_a_purchase_while_a_signer_is_away_is_answered_when_it_is_back(role):
     async with open_world() as w:
-        away = with_away(w, role)
         quoted = await w.buyer.ask(w.url("echo"))
         header = w.buyer.pay(quoted)
+        away = with_away(w, role)
         assert (await w.buyer.present(quoted, header)).status_code == 503
         assert away.refused
         assert (await w.order(quoted.id)).payment is not PaymentState.FAILED
@@ -54,6 +54,16 @@ async def test_f20_a_purchase_while_a_signer_is_away_is_answered_when_it_is_back
         await w.work(60)
         assert (await w.buyer.present(quoted, header)).status_code == 200
         assert (w.runs["echo"], w.settlements()) == (1, 1)
+
+
+async def test_f20_a_402_has_no_offers_while_they_cannot_be_signed_and_has_them_again_later():
+    async with open_world() as w:
+        away = with_away(w, "receipts")
+        assert "offer-receipt" not in (await w.buyer.ask(w.url("echo"))).required["extensions"]
+        assert away.refused
+        away.off = False
+        w.clock.advance(60)
+        assert "offer-receipt" in (await w.buyer.ask(w.url("echo"))).required["extensions"]
 
 
 async def test_f20_a_callback_waits_for_the_delegate_wallets_signer():

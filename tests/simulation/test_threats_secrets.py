@@ -14,7 +14,7 @@ import sqlalchemy.exc
 from protocol.errors import ProtocolError
 from scripts.accounts import account
 from server.application.deliver import EXECUTE
-from server.domain import errors
+from server.domain import errors, outages
 from server.domain.errors import PaddockError
 from server.logs import QUIET, SILENT, DiscreetFormatter
 from server.ports import Job
@@ -36,7 +36,7 @@ def ours(words):
     """One of each of our own errors, saying these words."""
     made = [ProtocolError("invalid_payload", words), errors.PaymentRefused(words, words)]
     for kind in kinds():
-        made.append(kind(words, 1) if kind is errors.CircuitOpen else kind(words))
+        made.append(kind(words, 1) if kind is outages.CircuitOpen else kind(words))
     return made
 
 

@@ -3,16 +3,18 @@
 import asyncio
 import json
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
 import msgspec
+from eth_utils.crypto import keccak
 from litestar import Litestar
 
 from protocol import schemes
+from protocol.payment import Payment
 from protocol.wire import PaymentRequirements
 from scripts.accounts import account
 from server.adapters.signers import LocalSigner
@@ -21,7 +23,7 @@ from server.application.paddock import Ground, Paddock, Settling
 from server.application.post import Post
 from server.application.send import prepare
 from server.domain.addresses import EgressRules
-from server.domain.market import Merchant
+from server.domain.market import Asset, Merchant
 from server.domain.orders import Order
 from server.domain.payment_calls import payment_call
 from server.domain.quotes import QuoteKeys
@@ -36,13 +38,15 @@ from server.services.service import Answer, Context, Service, ServiceError
 from server.tasks import USE_CASES, perform
 from server.web.app import create_app
 from server.web.credentials import Credentials, digest
-from tests.fakes.chain import FakeChain, fake_market
+from tests.fakes.chain import DOLLAR, FakeChain, fake_market
 from tests.fakes.clock import FakeClock
 from tests.fakes.courier import FakeCourier
 from tests.fakes.database import FakeDatabase
-from tests.stack.buyer import Buyer, Quoted, read_header
+from tests.fakes.evm import CHAIN_ID
+from tests.stack.buyer import JSON, Buyer, Quoted, payment, read_header, write_header
 from tests.stack.chains import assert_chains
 from tests.stack.invariants import assert_invariants, assert_no_secrets
+from tests.stack.permits import permit_payment
 
 ORIGIN, ALIAS = "http://paddock.test", "http://alias.test"
 TOKEN = "operator-token"
@@ -62,27 +66,55 @@ class WorldBuyer(Buyer):
 
     clock: FakeClock | None = None
 
-    def pay(self, quoted: Quoted, **changes: Any) -> str:
+    def pay(self, quoted: Quoted, entry: JSON | None = None, **changes: Any) -> str:
+        """The header that pays an entry, the first one if none is given."""
+        chosen = entry or quoted.entry
+        usual = {"validBefore": self._until(chosen)}
+        return self._sent(payment(self.account, chosen, quoted.required["resource"], **usual | changes))
+
+    def permit(self, quoted: Quoted, entry: JSON | None = None, **changes: Any) -> str:
+        """The same by Permit2."""
+        chosen = entry or quoted.entry
+        usual = {"deadline": self._until(chosen)}
+        return self._sent(permit_payment(self.account, chosen, quoted.required["resource"], **usual | changes))
+
+    def _until(self, entry: JSON) -> str:
         assert self.clock is not None
-        life = quoted.entry["maxTimeoutSeconds"]
-        return super().pay(quoted, **{"validBefore": str(int(self.clock.now().timestamp()) + life)} | changes)
+        return str(int(self.clock.now().timestamp()) + entry["maxTimeoutSeconds"])
+
+    def _sent(self, paid: JSON) -> str:
+        self.signed.append(write_header(paid))
+        return self.signed[-1]
 
 
 @dataclass
 class World:
-    """`runs` counts handler runs by service; `app` is the marketplace over HTTP; `buyer` has money."""
+    """`runs` counts handler runs by service; `app` is the marketplace over HTTP; `buyer` has money.
+
+    `chains` are all of them by network, `chain` the first; `settlers` the first network's. `lawful`: what tokens tell
+    is what they do, so that the invariants mean something at the end.
+    """
 
     clock: FakeClock
-    chain: FakeChain
+    chains: Mapping[str, FakeChain]
     db: FakeDatabase
     paddock: Paddock
-    settler: Settler
+    settlers: Sequence[Settler]
     app: Litestar
     client: httpx.AsyncClient
-    buyer: Buyer
+    buyer: WorldBuyer
     runs: Counter[str] = field(default_factory=Counter)
     foreign: set[str] = field(default_factory=set)
     courier: FakeCourier = field(default_factory=FakeCourier)
+    lawful: bool = True
+
+    @property
+    def chain(self) -> FakeChain:
+        return next(iter(self.chains.values()))
+
+    @property
+    def settler(self) -> Settler:
+        return self.settlers[0]
 
     def url(self, service: str, query: str = "") -> str:
         return f"{ORIGIN}/v1/{service}{query}"
@@ -136,7 +168,9 @@ class World:
         """G1–G8 and W11, after everything had time to end; `given` money has no Transfer, and balances are not the
         chain's."""
         self.db.hooks.clear()
-        self.chain.unavailable, self.chain.automine, self.chain.block_seconds = False, True, 1
+        for chain in self.chains.values():
+            chain.unavailable, chain.automine, chain.block_seconds = False, True, 1
+            chain.lag = chain.least_fee = chain.drop_next = chain.lose_next = 0
         await self.work(120)
         await assert_invariants(self.paddock, foreign=self.foreign)
         await assert_chains(self.paddock)
@@ -144,12 +178,13 @@ class World:
 
     async def submit_as_stranger(self, header: str) -> None:
         """Somebody who saw a payment hands its authorization to the token before the facilitator does."""
-        paid = read_header(header)
-        terms = msgspec.convert(paid["accepted"], PaymentRequirements)
-        payment = schemes.read(terms, paid["payload"])
+        await self.as_stranger(*payment_call(read_payment(header), read_payment(header).value))
+
+    async def as_stranger(self, to: str, data: bytes) -> None:
+        """A stranger's call on the first chain."""
         stranger = LocalSigner(account("stranger").key.hex())
-        prepared = await prepare(self.chain, stranger, *payment_call(payment, payment.value))
-        signed = await stranger.sign(31337, prepared.chain_nonce, prepared.call, prepared.gas, prepared.fees)
+        prepared = await prepare(self.chain, stranger, to, data)
+        signed = await stranger.sign(self.chain.id, prepared.chain_nonce, prepared.call, prepared.gas, prepared.fees)
         await self.chain.send(signed.raw)
         self.foreign.add(signed.hash)
 
@@ -159,6 +194,12 @@ class World:
         logs = [log for block in self.chain.blocks for mined in block.mined for log in mined.logs]
         sent = [log for log in logs if len(log.topics) == 3 and log.topics[1][-20:] == bytes.fromhex(payer[2:])]
         return len([log for log in sent if log.address == self.paddock.market.asset.address and len(log.data) == 32])
+
+
+def read_payment(header: str) -> Payment:
+    """What a payment header moves, as whoever sees it reads it."""
+    paid = read_header(header)
+    return schemes.read(msgspec.convert(paid["accepted"], PaymentRequirements), paid["payload"])
 
 
 def service(slug: str, run: Callable[[Echo, Context], Any], **changes: Any) -> Service:
@@ -195,29 +236,42 @@ def refuse(status: int) -> Callable[[Echo, Context], Any]:
     return run
 
 
+def settlement_keys(number: int) -> list[LocalSigner]:
+    """The devnet's key first, then keys of the tests' own."""
+    more = [LocalSigner(keccak(b"settlement key %d" % index).hex()) for index in range(1, number)]
+    return [LocalSigner(account("settler").key.hex()), *more]
+
+
 @asynccontextmanager
-async def open_world(*services: Service, over: Callable[[FakeChain], Chain] | None = None) -> AsyncIterator[World]:
+async def open_world(
+    *services: Service,
+    over: Callable[[FakeChain], Chain] | None = None,
+    chain_ids: Sequence[int] = (CHAIN_ID,),
+    assets: tuple[Asset, ...] = (DOLLAR,),
+    keys: int = 1,
+    confirmations: int = 1,
+    finality: int = 2,
+) -> AsyncIterator[World]:
     """A world that sells these services beside echo, echo-post, dearer echo and the two passes.
 
-    `over` makes the chain that the marketplace uses of the chain that there is.
+    `over` makes the chain that the marketplace uses of the chain that there is; `keys` settle on each network.
     """
     clock = FakeClock()
-    chain, db, market = FakeChain(clock), FakeDatabase(clock), fake_market()
-    grounds = {market.network: Ground(market, over(chain) if over else chain)}
-    settler = Settler(db, grounds[market.network], clock, LocalSigner(account("settler").key.hex()))
+    db, chains = FakeDatabase(clock), {f"eip155:{one}": FakeChain(clock, finality, one) for one in chain_ids}
+    grounds = {
+        network: Ground(fake_market(chain.id, assets), over(chain) if over else chain, confirmations)
+        for network, chain in chains.items()
+    }
+    settlers = {name: [Settler(db, on, clock, key) for key in settlement_keys(keys)] for name, on in grounds.items()}
     runs: Counter[str] = Counter()
 
     def echo(arguments: Echo, _context: Context) -> Any:
         runs["echo"] += 1
         return {"text": arguments.text, "run": runs["echo"]}
 
-    on_sale = [
-        service("echo", echo),
-        service("echo-post", echo, method="POST"),
-        service("echo-dear", echo, amount=50_000),
-    ]
-    on_sale += [ACCESS_PASS, LAUNCH_PASS, *services]
-    facilitator = LocalFacilitator(db, clock, grounds, {market.network: [settler]})
+    echoes = [service("echo", echo), service("echo-post", echo, method="POST")]
+    on_sale = [*echoes, service("echo-dear", echo, amount=50_000), ACCESS_PASS, LAUNCH_PASS, *services]
+    facilitator = LocalFacilitator(db, clock, grounds, settlers)
     courier = FakeCourier()
     paddock = Paddock(
         db=AnnouncingDatabase(db),
@@ -236,16 +290,20 @@ async def open_world(*services: Service, over: Callable[[FakeChain], Chain] | No
     )
     app = create_app(None, Credentials(digest(TOKEN)), facilitator=True)  # type: ignore[arg-type]  # no lifespan here
     app.state.paddock = paddock
-    app.state.settling = Settling(facilitator, {market.network: (account("settler").address,)})
-    task = asyncio.create_task(settler.run())
+    app.state.settling = Settling(facilitator, {name: tuple(s.address for s in own) for name, own in settlers.items()})
+    tasks = [asyncio.create_task(settler.run()) for own in settlers.values() for settler in own]
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=ORIGIN) as client:
         buyer = WorldBuyer(client, clock=clock)
-        for address in (buyer.account.address, account("float").address):
-            chain.give(address, RICH)
-        world = World(clock, chain, db, paddock, settler, app, client, buyer, runs, courier=courier)
+        for chain in chains.values():
+            for address in (buyer.account.address, account("float").address):
+                chain.give(address, RICH)
+        own = settlers[paddock.market.network]
+        world = World(clock, chains, db, paddock, own, app, client, buyer, runs, courier=courier)
         try:
             yield world
-            await world.assert_invariants()
+            if world.lawful:
+                await world.assert_invariants()
         finally:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)

@@ -158,6 +158,9 @@ class _Look:
                 )
 
     async def check_order(self, order: Order, *, ended: bool) -> None:
+        if order.by_transfer:
+            self._check_transfers(order, ended)
+            return
         transfer = await self._payment_of(order)
         self._check_grant(order, transfer)
         self._check_ending(order, transfer, ended)
@@ -215,7 +218,7 @@ class _Look:
         if has_receipt and not released and not order.round:
             self._say("G1", f"order {order.id} has a receipt and is not released")
         moves = [event.new for event in self.events[order.id] if event.what in ("payment", "fulfilment")]
-        if released and [move for move in moves if move in ("settled", "released")][:2] != ["settled", "released"]:
+        if released and [move for move in moves if move in ("settled", "released")][:1] != ["settled"]:
             self._say("G1", f"order {order.id} was released before it was settled")
         if moves.count("released") > 1 + order.round or moves.count("settled") > 1 + order.round:
             self._say("G6", f"order {order.id} was settled or released more than once")
@@ -250,6 +253,32 @@ class _Look:
         found = _key(transfer) if transfer else None
         if booked and (booked.block_hash, booked.log_index) != found:
             self._say("G4", f"order {order.id} is booked with {booked.transaction}, which is not its Transfer")
+
+    def _check_transfers(self, order: Order, ended: bool) -> None:
+        """G1, G2, G4 for an order that plain transfers pay: what came, went back and is kept adds up."""
+        rows = standing(self.entries[order.id])
+        came, back = ([row for row in rows if row.kind == kind] for kind in ("settlement", "refund"))
+        self.payments |= {(row.block_hash, row.log_index): order.id for row in came}
+        if sum(row.amount for row in came) != order.received or sum(row.amount for row in back) != order.returned:
+            self._say("G4", f"order {order.id} says {order.received}/{order.returned}, and its rows say otherwise")
+        if any(row.asset != order.terms.asset for row in rows) or len(back) != order.refunds:
+            self._say("G4", f"order {order.id}: its rows are not over its terms")
+        if order.returned > (order.received or 0):
+            self._say("G4", f"order {order.id} got {order.received} and returned {order.returned}")
+        released = order.fulfilment is FulfilmentState.RELEASED
+        debt = released and order.payment in NOT_PAID and order.round > 0 and self.revoked[order.id]
+        if released and not debt and (order.payment is not PaymentState.SETTLED or (order.received or 0) < order.price):
+            self._say("G1", f"order {order.id} is released for {order.received} of {order.price}")
+        if released != all(self.proven[order.id]):
+            self._say("G1", f"order {order.id} is {order.fulfilment}; answer and receipt: {self.proven[order.id]}")
+        if not ended or order.payment in (PaymentState.CREATED, *NOT_PAID):
+            if ended and not debt and (order.received or 0) > order.returned and order.payment in NOT_PAID:
+                self._say("G2", f"order {order.id} is {order.payment} and keeps {order.received}")
+            return
+        if order.fulfilment not in (FulfilmentState.RELEASED, FulfilmentState.FAILED):
+            self._say("G2", f"order {order.id} was paid and is {order.fulfilment}")
+        if order.due_back and order.money_back is not MoneyBackState.BLOCKED:
+            self._say("G2", f"order {order.id} owes {order.due_back} and money back is {order.money_back}")
 
     async def _check_payout(self, order: Order) -> None:
         """G6: the delegate wallet gave an order's money away at most once, and where the order says."""
@@ -299,7 +328,8 @@ class _Look:
 
     def _is_debt(self, order: Order) -> bool:
         """Delivered, then a reorganisation took the payment back for good: the receipt has to be revoked."""
-        debt = order.round > 0 and order.payment is PaymentState.FAILED
+        unpaid = order.round > 0 and order.payment is PaymentState.FAILED
+        debt = unpaid and order.fulfilment is FulfilmentState.RELEASED
         if debt and not self.revoked[order.id]:
             self._say("G1", f"order {order.id} is delivered and unpaid, and its receipt stands")
         return debt

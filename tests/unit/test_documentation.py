@@ -31,7 +31,7 @@ TOP = Path(__file__).resolve().parents[2]
 NAMED = ("README", "ARCHITECTURE", "CONTRIBUTING", "SECURITY", "CHANGELOG")
 PAGES = [*(TOP / f"{name}.md" for name in NAMED), *sorted((TOP / "docs").rglob("*.md"))]
 EXAMPLE_ENV = TOP / ".env.example"
-MOST_LINES = {"README.md": 200, "ARCHITECTURE.md": 420, "docs/decisions": 40}
+MOST_LINES = {"README.md": 200, "ARCHITECTURE.md": 460, "docs/decisions": 40}
 EXAMPLES = {"server/services/balance.py", "server/services/tip.py", "contracts/callbacks/TipJar.sol"}
 """Files that a guide has its reader write."""
 MADE = ("var/", ".venv/", "node_modules")

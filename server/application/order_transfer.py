@@ -1,0 +1,139 @@
+"""Order by transfer: make an order that waits for a plain ERC-20 transfer, for payers that sign no x402 payment."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from protocol.payment import Method
+from server.application.admit import require_place
+from server.application.paddock import Ground, Paddock
+from server.application.screen import screen_purchase
+from server.domain.errors import BadArguments, DuplicateClaim, PaymentConflict
+from server.domain.market import Asset
+from server.domain.orders import Authorization, Mode, Order, Terms
+from server.domain.outages import TransfersUnwatched
+from server.domain.states import PaymentState
+from server.domain.transfers import SCHEME, Cursor
+from server.payments import mode_named
+from server.services.service import Service
+
+LIFE = timedelta(minutes=15)
+"""How long an order waits: the block of its Transfer must not be later."""
+LOOKED_WITHIN = timedelta(minutes=1)
+"""No order is made when nobody has looked for transfers for so long: its money would lie there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a payer wants, by whoever may speak for it: the caller has checked that.
+
+    `nonce` (32 bytes) is the payer's name for this wish: the same one again gets the same order, if `digest` (32 bytes)
+    is the same too. `network` and `asset` are home's first where they are None. `payer` and `asset` are checksummed.
+    """
+
+    service: Service
+    arguments: bytes
+    payer: str
+    nonce: bytes
+    digest: bytes
+    intent: bytes
+    resource_url: str
+    network: str | None = None
+    asset: str | None = None
+
+
+async def order_transfer(paddock: Paddock, wanted: Wanted) -> Order:
+    """The order, stored and waiting. Costs no chain request.
+
+    Raises BadArguments for what is not sold like this, PaymentConflict for a nonce that named another wish, and the
+    errors of `outages` while nothing is taken or nobody watches.
+    """
+    ground, asset = _place(paddock, wanted)
+    await paddock.admission.pause.require_running(paddock.db, paddock.clock)
+    async with paddock.db.read() as view:
+        known = await view.orders.claimed_by(ground.market.network, asset.address, wanted.payer, wanted.nonce)
+        cursor = await view.transfers.cursor(ground.market.network)
+    if known:
+        return _same(known, wanted)
+    order = _order(paddock, wanted, ground, asset, _fresh(paddock, cursor))
+    await screen_purchase(paddock, wanted.payer, order.terms.pay_to)
+    try:
+        async with paddock.db.begin("transfer ordered") as work:
+            await work.orders.add(order)
+            await require_place(paddock, work, order)
+    except DuplicateClaim:
+        async with paddock.db.read() as view:
+            known = await view.orders.claimed_by(ground.market.network, asset.address, wanted.payer, wanted.nonce)
+        if known is None:
+            raise
+        return _same(known, wanted)
+    return order
+
+
+def _place(paddock: Paddock, wanted: Wanted) -> tuple[Ground, Asset]:
+    """Where and in what it is paid. Raises BadArguments."""
+    service, ground = wanted.service, paddock.grounds.get(wanted.network or paddock.market.network)
+    if service.mode != Mode.DIRECT or service.metered:
+        raise BadArguments(f"{service.slug} is not sold by transfer; pay it by x402 at /v1/{service.slug}")
+    if ground is None:
+        raise BadArguments(f"network is one of {', '.join(paddock.grounds)}")
+    assets = mode_named(service.mode).assets(service, ground.market)
+    asset = next((one for one in assets if wanted.asset in (None, one.address)), None)
+    if asset is None:
+        taken = ", ".join(f"{one.address} ({one.symbol})" for one in assets)
+        raise BadArguments(f"asset is one of {taken or 'none there'}")
+    return ground, asset
+
+
+def _fresh(paddock: Paddock, cursor: Cursor | None) -> Cursor:
+    if cursor is None or paddock.clock.now() - cursor.looked_at > LOOKED_WITHIN:
+        raise TransfersUnwatched("no worker has looked for transfers on this network lately")
+    return cursor
+
+
+def _same(known: Order, wanted: Wanted) -> Order:
+    if known.authorization.digest != wanted.digest:
+        raise PaymentConflict("this nonce was used for another order already", order_id=known.id)
+    return known
+
+
+def _order(paddock: Paddock, wanted: Wanted, ground: Ground, asset: Asset, cursor: Cursor) -> Order:
+    """All that the cursor has passed is older than the order, and cannot pay it."""
+    service, now = wanted.service, paddock.clock.now()
+    quote = paddock.quotes.issue(int(now.timestamp()), int(LIFE.total_seconds()))
+    expires_at = datetime.fromtimestamp(quote.expires_at, UTC)
+    terms = Terms(
+        service=service.slug,
+        merchant=service.merchant,
+        mode=Mode.DIRECT,
+        network=ground.market.network,
+        asset=asset.address,
+        amount=asset.amount(service.amount),
+        pay_to=mode_named(service.mode).pay_to(service, ground.market, paddock.merchants[service.merchant]),
+        resource_url=wanted.resource_url,
+        intent=wanted.intent,
+        quoted_at=datetime.fromtimestamp(quote.issued_at, UTC),
+        expires_at=expires_at,
+    )
+    wish = Authorization(
+        scheme=SCHEME,
+        method=Method.TRANSFER,
+        authority=asset.address,
+        payer=wanted.payer,
+        nonce=wanted.nonce,
+        digest=wanted.digest,
+        valid_before=expires_at,
+        x402_version=0,
+        payload=b"",
+    )
+    order = Order(
+        id=quote.id,
+        terms=terms,
+        authorization=wish,
+        arguments=wanted.arguments,
+        created_at=now,
+        since_block=cursor.block,
+        payment=PaymentState.CREATED,
+        received=0,
+    )
+    order.learn("payment", PaymentState.CREATED, f"waits for a transfer of {terms.amount} atomic units")
+    return order
