@@ -8,7 +8,7 @@ import httpx
 from hypothesis import event
 
 from protocol.payment import PERMIT2
-from server.services.service import Answer
+from server.services.service import Answer, Meter
 from tests.fakes.chain import DAI_ASSET, DOLLAR
 from tests.simulation.world import open_world, service
 from tests.stack.buyer import JSON, Quoted, read_header
@@ -46,7 +46,9 @@ class Arena:
 
     def __init__(self) -> None:
         self.runner = asyncio.Runner()
-        metered = service("metered", lambda *_: Answer(b"metered", "text/plain", METERED), amount=METERED, metered=True)
+        metered = service(
+            "metered", lambda *_: Answer(b"metered", "text/plain", METERED), amount=METERED, meter=Meter("word", 1)
+        )
         self.context = open_world(metered, assets=(DOLLAR, DAI_ASSET))
         self.world = self.runner.run(self.context.__aenter__())
         self.held: dict[str, Bargain] = {}

@@ -23,7 +23,7 @@ from server.domain.cases import CaseKind, Opening, Outcome
 from server.domain.errors import PaddockError
 from server.domain.evidence import that_moved
 from server.domain.states import FulfilmentState, PaymentState
-from server.services.service import Answer, Fulfilment, ServiceError, TryAgain
+from server.services.service import Answer, Fulfilment, Meter, ServiceError, TryAgain
 from tests.conformance.worlds import cancel_call
 from tests.fakes.chain import DAI_ASSET, DOLLAR
 from tests.fakes.evm import selector
@@ -60,7 +60,7 @@ class OrderMachine(RuleBasedStateMachine):
         self.context = open_world(
             service("work", self._handle),
             service("effect", self._handle, fulfilment=Fulfilment.AFTER_SETTLEMENT),
-            service("metered", self._handle, amount=MOST, metered=True),
+            service("metered", self._handle, amount=MOST, meter=Meter("word", 1)),
             assets=(DOLLAR, DAI_ASSET),
             finality=FINALITY,
         )
