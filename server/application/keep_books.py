@@ -87,7 +87,7 @@ async def _advance(paddock: Paddock, wallet: Wallet, cursor: WalletCursor, final
     last = min(final, cursor.block + RANGE)
     part = await scan(paddock, wallet, cursor.block + 1, last)
     strange = [one for one in part.strange if wallet.alarming(one)]
-    young = await _first_young(paddock, wallet, strange)
+    young = await _first_young(paddock, wallet, strange, final)
     if young:
         last = young.block - 1
     there = await wallet.ground.chain.block_hash(last)
@@ -99,10 +99,12 @@ async def _advance(paddock: Paddock, wallet: Wallet, cursor: WalletCursor, final
     return await _move(paddock, ahead, found)
 
 
-async def _first_young(paddock: Paddock, wallet: Wallet, strange: list[TransferLog]) -> TransferLog | None:
+async def _first_young(paddock: Paddock, wallet: Wallet, strange: list[TransferLog], final: int) -> TransferLog | None:
+    """By our clock or by the chain's own, whichever is ahead."""
+    chain = wallet.ground.chain
+    now = max(paddock.clock.now().timestamp(), await chain.block_time(final)) if strange else 0.0
     for one in strange:
-        age = paddock.clock.now().timestamp() - await wallet.ground.chain.block_time(one.block)
-        if age < SETTLES_WITHIN.total_seconds():
+        if now - await chain.block_time(one.block) < SETTLES_WITHIN.total_seconds():
             return one
     return None
 
