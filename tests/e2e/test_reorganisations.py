@@ -5,6 +5,7 @@ import pytest
 from eth_utils.crypto import keccak
 
 from scripts.accounts import account
+from server.domain.anchors import Kind
 from server.domain.cases import CaseKind
 from server.domain.ledger import standing
 from server.domain.states import FulfilmentState, MoneyBackState, PaymentState
@@ -117,7 +118,9 @@ async def test_f17_a_payment_that_a_cancellation_replaced_is_a_debt_with_a_revok
     own_anvil.rpc("anvil_reorg", 3, [[cancel, 0]])
     own_anvil.mine(FINALITY + 1)
     order = await until(parts, quoted.id, lambda one: one.payment is PaymentState.FAILED, "the payment failed")
-    assert order.failure == ("delivered, then a reorganisation took the payment back: the authorization was cancelled")
+    assert order.failure.startswith(
+        "delivered, then a reorganisation took the payment back: the authorization was cancelled"
+    )
     assert order.fulfilment is FulfilmentState.RELEASED
     settlement, reversal = await rows_of(parts, quoted.id)
     assert (reversal.debit, reversal.credit, reversal.amount) == (
@@ -127,6 +130,7 @@ async def test_f17_a_payment_that_a_cancellation_replaced_is_a_debt_with_a_revok
     )
     async with parts.db.read() as view:
         assert [case.kind for case in await view.cases.of(quoted.id)] == [CaseKind.REVERSED]
+        assert Kind.REVOKED in [one.kind for one in await view.receipt_chain.of(quoted.id)]
     await assert_invariants(parts, paid=0)
 
 
