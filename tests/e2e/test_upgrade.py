@@ -22,7 +22,7 @@ from tests.stack.staging import ENDINGS, endings
 from tests.stack.waiting import eventually
 
 UNSAID = {
-    "ledger_entries": ("block", "block_hash"),
+    "ledger_entries": ("block", "block_hash", "booked_at"),
     "chain_transactions": ("block_hash",),
     "chain_attempts": ("signed_at",),
     "settlements": ("transaction",),
