@@ -48,7 +48,7 @@ def decode_json(text: bytes, kind: type[T]) -> T:
     if _depth(text) > MAX_DEPTH:
         raise ProtocolError("invalid_payload", f"the JSON is nested deeper than {MAX_DEPTH} levels")
     try:
-        return msgspec.json.decode(text, type=kind)
+        return msgspec.json.decode(text.decode(), type=kind)  # msgspec itself lets other bytes pass in what it skips
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ProtocolError("invalid_payload", f"the message does not have the expected shape: {error}") from error
 

@@ -159,3 +159,9 @@ def test_s25_json_of_any_other_shape_is_refused(value):
 def test_a_refusal_does_not_quote_the_payment():
     broken = json.dumps(PAID)[:-2]
     assert PAID["payload"]["signature"][2:40] not in refused(packed(broken))
+
+
+def test_bytes_that_are_no_utf8_are_refused_where_nothing_is_read_too():
+    skipped = b'{"nobody reads this": "\x80", ' + json.dumps(PAID).encode()[1:]
+    with pytest.raises(ProtocolError, match="utf-8"):
+        decode_json(skipped, PaymentPayload)
