@@ -79,6 +79,8 @@ DEPLOYMENTS = (
     Deployment("SignatureChecker", "SignatureChecker", nothing),
     Deployment("FiatTokenV2_2", "FiatTokenV2_2", nothing),
     Deployment("ProofAnchor", "ProofAnchor", lambda site: []),
+    Deployment("IdentityRegistry", "IdentityRegistry", nothing),
+    Deployment("ReputationRegistry", "ReputationRegistry", lambda site: [site.addresses["IdentityRegistry"]]),
 )
 
 
