@@ -19,7 +19,7 @@ use_own_folder()
 import solcx  # noqa: E402 - it looks at its folder when imported
 from solcx.exceptions import SolcError  # noqa: E402
 
-SOURCES = ("contracts/*.sol", "contracts/callbacks/*.sol", "contracts/x402/*.sol", "contracts/mocks/*.sol")
+SOURCES = tuple(f"contracts/{folder}*.sol" for folder in ("", "callbacks/", "erc8004/", "x402/", "mocks/"))
 HOSTILE = ("contracts/mocks/hostile/*.sol",)
 """What only tests deploy: compiled when a test asks for it."""
 CACHE = ROOT / "var" / "cache" / "contracts"
