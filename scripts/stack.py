@@ -68,6 +68,7 @@ class Stack:
             self._devnet()
             self._contracts()
             self._database()
+            self._identity()
             self._server()
             self._worker()
             stack = self._describe()
@@ -116,6 +117,14 @@ class Stack:
         }
         self._say(f"database: SQLite, {shown(path)}")
         self._once("migrate", [sys.executable, "-m", "server.cli", "migrate"])
+
+    def _identity(self) -> None:
+        self._say("identity: the merchant becomes an agent of the ERC-8004 registry")
+        key = self.files.var / "run" / "merchant.key"
+        key.touch(mode=0o600)
+        key.write_text(f"0x{account('merchant').key.hex()}\n")
+        command = ["merchant", "identity", "register", "paddock", "--key-file", str(key)]
+        self._once("identity", [sys.executable, "-m", "server.cli", *command])
 
     def _server(self) -> None:
         self._say(f"server: http://127.0.0.1:{self.port} (Litestar; facilitator embedded)")

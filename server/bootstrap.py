@@ -19,7 +19,7 @@ from server.adapters.facilitator_client import Kind, RemoteFacilitator
 from server.adapters.keys import address_of_key, open_signer
 from server.adapters.market_checks import check_market
 from server.adapters.merchant_rows import all_merchants, keep_fresh, key_digest
-from server.adapters.networks import Depths, market_of, read_deployments, read_networks
+from server.adapters.networks import Depths, Known, market_of, read_deployments, read_networks
 from server.adapters.nodes import NodeChain
 from server.adapters.quorum import QuorumChain
 from server.adapters.screening import ListScreening
@@ -80,8 +80,9 @@ async def open_parts(settings: Settings) -> AsyncIterator[Parts]:
                 raise ConfigurationError(
                     f"PADDOCK_RPC_URL names {network} twice; separate nodes of one network by commas, without spaces"
                 )
-            assets, depths = known.get(network, ((), Depths()))
-            found = market_of(network, chain_id(network), deployed, assets, settings.delegate_address)
+            there = known.get(network, Known())
+            depths = there.depths
+            found = market_of(network, chain_id(network), deployed, there, settings.delegate_address)
             market = replace(found, factories=frozenset(settings.wallet_factories))
             chain = connect(settings, nodes, depths, clock)
             stack.push_async_callback(chain.close)

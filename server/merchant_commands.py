@@ -20,9 +20,11 @@ def new_key(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Declare the commands."""
-    about = "Manage merchants' API keys."
+def add_to(
+    commands: "argparse._SubParsersAction[argparse.ArgumentParser]",
+) -> "argparse._SubParsersAction[argparse.ArgumentParser]":
+    """Declare the commands; further verbs may be added to what comes back."""
+    about = "Manage merchants' API keys and identities."
     verbs = commands.add_parser("merchant", help=about, description=about).add_subparsers(required=True, metavar="VERB")
     rotating = verbs.add_parser("rotate-key", help=new_key.__doc__, description=new_key.__doc__)
     rotating.add_argument("merchant", help="the merchant's id")
@@ -30,6 +32,7 @@ def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
         "--overlap-hours", type=_hours, default=24, help="how long the old key counts; 0: it ends at once"
     )
     rotating.set_defaults(does=new_key)
+    return verbs
 
 
 def _hours(text: str) -> int:

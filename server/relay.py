@@ -9,6 +9,7 @@ from datetime import timedelta
 from server.application.cases import CASES
 from server.application.deliver import RECONCILE, RESEND, RESOLVE, WATCH, WATCH_TRANSFERS
 from server.application.paddock import Paddock
+from server.application.read_reputation import READ_REPUTATION
 from server.application.resend import anything_to_resend
 from server.domain.outages import ChainUnavailable
 from server.ports import Job
@@ -45,6 +46,7 @@ async def relay(
                     await work.outbox.add(CASES, "orders", now)
                     for network in paddock.grounds:
                         await work.outbox.ensure(WATCH_TRANSFERS, network, now)
+                        await work.outbox.ensure(READ_REPUTATION, network, now)
                 reconciled = now
             if not await hand_out(paddock, hand_over):
                 await paddock.clock.sleep(IDLE)

@@ -19,6 +19,7 @@ from server.application.keep_books import keep_books
 from server.application.paddock import Paddock
 from server.application.perform import perform as perform_service
 from server.application.prove import prove
+from server.application.read_reputation import READ_REPUTATION, read_reputation
 from server.application.redeliver import redeliver
 from server.application.refund import refund
 from server.application.resend import resend
@@ -57,6 +58,7 @@ USE_CASES: dict[str, UseCase] = {
     cases.CASES: watch_orders,
     cases.REDELIVER: redeliver,
     announce.WEBHOOK: webhook,
+    READ_REPUTATION: read_reputation,
 }
 QUEUE, WEBHOOKS = "paddock", "webhooks"
 """The broker's queues: who waits for strangers' servers takes no hand from who moves money."""

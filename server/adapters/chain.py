@@ -22,7 +22,17 @@ from protocol.payment import PERMIT2, Method
 from server.adapters.rpc import HttpProvider
 from server.domain import calls
 from server.domain.errors import Reverted
-from server.domain.evidence import AUTHORIZATION_USED, TRANSFER, Mined, RawLog, Spend, TransferLog, topic, transfers_of
+from server.domain.evidence import (
+    AUTHORIZATION_USED,
+    TRANSFER,
+    LoggedEvent,
+    Mined,
+    RawLog,
+    Spend,
+    TransferLog,
+    topic,
+    transfers_of,
+)
 from server.domain.outages import ChainUnavailable
 from server.ports import Call, Fees
 
@@ -169,6 +179,11 @@ class EvmChain:
             found = {(log["blockNumber"], log["logIndex"]): log for log in (*sent, *received)}
             return [_transfer(asset, log) for _, log in sorted(found.items())]
 
+    async def events(self, contract: str, from_block: int, to_block: int) -> list[LoggedEvent]:
+        async with _reading("eth_getLogs"):
+            found = await self._logs(contract, [], from_block, to_block)
+            return [_event(log) for log in sorted(found, key=lambda log: (log["blockNumber"], log["logIndex"]))]
+
     async def _logs(
         self, asset: str, topics: Sequence[bytes | None], from_block: int, to_block: int | None = None
     ) -> Sequence[LogReceipt]:
@@ -229,6 +244,19 @@ def _transfer(asset: str, log: LogReceipt) -> TransferLog:
     )
 
 
+def _event(log: LogReceipt) -> LoggedEvent:
+    return LoggedEvent(
+        transaction="0x" + bytes(log["transactionHash"]).hex(),
+        block=log["blockNumber"],
+        block_hash="0x" + bytes(log["blockHash"]).hex(),
+        log=_raw(log),
+    )
+
+
+def _raw(log: LogReceipt) -> RawLog:
+    return RawLog(log["address"], tuple(bytes(t) for t in log["topics"]), bytes(log["data"]), log["logIndex"])
+
+
 def _mined(receipt: TxReceipt) -> Mined:
     return Mined(
         transaction="0x" + bytes(receipt["transactionHash"]).hex(),
@@ -236,8 +264,5 @@ def _mined(receipt: TxReceipt) -> Mined:
         block=receipt["blockNumber"],
         block_hash="0x" + bytes(receipt["blockHash"]).hex(),
         gas_used=receipt["gasUsed"],
-        logs=tuple(
-            RawLog(log["address"], tuple(bytes(t) for t in log["topics"]), bytes(log["data"]), log["logIndex"])
-            for log in receipt["logs"]
-        ),
+        logs=tuple(map(_raw, receipt["logs"])),
     )

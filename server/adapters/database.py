@@ -22,6 +22,7 @@ from server.adapters.money_rows import DeliveryRows, LedgerRows, ProofRows, Rece
 from server.adapters.order_rows import OrderRows
 from server.adapters.pledge_rows import PledgeRows
 from server.adapters.proof_rows import AnchorRows, ReceiptChainRows
+from server.adapters.reputation_rows import ReputationRows
 from server.adapters.settlement_rows import SettlementRows
 from server.adapters.suspect_rows import SuspectRows
 from server.adapters.switch_rows import SwitchRows
@@ -44,6 +45,7 @@ from server.ports import (
     Proofs,
     ReceiptChain,
     Receipts,
+    Reputation,
     Settlements,
     SignIns,
     Suspects,
@@ -81,6 +83,7 @@ class SqlUnitOfWork:
         self.switches: Switches = SwitchRows(connection)
         self.pledges: Pledges = PledgeRows(connection)
         self.transfers: Transfers = TransferRows(connection)
+        self.reputation: Reputation = ReputationRows(connection)
 
 
 class SqlDatabase:

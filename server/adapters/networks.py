@@ -1,8 +1,8 @@
 """What is traded where: `networks.toml` for networks that everybody has, a deployments file for our own contracts."""
 
 import tomllib
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from protocol.payment import Method
 from protocol.signatures import parse_address
 from server.domain.errors import ConfigurationError
 from server.domain.market import Asset, Contract, Market
+from server.domain.reputation import IDENTITY_REGISTRY, REPUTATION_REGISTRY
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,30 +32,37 @@ def read_deployments(paths: Iterable[Path], delegate: str) -> dict[str, Market]:
     return {market.network: market for market in markets}
 
 
-def read_networks(path: Path) -> dict[str, tuple[tuple[Asset, ...], Depths]]:
-    """The assets and depths of `networks.toml`, by network. Raises ConfigurationError."""
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What `networks.toml` says of a network; `contracts` are those that others deployed, by our names."""
+
+    assets: tuple[Asset, ...] = ()
+    depths: Depths = Depths()
+    contracts: Mapping[str, Contract] = field(default_factory=dict)
+
+
+def read_networks(path: Path) -> dict[str, Known]:
+    """The networks of `networks.toml`, by name. Raises ConfigurationError."""
     try:
         content = tomllib.loads(path.read_text())["networks"]
         return {
-            name: (_assets(one["assets"]), Depths(one["confirmations"], one["finality"]))
+            name: Known(_assets(one["assets"]), Depths(one["confirmations"], one["finality"]), _registries(one))
             for name, one in content.items()
         }
     except (OSError, tomllib.TOMLDecodeError, KeyError, TypeError, ValueError) as error:
         raise ConfigurationError(f"{path} is not a networks.toml: {error}") from error
 
 
-def market_of(
-    network: str, chain_id: int, deployed: dict[str, Market], known: Sequence[Asset], delegate: str
-) -> Market:
-    """The market of a network: what was deployed there, and the assets known of it. Raises ConfigurationError."""
+def market_of(network: str, chain_id: int, deployed: dict[str, Market], known: Known, delegate: str) -> Market:
+    """The market of a network: what was deployed there, and what is known of it. Raises ConfigurationError."""
     own = deployed.get(network)
-    assets = own.assets if own else tuple(known)
+    assets = own.assets if own else known.assets
     if not assets:
         raise ConfigurationError(
             f"nothing is known of {network}: deploy there with `python -m scripts.deploy` and name the file in "
             "PADDOCK_DEPLOYMENTS, or add its assets to networks.toml"
         )
-    return Market(chain_id, assets, delegate, own.contracts if own else {})
+    return Market(chain_id, assets, delegate, {**known.contracts, **(own.contracts if own else {})})
 
 
 def _read_deployment(path: Path, delegate: str) -> Market:
@@ -77,3 +85,10 @@ def _assets(rows: Sequence[dict[str, Any]]) -> tuple[Asset, ...]:
         Asset(**row | {"address": parse_address(row["address"], "address"), "method": Method(row["method"])})
         for row in rows
     )
+
+
+def _registries(row: dict[str, Any]) -> dict[str, Contract]:
+    """ERC-8004's, where the network has them."""
+    given = row.get("registries", {})
+    names = {"identity": IDENTITY_REGISTRY, "reputation": REPUTATION_REGISTRY}
+    return {name: Contract(parse_address(given[key], key), ()) for key, name in names.items() if given}

@@ -9,7 +9,7 @@ from typing import Any, cast
 from server.adapters import ballots
 from server.adapters.ballots import Answer, Decide, Decision
 from server.adapters.nodes import Node, NodeChain
-from server.domain.evidence import Mined, Spend, TransferLog
+from server.domain.evidence import LoggedEvent, Mined, Spend, TransferLog
 from server.domain.outages import ChainUnavailable
 from server.ports import Call, Clock, Fees
 
@@ -95,6 +95,9 @@ class QuorumChain:
 
     async def mined(self, transaction: str) -> Mined | None:
         return cast(Mined | None, await self._agree("mined", transaction))
+
+    async def events(self, contract: str, from_block: int, to_block: int) -> list[LoggedEvent]:
+        return cast(list[LoggedEvent], await self._agree("events", contract, from_block, to_block))
 
     async def call(self, call: Call) -> bytes:
         return cast(bytes, await self._agree("call", call))

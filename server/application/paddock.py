@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 from server.application.admission import Admission
 from server.application.post import Post
+from server.application.standings import Standings
 from server.application.wallets import HotWallet
 from server.domain.errors import ConfigurationError
 from server.domain.market import Asset, Market, Merchant
@@ -116,6 +117,7 @@ class Paddock:
     limits: Limits = field(default_factory=Limits)
     admission: Admission = field(default_factory=Admission)
     anchoring: Anchoring = field(default_factory=Anchoring)
+    standings: Standings = field(default_factory=Standings)
     other_receipt_signers: tuple[str, ...] = ()
     """Addresses whose receipts count beside those of `receipts`: former keys, and the next one."""
 

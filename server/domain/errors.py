@@ -5,7 +5,7 @@ PaddockError
 │   ├── UnknownService, UnknownOrder, UnknownMerchant, UnknownProblem
 │   ├── NotAllowed (FacilitatorTokenMissing)
 │   ├── BadArguments, TooLarge, Misdirected
-│   └── MalformedPayment, SignInRefused
+│   └── MalformedPayment, SignInRefused, FeedbackRefused
 ├── PaymentRefused          the payment: answered with 402 and fresh terms
 │   └── BindingMismatch, QuoteExpired
 ├── PaymentConflict         a payment that is in use
@@ -139,6 +139,11 @@ class UnknownWebhook(RequestRefused):
 class WebhookConflict(RequestRefused):
     slug, title, status = "webhook-conflict", "Not while the endpoint is as it is", 409
     action = "Do what the detail says first."
+
+
+class FeedbackRefused(RequestRefused):
+    slug, title, status = "feedback-refused", "This feedback cannot be counted", 409
+    action = "Feedback counts once, for a payment in a final block: if yours is newer, send it again in a minute."
 
 
 class PaymentRefused(PaddockError):

@@ -63,6 +63,16 @@ class RawLog:
 
 
 @dataclass(frozen=True, slots=True)
+class LoggedEvent:
+    """An event log of one contract, with where it stands."""
+
+    transaction: str
+    block: int
+    block_hash: str
+    log: RawLog
+
+
+@dataclass(frozen=True, slots=True)
 class Mined:
     """A chain transaction's outcome once it is in a block."""
 

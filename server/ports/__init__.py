@@ -11,6 +11,7 @@ from server.ports.facilitator import Facilitator
 from server.ports.pledges import Pledges
 from server.ports.proofs import Anchors, ReceiptChain
 from server.ports.records import Deliveries, Event, Ledger, Orders, Proofs, Receipts
+from server.ports.reputation import Reputation
 from server.ports.screening import OpenScreening, Party, Purpose, Screening, Verdict
 from server.ports.switches import Switches
 from server.ports.transfers import Transfers, Way
@@ -46,6 +47,7 @@ __all__ = [
     "Receipts",
     "Repeated",
     "Reply",
+    "Reputation",
     "Screening",
     "Settlements",
     "SignIns",

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Protocol
 
-from server.domain.evidence import Mined, Spend, TransferLog
+from server.domain.evidence import LoggedEvent, Mined, Spend, TransferLog
 from server.domain.sending import Fees, SignedTransaction
 
 
@@ -66,6 +66,9 @@ class Chain(ChainReader, Protocol):
 
         By EIP-3009 at most one. By Permit2 every Transfer that may have been it, in transactions that name the nonce.
         """
+
+    async def events(self, contract: str, from_block: int, to_block: int) -> list[LoggedEvent]:
+        """All that a contract logged in those blocks, both included, in the chain's order; nodes refuse long ranges."""
 
     async def mined(self, transaction: str) -> Mined | None:
         """The outcome of a chain transaction; None while it is pending or unknown, or when a reorganisation took it."""

@@ -9,6 +9,7 @@ from server.ports.extensions import Identifiers, SignIns
 from server.ports.pledges import Pledges
 from server.ports.proofs import Anchors, ReceiptChain
 from server.ports.records import Deliveries, Ledger, Orders, Proofs, Receipts
+from server.ports.reputation import Reputation
 from server.ports.switches import Switches
 from server.ports.transfers import Transfers
 from server.ports.webhooks import Webhooks
@@ -37,6 +38,7 @@ class UnitOfWork(Protocol):
     switches: Switches
     pledges: Pledges
     transfers: Transfers
+    reputation: Reputation
 
 
 class Database(Protocol):

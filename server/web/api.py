@@ -20,7 +20,8 @@ NO_STORE = {"Cache-Control": "no-store"}
 @get("/api/services", tags=["market"], summary="Everything on sale, with price, arguments and answer")
 async def services(request: Request[Any, Any, Any], paddock: GivenPaddock) -> list[dict[str, Any]]:
     """A program learns here what each call costs and returns, before it pays."""
-    return [listing(service, paddock.market, link_origin(paddock, request)) for service in paddock.services.values()]
+    origin, shown = link_origin(paddock, request), await paddock.standings.read(paddock.db, paddock.clock)
+    return [listing(service, paddock.market, origin, shown) for service in paddock.services.values()]
 
 
 @get("/api/orders/{order_id:str}", tags=["orders"], summary="Where a quote or an order stands")

@@ -24,6 +24,7 @@ from server.web.problem_pages import PROBLEM_PAGES
 from server.web.problems import HANDLERS
 from server.web.reference import PricedJson
 from server.web.refund_api import REFUND_API
+from server.web.reputation_api import REPUTATION_API
 from server.web.webhooks_api import WEBHOOKS
 
 CORS = CORSConfig(
@@ -54,6 +55,7 @@ MARKETPLACE: tuple[Any, ...] = (
     *CASE_API,
     *PROBLEM_PAGES,
     *REFUND_API,
+    *REPUTATION_API,
     transfer_api.create,
     discovery.resources,
     discovery.search,

@@ -27,10 +27,11 @@ async def resources(
     if not 1 <= limit <= MOST or offset < 0:
         raise ValidationException(f"limit goes from 1 to {MOST}, offset from 0")
     everything = list(paddock.services.values())
+    shown = await paddock.standings.read(paddock.db, paddock.clock)
     return {
         "x402Version": 2,
         "items": [
-            bazaar_item(paddock, service, link_origin(paddock, request))
+            bazaar_item(paddock, service, link_origin(paddock, request), shown)
             for service in everything[offset : offset + limit]
         ],
         "pagination": {"limit": limit, "offset": offset, "total": len(everything)},
@@ -46,9 +47,10 @@ async def search(
         raise ValidationException(f"limit goes from 1 to {MOST}")
     scored = [(shared_words(wanted, service), service) for service in paddock.services.values()]
     found = sorted((pair for pair in scored if pair[0]), key=lambda pair: (-pair[0], pair[1].amount))
+    origin, shown = link_origin(paddock, request), await paddock.standings.read(paddock.db, paddock.clock)
     return {
         "x402Version": 2,
-        "resources": [bazaar_item(paddock, service, link_origin(paddock, request)) for _, service in found[:limit]],
+        "resources": [bazaar_item(paddock, service, origin, shown) for _, service in found[:limit]],
         "pagination": None,
     }
 

@@ -8,17 +8,19 @@ import msgspec
 from protocol.wire import PaymentRequirements
 from server.application.paddock import Paddock
 from server.application.quote import accepts, describe
+from server.application.standings import Shown
 from server.domain.market import Market
 from server.domain.quotes import Quote
 from server.services.arguments import published
 from server.services.service import Service
 from server.web.price import meter_facts, price_of
+from server.web.standing import reputation_json
 
 _NO_QUOTE = Quote("", 0, 0)
 _QUOTE_FIELDS = ("quoteId", "expiresAt", "statusUrl")
 
 
-def listing(service: Service, market: Market, origin: str) -> dict[str, Any]:
+def listing(service: Service, market: Market, origin: str, shown: Shown) -> dict[str, Any]:
     """One service as JSON values; `url` is callable as it stands, with the example's arguments."""
     schemas = published(service)
     return {
@@ -38,6 +40,7 @@ def listing(service: Service, market: Market, origin: str) -> dict[str, Any]:
         "network": market.network,
         "asset": market.asset.address,
         "merchant": service.merchant,
+        "reputation": reputation_json(shown, service.merchant, service.slug),
         "quote_seconds": service.quote_seconds,
         "arguments": schemas["arguments"],
         "answers": schemas["answer"],
@@ -52,7 +55,7 @@ def example_url(service: Service, origin: str) -> str:
     return f"{origin}/v1/{service.slug}{query}"
 
 
-def bazaar_item(paddock: Paddock, service: Service, origin: str) -> dict[str, Any]:
+def bazaar_item(paddock: Paddock, service: Service, origin: str, shown: Shown) -> dict[str, Any]:
     """The service as `GET /discovery/resources` lists it (x402 Bazaar)."""
     return {
         "resource": f"{origin}/v1/{service.slug}",
@@ -64,7 +67,11 @@ def bazaar_item(paddock: Paddock, service: Service, origin: str) -> dict[str, An
         "mimeType": service.media_type,
         "serviceName": service.title,
         "tags": describe(service, "").tags,
-        "extensions": {"bazaar": bazaar(service), "paddock-service": _facts(service)},
+        "extensions": {
+            "bazaar": bazaar(service),
+            "paddock-service": _facts(service),
+            "paddock-reputation": reputation_json(shown, service.merchant, service.slug),
+        },
     }
 
 

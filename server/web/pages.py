@@ -131,6 +131,7 @@ async def storefront(request: Request[Any, Any, Any], paddock: GivenPaddock, q: 
     """The catalogue; `q` leaves the services that have all its words, as the search box does while one types."""
     words = q.lower().split()
     services = [(service, _searched(service)) for service in paddock.services.values()]
+    shown = await paddock.standings.read(paddock.db, paddock.clock)
     asset = paddock.market.asset
     flat = [service for service, _ in services if service.mode == "DIRECT" and not service.metered]
     direct = [service for service in flat if service.method == "GET"]
@@ -143,6 +144,8 @@ async def storefront(request: Request[Any, Any, Any], paddock: GivenPaddock, q: 
             {
                 "service": service,
                 "price": price_of(service, asset),
+                "standing": shown.of_service(service.merchant, service.slug),
+                "badge": shown.badge(service.merchant),
                 "text": text,
                 "hidden": not all(word in text for word in words),
             }
@@ -169,12 +172,15 @@ async def service_page(request: Request[Any, Any, Any], slug: FromPath[str], pad
     call = {"service": service, "url": url, "body": body, "price": price, "site": site(paddock)}
     terms = msgspec.to_builtins(await quote(paddock, service, _example_call(paddock, service, origin, body), origin))
     offer = terms["accepts"][0]
+    shown = await paddock.standings.read(paddock.db, paddock.clock)
     return page(
         "service.html",
         paddock,
         service=service,
         price=price,
         merchant=paddock.merchants[service.merchant],
+        standing=shown.of_service(service.merchant, service.slug),
+        badge=shown.badge(service.merchant),
         pay_to=offer["payTo"],
         contract=contract,
         snippets={

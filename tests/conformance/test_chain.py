@@ -194,3 +194,20 @@ async def test_f17_what_a_reorganisation_takes_back_is_gone_and_can_be_sent_agai
     assert again.succeeded
     assert again.block_hash != mined.block_hash
     assert await transfer_in(world.chain, world.token, payer.address, nonce_of(payment))
+
+
+# --------------------------------------------------------------------------------------------------------------- events
+
+
+async def test_a_contracts_events_are_told_in_order_with_their_places(world):
+    mined = [await world.mint(SHOP, amount) for amount in (5, 6)]
+    other = await world.mint(SHOP, 7)
+    found = await world.chain.events(world.token, mined[0].block, other.block)
+    ours = [one for one in found if one.transaction in {mined[0].transaction, mined[1].transaction}]
+    assert [(one.transaction, one.block, one.block_hash, one.log) for one in ours] == [
+        (one.transaction, one.block, one.block_hash, log) for one in mined for log in one.logs
+    ]
+    assert len({(one.block, one.log.index) for one in found}) == len(found)
+    assert await world.chain.events(SHOP, mined[0].block, other.block) == []
+    only = await world.chain.events(world.token, other.block, other.block)
+    assert {one.block for one in only} == {other.block}

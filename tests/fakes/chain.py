@@ -9,7 +9,7 @@ from eth_utils.crypto import keccak
 from protocol.payment import Method
 from scripts.accounts import account
 from server.domain.errors import Reverted
-from server.domain.evidence import TRANSFER, Mined, Spend, TransferLog, topic, transfers_of
+from server.domain.evidence import TRANSFER, LoggedEvent, Mined, Spend, TransferLog, topic, transfers_of
 from server.domain.market import Asset, Contract, Market
 from server.domain.outages import ChainUnavailable
 from server.ports import Call, Clock, Fees
@@ -19,6 +19,7 @@ from tests.fakes.contracts import LAUNCH, PASS, PASS_ABI, SETTLER, contracts
 from tests.fakes.evm import CHAIN_ID, TOKEN, Frame, State
 from tests.fakes.evm import Contract as Code
 from tests.fakes.new_wallets import FACTORY, WALLET_SETTLER
+from tests.fakes.registries import IDENTITIES, REPUTATION
 from tests.fakes.tokens import DAI
 
 ETHER = 10**18
@@ -36,6 +37,8 @@ def fake_market(chain_id: int = CHAIN_ID, assets: tuple[Asset, ...] = (DOLLAR,))
         "AccessPass": Contract(PASS, PASS_ABI),
         "LaunchPass": Contract(LAUNCH, PASS_ABI),
         "ProofAnchor": Contract(ANCHOR, ()),
+        "IdentityRegistry": Contract(IDENTITIES, ()),
+        "ReputationRegistry": Contract(REPUTATION, ()),
     }
     return Market(chain_id, assets, account("delegate").address, deployed, frozenset({FACTORY}))
 
@@ -203,6 +206,11 @@ class FakeChain:
             for log in mined.logs
             if log.address == asset and log.topics[0] == TRANSFER and topic(address) in log.topics[1:]
         ]
+
+    async def events(self, contract: str, from_block: int, to_block: int) -> list[LoggedEvent]:
+        mined = [one for block in self._seen(from_block, to_block) for one in block.mined]
+        found = [(one, log) for one in mined for log in one.logs if log.address == contract]
+        return [LoggedEvent(one.transaction, one.block, one.block_hash, log) for one, log in found]
 
     async def call(self, call: Call) -> bytes:
         return self._simulate(call)[1]

@@ -8,6 +8,7 @@ from tests.fakes.anchors import PROOF_ANCHOR
 from tests.fakes.evm import Contract, Entry, Frame, address_of, revert, selector
 from tests.fakes.new_wallets import NEW_WALLET_CONTRACTS
 from tests.fakes.permit2 import PERMIT2_CONTRACTS
+from tests.fakes.registries import REGISTRIES
 from tests.fakes.tokens import DAI_TOKEN, DOLLAR_TOKEN, MOVE
 
 SETTLER = to_checksum_address("0x" + "5e" * 20)
@@ -94,6 +95,7 @@ def contracts(delegate: str) -> dict[str, Contract]:
         Contract(PASS, {spent: _sell_pass(delegate, 1_000_000, 1_000_000)}),
         Contract(LAUNCH, {spent: _sell_pass(delegate, 2_500_000, 1)}),
         PROOF_ANCHOR,
+        *REGISTRIES,
         *PERMIT2_CONTRACTS,
         *NEW_WALLET_CONTRACTS,
     )

@@ -12,6 +12,7 @@ from tests.fakes.extension_rows import FakeIdentifiers, FakeSignIns
 from tests.fakes.order_rows import FakeOrders
 from tests.fakes.pledge_rows import FakePledges
 from tests.fakes.proof_rows import FakeAnchors, FakeReceiptChain
+from tests.fakes.reputation_rows import FakeReputation
 from tests.fakes.rows import (
     FakeDeliveries,
     FakeLedger,
@@ -52,6 +53,7 @@ class FakeUnitOfWork:
         self.switches = FakeSwitches(tables)
         self.pledges = FakePledges(tables)
         self.transfers = FakeTransfers(tables)
+        self.reputation = FakeReputation(tables)
 
 
 class FakeDatabase:

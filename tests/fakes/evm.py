@@ -45,6 +45,8 @@ class State:
     consumed: set[tuple[str, bytes]] = field(default_factory=set)
     anchored: dict[tuple[str, bytes], tuple[bytes, ...]] = field(default_factory=dict)
     made: dict[str, "Contract"] = field(default_factory=dict)
+    agents: dict[int, tuple[str, str, str]] = field(default_factory=dict)
+    said: dict[tuple[int, str, int], tuple[int, int]] = field(default_factory=dict)
 
     def books(self, token: str) -> Books:
         return self.tokens.setdefault(token, Books())
@@ -74,6 +76,8 @@ class State:
             set(self.consumed),
             dict(self.anchored),
             dict(self.made),
+            dict(self.agents),
+            dict(self.said),
         )
 
     def take(self, other: "State") -> None:

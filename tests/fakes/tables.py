@@ -11,6 +11,7 @@ from server.domain.deliveries import Delivery
 from server.domain.ledger import Entry
 from server.domain.orders import Order
 from server.domain.pledges import Pledge
+from server.domain.reputation import Identity, ReputationCursor, Review
 from server.domain.sending import ChainTransaction
 from server.domain.settlements import Settlement
 from server.domain.switches import Switch
@@ -61,6 +62,10 @@ class Tables:
     announcements: dict[str, Announcement] = field(default_factory=dict)
     webhook_deliveries: dict[str, WebhookDelivery] = field(default_factory=dict)
     pledges: dict[str, Pledge] = field(default_factory=dict)
+    identities: dict[tuple[str, str], Identity] = field(default_factory=dict)
+    reviews: dict[tuple[str, str, int], Review] = field(default_factory=dict)
+    withdrawn: dict[tuple[str, str, int], bool] = field(default_factory=dict)
+    reputation_cursors: dict[str, ReputationCursor] = field(default_factory=dict)
 
     def copy(self) -> "Tables":
         return Tables(**{name: getattr(self, name).copy() for name in self.__dataclass_fields__})
