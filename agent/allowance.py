@@ -1,22 +1,20 @@
-"""Permit2's allowance: the one chain transaction that this agent sends, and only when a person asks for it."""
+"""Permit2's allowance: a chain transaction that this agent sends only when a person asks for it."""
 
 from argparse import Namespace
-from typing import Any
 
 from eth_account.signers.local import LocalAccount
-from eth_utils.crypto import keccak
 
-from agent.chain import Chain, Mined, call_data
+from agent.chain import Chain, call_data
 from agent.clock import Clock, SystemClock
 from agent.commands import Shell
-from agent.errors import AgentError, ChainUnavailable, Refused, WalletError
+from agent.errors import AgentError, Refused
 from agent.policy_file import PolicyFile
+from agent.sending import send
 from protocol.amounts import atomic, display
 from protocol.errors import ProtocolError
 from protocol.payment import PERMIT2
 from protocol.signatures import parse_address
 
-_LOOKS, _LOOK_EVERY = 60, 1.0
 _ZERO_FIRST = "some tokens want 0 first: allow 0, then again"
 
 
@@ -58,54 +56,5 @@ def allow(chain: Chain, clock: Clock, account: LocalAccount, asset: str, amount:
     What Permit2 moves counts down. Waits until it is mined. Raises ChainUnavailable, and WalletError if it failed, or
     the wallet has nothing to pay the gas with.
     """
-    unsigned = _unsigned(chain, account.address, asset, amount)
-    raw = bytes(account.sign_transaction(unsigned).raw_transaction)
-    transaction = "0x" + keccak(raw).hex()
-    chain.ask("eth_sendRawTransaction", "0x" + raw.hex())
-    if not _mined(chain, clock, transaction).success:
-        raise WalletError(f"the approval {transaction} failed on chain", _ZERO_FIRST)
-    return transaction
-
-
-def _unsigned(chain: Chain, sender: str, asset: str, amount: int) -> dict[str, Any]:
     data = call_data("approve(address,uint256)", PERMIT2, hex(amount))
-    try:
-        gas = _gas(chain, {"from": sender, "to": asset, "data": data})
-        tip = int(chain.ask("eth_maxPriorityFeePerGas"), 16)
-        fee = 2 * int(chain.ask("eth_getBlockByNumber", "latest", False)["baseFeePerGas"], 16) + tip
-        held = int(chain.ask("eth_getBalance", sender, "latest"), 16)
-        nonce = int(chain.ask("eth_getTransactionCount", sender, "pending"), 16)
-        chain_id = int(chain.ask("eth_chainId"), 16)
-    except (KeyError, TypeError, ValueError) as error:
-        raise ChainUnavailable("the RPC answers in a shape that is not Ethereum's") from error
-    if held < gas * fee:
-        raise WalletError(
-            f"{sender} holds {held} wei; the gas may cost {gas * fee}", "send it some of the chain's coin"
-        )
-    return {
-        "to": asset,
-        "data": data,
-        "value": 0,
-        "chainId": chain_id,
-        "nonce": nonce,
-        "gas": gas,
-        "maxFeePerGas": fee,
-        "maxPriorityFeePerGas": tip,
-    }
-
-
-def _gas(chain: Chain, call: dict[str, Any]) -> int:
-    """With a margin of a quarter."""
-    try:
-        return int(chain.ask("eth_estimateGas", call), 16) * 5 // 4
-    except ChainUnavailable as error:
-        raise ChainUnavailable(f"{error}: the token may have refused the approval", _ZERO_FIRST) from error
-
-
-def _mined(chain: Chain, clock: Clock, transaction: str) -> Mined:
-    for _ in range(_LOOKS):
-        mined = chain.transaction(transaction)
-        if mined is not None:
-            return mined
-        clock.sleep(_LOOK_EVERY)
-    raise ChainUnavailable(f"{transaction} was sent and is not mined yet", "look again later; do not send it twice")
+    return send(chain, clock, account, asset, data, "the approval", _ZERO_FIRST)

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import httpx
 from sqlalchemy import Connection
 
-from agent import approvals, budgets, prices
+from agent import approvals, budgets, prices, standing
 from agent.challenge import Choice, choose
 from agent.clock import Clock
 from agent.decisions import Decision, Verdict, allow, ask, deny
@@ -88,7 +88,8 @@ class Checkout:
     def _decide(self, terms: Terms, balance: Balance | None) -> Decision:
         now = self._clock.now()
         with self._store.begin() as connection:
-            facts = Facts(now=now, payer=self._signer.address, **prices.known(connection, terms, now))
+            told = prices.known(connection, terms, now) | standing.known(connection, terms, now)
+            facts = Facts(now=now, payer=self._signer.address, **told)
         decision = self._policy.decide(terms, facts)
         funds = balance(terms) if balance is not None and decision.verdict is not Verdict.DENY else None
         return decision if funds is None else self._short_of(terms, funds, facts.payer) or decision

@@ -13,6 +13,7 @@ from agent import commands
 from agent.allowance import allow_permit2
 from agent.errors import AgentError, Refused
 from agent.printing import show_error
+from agent.reviewing import review
 from agent.settings import Settings
 
 
@@ -49,7 +50,7 @@ def parser() -> argparse.ArgumentParser:
     fetch.add_argument("-X", dest="method", metavar="METHOD")
     _purchase(fetch)
 
-    buy = _verb(verbs, "buy", commands.buy, "buy the cheapest offer for a query")
+    buy = _verb(verbs, "buy", commands.buy, "buy the best offer for a query")
     buy.add_argument("query")
     buy.add_argument("--seller", metavar="ORIGIN")
     _purchase(buy)
@@ -60,6 +61,11 @@ def parser() -> argparse.ArgumentParser:
 
     _approvals(verbs)
     _receipts(verbs)
+
+    reviewing = _verb(verbs, "review", review, "say how good a purchase was")
+    reviewing.add_argument("id")
+    reviewing.add_argument("--score", type=int, required=True, metavar="N", help="from 0 to 100")
+    reviewing.add_argument("--signed", action="store_true", help="for the marketplace alone, not in the registry")
 
     report = _verb(verbs, "report", commands.spending, "what was spent")
     report.add_argument("--by", choices=("task", "merchant", "day"), default="task")

@@ -11,7 +11,7 @@ import httpx
 import msgspec
 from rich.console import Console
 
-from agent import approvals, receipts, report
+from agent import approvals, choice, receipts, report
 from agent.buyer import Buyer
 from agent.chain import Chain
 from agent.clock import SystemClock
@@ -110,7 +110,7 @@ def fetch(shell: Shell, args: Namespace) -> int:
 
 
 def buy(shell: Shell, args: Namespace) -> int:
-    """Find what a query describes, compare, and buy the cheapest offer that the policy allows."""
+    """Find what a query describes, compare by price and standing, and buy the best offer that the policy allows."""
     buyer = Buyer.from_settings(shell.settings)
     offers = buyer.market.discover(args.seller or shell.settings.seller, args.query)
     facts = Facts(now=buyer.clock.now(), payer=buyer.signer.address)
@@ -118,7 +118,7 @@ def buy(shell: Shell, args: Namespace) -> int:
     if not allowed:
         raise AgentError(f"none of {len(offers)} offers for {args.query!r} is allowed", "see: paddock-agent discover")
     shell.err.print(offers_table(allowed, buyer.policy.file))
-    best = min(allowed, key=lambda one: _price(buyer, one))
+    best = choice.best(allowed, lambda one: _price(buyer, one))
     given = best.example if args.data is None else _data(args.data)
     if best.method == "GET":
         outcome = buyer.buy(best.url, params=given, task=args.task, again=args.again)
@@ -263,6 +263,7 @@ def _offer_json(offer: Offer) -> dict[str, Any]:
         "asset": terms.asset,
         "amount": str(terms.amount),
         "payTo": terms.pay_to,
+        "standing": offer.standing._asdict(),
         "example": offer.example,
         "returns": offer.returns,
     }

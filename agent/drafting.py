@@ -9,18 +9,20 @@ from agent.errors import ChainUnavailable
 from agent.market import Offer
 from agent.policy_file import ASSET_TEMPLATE, MERCHANT_TEMPLATE, TEMPLATE, parse
 from agent.terms import Terms
+from protocol.networks import caip2
 
 
 def draft(seller: str, offers: list[Offer], chain: Chain, approver: str, stack: dict[str, Any]) -> str:
     """The text of a policy that allows what the seller offers. Raises PolicyError if its words make none."""
     terms = [offer.terms for offer in offers if offer.terms.asked.origin == seller]
     if not terms:
-        empty = TEMPLATE.format(networks="", approver=approver, assets="", merchants="")
+        empty = TEMPLATE.format(networks="", approver=approver, registries="", assets="", merchants="")
         return "assets = []\nmerchants = []\n" + empty
     assets = {(one.network, one.asset): one for one in terms}
     text = TEMPLATE.format(
         networks=_list({one.network for one in terms}),
         approver=approver,
+        registries=_list(_registries(stack)),
         assets="\n".join(_asset(one, chain, stack) for one in assets.values()),
         merchants=_merchant(seller, terms),
     )
@@ -54,6 +56,12 @@ def _merchant(seller: str, terms: list[Terms]) -> str:
         callbacks=_list({one.callback for one in terms if one.callback}),
         facilitators=_list({one.facilitator for one in terms if one.metered and one.facilitator}),
     )
+
+
+def _registries(stack: dict[str, Any]) -> set[str]:
+    """That of a devnet's stack; elsewhere a person writes it down."""
+    address = stack.get("contracts", {}).get("ReputationRegistry")
+    return {f"{caip2(int(stack['chain_id']))}:{address}"} if address else set()
 
 
 def _list(values: set[str]) -> str:

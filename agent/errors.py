@@ -4,6 +4,7 @@ AgentError                 everything raised here; `mend` says what to do about 
 ├── SettingsError          an environment variable, or a file it names
 │   └── PolicyError        the policy file; names the key
 ├── WalletError            no key, a wrong password, or a signer that signed something else
+│   └── NoGas              the wallet cannot pay for a chain transaction; nothing was sent
 ├── ChainUnavailable       the RPC cannot be reached, or answers nonsense; ask again later
 ├── SellerUnavailable      the seller cannot be reached, and no signature was made
 ├── ApprovalError          an approval that cannot be given
@@ -30,6 +31,10 @@ class PolicyError(SettingsError):
 
 class WalletError(AgentError):
     """The wallet cannot sign, or did not sign what it was given."""
+
+
+class NoGas(WalletError):
+    """The wallet holds too little of the chain's coin."""
 
 
 class ChainUnavailable(AgentError):

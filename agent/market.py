@@ -6,10 +6,11 @@ from typing import Any
 import httpx
 import msgspec
 
-from agent import prices
+from agent import prices, standing
 from agent.clock import Clock
 from agent.errors import SellerUnavailable
 from agent.payments import mode_of
+from agent.standing import UNKNOWN, Standing, read_standing
 from agent.store import Store
 from agent.terms import Asked, Terms, origin_of, path_of, read_terms
 from protocol.errors import ProtocolError
@@ -38,7 +39,7 @@ class Listing(msgspec.Struct):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Offer:
-    """Something on sale: `terms` are typed and comparable, all texts are for people only.
+    """Something on sale: `terms` and `standing` are typed and comparable, all texts are for people only.
 
     `example` is the input that the seller gives as an example: query parameters of a GET, else the JSON body.
     """
@@ -53,6 +54,7 @@ class Offer:
     fulfilment: str = ""
     example: Any = None
     returns: dict[str, Any] = field(default_factory=dict)
+    standing: Standing = UNKNOWN
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +78,7 @@ class Market:
                 if terms.asked.origin != origin_of(httpx.URL(seller)):
                     continue
                 where = (terms.asked.origin, offer.method, terms.asked.path, terms.mode, terms.network, terms.asset)
+                standing.remember(connection, terms, offer.standing, self.clock.now())
                 prices.advertised(connection, prices.Route(*where), terms.amount, terms.pay_to, self.clock.now())
         return sorted(offers, key=lambda offer: (offer.terms.network, offer.terms.asset, offer.terms.amount))
 
@@ -131,6 +134,7 @@ def _offer(item: Item) -> Offer | None:
             fulfilment=str(service.get("fulfilment", "")),
             example=how.get("queryParams", how.get("body")),
             returns=_dict(service.get("returns")),
+            standing=read_standing(item.extensions.get("paddock-reputation")),
         )
     return None
 

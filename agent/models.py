@@ -179,6 +179,17 @@ prices = Table(
     Column("paid_to", String),
 )
 
+standings = Table(
+    "standings",
+    metadata,
+    Column("origin", String, primary_key=True),
+    Column("method", String, primary_key=True),
+    Column("path", String, primary_key=True),
+    Column("reviews", Integer, nullable=False),
+    Column("rating", Integer, nullable=False),
+    Column("told_at", Moment, nullable=False),
+)
+
 
 class Signed(NamedTuple):
     """What identifies an authorization on chain: atomic units, Unix seconds, 0x-hex. `amount` is the most it moves."""

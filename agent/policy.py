@@ -9,6 +9,7 @@ from functools import lru_cache
 from agent.decisions import Decision, allow, ask, deny
 from agent.payments import mode_named
 from agent.policy_file import AssetRules, MerchantRules, PolicyFile
+from agent.standing import UNKNOWN, Standing
 from agent.terms import Terms
 from protocol.amounts import atomic, display
 from protocol.payment import Method
@@ -23,7 +24,7 @@ class Facts:
     """What the agent knows beside the terms. Prices are atomic units of the terms' asset.
 
     `advertised` and `advertised_pay_to` are what discovery said lately; `lowest_paid` and `known_pay_to` what was
-    paid before on this route.
+    paid before on this route; `standing` is what discovery said lately of checked reviews.
     """
 
     now: datetime
@@ -32,6 +33,7 @@ class Facts:
     advertised_pay_to: str | None = None
     lowest_paid: int | None = None
     known_pay_to: str | None = None
+    standing: Standing = UNKNOWN
 
 
 class Policy:
@@ -183,9 +185,18 @@ def _rise(policy: Policy, terms: Terms, facts: Facts) -> Decision | None:
     return ask("price.rise", f"the price has crept up to {now}; it was {before}")
 
 
+def _standing(policy: Policy, terms: Terms, facts: Facts) -> Decision | None:
+    rules, found = policy.file.standing, facts.standing
+    if found.reviews < rules.least_reviews:
+        return ask("standing.reviews", f"it has {found.reviews} checked reviews; {rules.least_reviews} are wanted")
+    if found.reviews and found.rating < rules.least_rating:
+        return ask("standing.rating", f"checked reviews rate it {found.rating}; {rules.least_rating} is wanted")
+    return None
+
+
 Rule = Callable[[Policy, Terms, Facts], Decision | None]
 DENIALS: tuple[Rule, ...] = (_merchant, _route, _network, _asset, _recipient, _freshness, _mode, _price)
-QUESTIONS: tuple[Rule, ...] = (_threshold, _rise)
+QUESTIONS: tuple[Rule, ...] = (_threshold, _rise, _standing)
 
 
 @lru_cache(maxsize=256)

@@ -69,6 +69,14 @@ class MerchantRules(Strict, frozen=True):
     facilitators: tuple[str, ...] = ()
 
 
+class StandingRules(Strict, frozen=True):
+    """Below which checked standing a person is asked, and which reputation registries a review may be written to."""
+
+    least_rating: int = 0
+    least_reviews: int = 0
+    registries: tuple[str, ...] = ()
+
+
 class PolicyFile(Strict, frozen=True):
     """The whole file."""
 
@@ -77,6 +85,7 @@ class PolicyFile(Strict, frozen=True):
     approval: ApprovalRules
     assets: tuple[AssetRules, ...]
     merchants: tuple[MerchantRules, ...]
+    standing: StandingRules = StandingRules()
 
 
 def load(path: Path) -> PolicyFile:
@@ -126,6 +135,7 @@ def _checked(policy: PolicyFile) -> PolicyFile:
             raise ProtocolError("invalid_policy", f"limits.{name} must not be negative")
     if not 1 <= policy.approval.valid_minutes <= 24 * 60:
         raise ProtocolError("invalid_policy", "approval.valid_minutes must be between 1 and 1440")
+    standing = _standing(policy.standing)
     merchants = tuple(_merchant(merchant, f"merchants[{i}]") for i, merchant in enumerate(policy.merchants))
     approver = policy.approval.approver
     approval = msgspec.structs.replace(
@@ -135,7 +145,18 @@ def _checked(policy: PolicyFile) -> PolicyFile:
         msgspec.structs.replace(asset, address=parse_address(asset.address, "assets.address"))
         for asset in policy.assets
     )
-    return msgspec.structs.replace(policy, approval=approval, assets=assets, merchants=merchants)
+    return msgspec.structs.replace(policy, approval=approval, assets=assets, merchants=merchants, standing=standing)
+
+
+def _standing(standing: StandingRules) -> StandingRules:
+    if not 0 <= standing.least_rating <= 100 or standing.least_reviews < 0:
+        raise ProtocolError("invalid_policy", "standing: least_rating is from 0 to 100, least_reviews not below 0")
+    registries = []
+    for registry in standing.registries:
+        network, _, address = registry.rpartition(":")
+        chain_id(network)
+        registries.append(f"{network}:{parse_address(address, 'standing.registries')}")
+    return msgspec.structs.replace(standing, registries=tuple(registries))
 
 
 def _check_asset(policy: PolicyFile, asset: AssetRules, key: str) -> None:
@@ -195,6 +216,11 @@ above = "0.50"                   # dearer purchases wait for a person
 valid_minutes = 30
 # Whose signature counts: an address, never the agent's own; "" is nobody's.
 approver = "{approver}"
+
+[standing]
+least_rating = 0                 # of 100; below it a person is asked, for what has reviews whose payment was checked
+least_reviews = 0                # with fewer of them a person is asked
+registries = [{registries}]      # reputation registries that `paddock-agent review` may call, and pay the gas for
 
 # The tokens it may pay in: check address and decimals against the issuer's own page.
 {assets}

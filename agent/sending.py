@@ -1,0 +1,73 @@
+"""A chain transaction of the wallet's own: made, signed, broadcast and waited for."""
+
+from typing import Any
+
+from eth_account.signers.local import LocalAccount
+from eth_utils.crypto import keccak
+
+from agent.chain import Chain, Mined
+from agent.clock import Clock
+from agent.errors import ChainUnavailable, NoGas, WalletError
+
+MOST_GAS = 1_000_000
+"""No transaction of the wallet's own may use more: whoever wrote the contract that is called may waste gas."""
+_LOOKS, _LOOK_EVERY = 60, 1.0
+
+
+def send(chain: Chain, clock: Clock, account: LocalAccount, to: str, data: str, what: str, mend: str) -> str:
+    """Call a contract with no money; the transaction's hash, when it is mined.
+
+    `what` names it in words, `mend` is what to do when it fails. Raises ChainUnavailable; NoGas, and nothing was sent,
+    if the wallet cannot pay for it; WalletError if it failed.
+    """
+    unsigned = _unsigned(chain, account.address, to, data, mend)
+    raw = bytes(account.sign_transaction(unsigned).raw_transaction)
+    transaction = "0x" + keccak(raw).hex()
+    chain.ask("eth_sendRawTransaction", "0x" + raw.hex())
+    if not _mined(chain, clock, transaction).success:
+        raise WalletError(f"{what} {transaction} failed on chain", mend)
+    return transaction
+
+
+def _unsigned(chain: Chain, sender: str, to: str, data: str, mend: str) -> dict[str, Any]:
+    try:
+        gas = _gas(chain, {"from": sender, "to": to, "data": data}, mend)
+        tip = int(chain.ask("eth_maxPriorityFeePerGas"), 16)
+        fee = 2 * int(chain.ask("eth_getBlockByNumber", "latest", False)["baseFeePerGas"], 16) + tip
+        held = int(chain.ask("eth_getBalance", sender, "latest"), 16)
+        nonce = int(chain.ask("eth_getTransactionCount", sender, "pending"), 16)
+        chain_id = int(chain.ask("eth_chainId"), 16)
+    except (KeyError, TypeError, ValueError) as error:
+        raise ChainUnavailable("the RPC answers in a shape that is not Ethereum's") from error
+    if held < gas * fee:
+        raise NoGas(f"{sender} holds {held} wei; the gas may cost {gas * fee}", "send it some of the chain's coin")
+    return {
+        "to": to,
+        "data": data,
+        "value": 0,
+        "chainId": chain_id,
+        "nonce": nonce,
+        "gas": gas,
+        "maxFeePerGas": fee,
+        "maxPriorityFeePerGas": tip,
+    }
+
+
+def _gas(chain: Chain, call: dict[str, Any], mend: str) -> int:
+    """With a margin of a quarter."""
+    try:
+        gas = int(chain.ask("eth_estimateGas", call), 16) * 5 // 4
+    except ChainUnavailable as error:
+        raise ChainUnavailable(f"{error}: the contract may have refused the call", mend) from error
+    if gas > MOST_GAS:
+        raise WalletError(f"the call would use {gas} gas; {MOST_GAS} at most", mend)
+    return gas
+
+
+def _mined(chain: Chain, clock: Clock, transaction: str) -> Mined:
+    for _ in range(_LOOKS):
+        mined = chain.transaction(transaction)
+        if mined is not None:
+            return mined
+        clock.sleep(_LOOK_EVERY)
+    raise ChainUnavailable(f"{transaction} was sent and is not mined yet", "look again later; do not send it twice")
