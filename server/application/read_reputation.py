@@ -131,7 +131,7 @@ async def _candidates(
     try:
         index, value, decimals, _, _, _, uri, stated = decode(_FIELDS, event.log.data)
         score, proof = score_of(value, decimals), _proof(uri, stated)
-        if proof is None or (proof.network, proof.from_address) != (named[0].network, reviewer):
+        if proof is None or proof.network != named[0].network:
             return []
     except (DecodingError, UnicodeDecodeError, ProtocolError):
         return []

@@ -1,6 +1,7 @@
 """Reviews that count: signed for the marketplace or given in the registry, and only where the chain shows a payment."""
 
 import asyncio
+from dataclasses import replace
 
 import msgspec
 import pytest
@@ -79,9 +80,10 @@ async def post(world, order, content, who=None, reason=None):
     return await world.client.post(f"/api/orders/{order.id}/feedback", content=content, headers=signed)
 
 
-def on_chain(content, score=90, decimals=0, agent=0):
+def on_chain(content, score=90, decimals=0, agent=0, hashed=None):
     texts = ("paid", "", "", as_uri(content))
-    return encode_call(GIVE_FEEDBACK, agent, score, decimals, *texts, bytes.fromhex(file_hash(content)[2:]))
+    stated = bytes.fromhex(file_hash(content if hashed is None else hashed)[2:])
+    return encode_call(GIVE_FEEDBACK, agent, score, decimals, *texts, stated)
 
 
 async def read(world):
@@ -189,6 +191,36 @@ async def test_money_that_went_back_backs_no_review(world):
         await work.orders.save(changed)
 
 
+@pytest.mark.parametrize("change", [{"amount": 9_999}, {"block_hash": "0x" + "ab" * 32}])
+async def test_a_transfer_that_is_not_as_the_ledger_has_it_backs_no_review(world, change):
+    order = await bought(world)
+    rows = world.db.tables.entries
+    place = next(index for index, row in enumerate(rows) if row.order_id == order.id)
+    true = rows[place]
+    rows[place] = replace(true, **change)
+    assert (await post(world, order, a_file(order))).status_code == 409
+    rows[place] = true
+    assert (await post(world, order, a_file(order))).status_code == 201
+
+
+@pytest.mark.parametrize("name", ["pay_to", "asset"])
+async def test_a_transfer_that_is_not_as_the_order_agreed_backs_no_review(world, name):
+    order = await bought(world)
+    other = account("stranger").address
+    world.db.tables.orders[order.id] = replace(order, terms=replace(order.terms, **{name: other}))
+    content = a_file(await world.order(order.id))
+    assert (await post(world, order, content)).status_code == 409
+    world.db.tables.orders[order.id] = order
+
+
+async def test_a_merchant_does_not_review_itself(world):
+    world.lawful = False  # money that was given to a merchant has no Transfer
+    world.chain.give(account("merchant").address, RICH)
+    order = await bought(world, buyer=WorldBuyer(world.client, account("merchant"), clock=world.clock))
+    assert (await post(world, order, a_file(order), account("merchant"))).status_code == 409
+    assert await counted(world) == (0, None)
+
+
 # ------------------------------------------------------------------------------------------------ the registry
 
 
@@ -262,6 +294,7 @@ async def test_a_payment_counts_once_however_often_and_wherever_it_is_shown(worl
         lambda order: on_chain(a_file(order), -1),
         lambda order: on_chain(a_file(order), 90, agent=0).replace(b"data:application", b"http:application"),
         lambda order: on_chain(a_file(order, toAddress="0x00")),
+        lambda order: on_chain(a_file(order), hashed=b"another file"),
         lambda order: on_chain(b"{}"),
         lambda order: on_chain(b"[" * 2000),
         lambda order: on_chain(a_file(order, chainId="1")),
