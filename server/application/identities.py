@@ -62,8 +62,11 @@ async def link_identity(registrar: Registrar, network: str, merchant: str, agent
     return found
 
 
-async def check_identities(registrar: Registrar, network: str) -> None:
-    """Look again whether the registry says what we say; writes only what changed. A badge ends when it is not so."""
+async def check_identities(registrar: Registrar, network: str) -> bool:
+    """Look again whether the registry says what we say; writes only what changed. A badge ends when it is not so.
+
+    False where no merchant has an identity.
+    """
     async with registrar.db.read() as view:
         known = [one for one in await view.reputation.identities() if one.network == network]
     for old in known:
@@ -75,6 +78,7 @@ async def check_identities(registrar: Registrar, network: str) -> None:
             changed = Identity(network, old.merchant, registry, old.agent_id, wallet, uri, verified, now)
             async with registrar.db.begin("identity checked") as work:
                 await work.reputation.put_identity(changed)
+    return bool(known)
 
 
 def registration_file(registrar: Registrar, merchant: str, known: list[Identity]) -> dict[str, Any]:

@@ -36,7 +36,7 @@ class Summary(NamedTuple):
 
 
 async def read_reputation(paddock: Paddock, network: str) -> float | None:
-    """One look; seconds until the next one, or None where the network has no registry.
+    """One look; seconds until the next one, or None where no merchant is in a registry of this network.
 
     Only final blocks are read, and what they hold is written with the cursor: nothing is left out or counted twice.
     """
@@ -44,7 +44,8 @@ async def read_reputation(paddock: Paddock, network: str) -> float | None:
     registry = ground.market.contracts.get(REPUTATION_REGISTRY)
     if registry is None:
         return None
-    await check_identities(paddock, network)
+    if not await check_identities(paddock, network):
+        return None
     async with paddock.db.read() as view:
         cursor = await view.reputation.cursor(network)
         first = await view.books.first_block(network)

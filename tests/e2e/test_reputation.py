@@ -101,7 +101,7 @@ async def test_a_merchant_registers_and_what_its_buyers_say_counts(place, payer,
     assert told[0] == 0, told
     assert "in the registry, by 0x" in told[1]
     anvil.mine(3)
-    assert until(lambda: standing(place)["reviews"] == 2, 30, "the review in the registry counts")
+    assert until(lambda: standing(place)["reviews"] == 2, 60, "the review in the registry counts")
     assert standing(place)["services"][SERVICE] == {"rating": 70, "reviews": 2}
 
     await _praise(anvil, market, badge["agentId"])

@@ -13,6 +13,7 @@ from server.application.identities import link_identity
 from server.application.read_reputation import READ_REPUTATION, Summary, read_reputation, summary
 from server.application.send import prepare
 from server.domain.calls import encode_call
+from server.domain.ledger import reversed_entry
 from server.domain.states import MoneyBackState
 from tests.fakes.registries import IDENTITIES, REPUTATION
 from tests.simulation.world import ORIGIN, RICH, WorldBuyer, open_world
@@ -203,6 +204,14 @@ async def test_a_transfer_that_is_not_as_the_ledger_has_it_backs_no_review(world
     assert (await post(world, order, a_file(order))).status_code == 201
 
 
+async def test_a_transfer_whose_row_was_reversed_backs_no_review(world):
+    order = await bought(world)
+    rows = world.db.tables.entries
+    rows.append(reversed_entry(next(row for row in rows if row.order_id == order.id)))
+    assert (await post(world, order, a_file(order))).status_code == 409
+    rows.pop()
+
+
 @pytest.mark.parametrize("name", ["pay_to", "asset"])
 async def test_a_transfer_that_is_not_as_the_order_agreed_backs_no_review(world, name):
     order = await bought(world)
@@ -261,6 +270,30 @@ async def test_feedback_in_the_registry_counts_when_its_payment_is_found(world):
     await read(world)
     assert await counted(world) == (1, 87)
     assert await summary(world.paddock, (await identities(world))[0]) == Summary(1, 875, 0)
+
+
+async def test_feedback_in_a_block_that_is_not_final_is_not_read_yet(world):
+    await registered(world)
+    order = await bought(world)
+    await read(world)
+    await call_as(world, "buyer", REPUTATION, on_chain(a_file(order)))
+    for final in (False, True):
+        await read_reputation(world.paddock, NETWORK)
+        async with world.db.read() as view:
+            assert bool(await view.reputation.tallies()) is final
+        world.chain.mine(3)
+
+
+async def test_feedback_from_before_the_merchant_was_linked_is_read_afterwards(world):
+    await read(world)
+    order = await bought(world)
+    await call_as(world, "merchant", IDENTITIES, encode_call("register(string)", AGENT_FILE))
+    await call_as(world, "buyer", REPUTATION, on_chain(a_file(order)))
+    await read(world)
+    assert await counted(world) == (0, None)
+    await link_identity(world.paddock, NETWORK, "paddock", 0)
+    await read(world)
+    assert await counted(world) == (1, 90)
 
 
 async def test_a_sybil_without_a_payment_counts_nothing(world):

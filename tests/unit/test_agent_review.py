@@ -14,8 +14,10 @@ from rich.console import Console
 
 from agent.commands import Shell
 from agent.errors import AgentError, SellerUnavailable, WalletError
-from agent.reviewing import review
+from agent.policy_file import parse
+from agent.reviewing import Subject, allowed_registry, review
 from agent.settings import Settings
+from agent.store import purchase
 from protocol import requests
 from protocol.feedback import ACTION, file_hash, in_uri, read_file
 from tests.fakes.buyer_chain import NUMBERS, RPC
@@ -136,6 +138,19 @@ async def test_else_the_files_hash_is_signed_for_the_marketplace(give: Review, s
     assert signed.request.reason == file_hash(request.content)
     assert await requests.is_signed_by(signed, account("buyer").address, seller.chain.chain_id)
     assert json.loads(request.content)["value"] == 90
+
+
+def test_only_a_registry_of_the_networks_own_is_called(world: World, seller: Reviewed) -> None:
+    bought = world.buyer.buy(f"{ORIGIN}/v1/echo")
+    with world.buyer.store.begin() as connection:
+        row = purchase(connection, bought.purchase_id)
+    registries = ", ".join(f'"{network}:{REGISTRY}"' for network in (NETWORK, "eip155:1"))
+    rules = parse(policy() + f"[standing]\nregistries = [{registries}]\n")
+    for network, expected in ((NETWORK, REGISTRY), ("eip155:1", None), ("eip155:2", None), ("", None)):
+        subject = Subject(agent_id=0, reputation_registry=f"{network}:{REGISTRY}")
+        assert allowed_registry(rules, row, subject) == expected
+    assert allowed_registry(rules, row, Subject(reputation_registry=f"{NETWORK}:{REGISTRY}")) is None
+    assert allowed_registry(rules, row, Subject(agent_id=0, reputation_registry=f"{NETWORK}:0x12")) is None
 
 
 def test_no_registry_gets_more_gas_than_a_review_may_cost(
