@@ -192,7 +192,10 @@ def test_every_command_and_its_options_exist(page):
 
 @pytest.mark.parametrize(
     ("program", "guides"),
-    [("paddock", ("guides/operator", "guides/support", "operations")), ("paddock-agent", ("guides/buyer",))],
+    [
+        ("paddock", ("guides/operator", "guides/support", "guides/callback", "operations")),
+        ("paddock-agent", ("guides/buyer",)),
+    ],
 )
 def test_every_subcommand_is_in_its_guide(program, guides):
     pages = [TOP / "docs" / f"{guide}.md" for guide in guides]

@@ -1,0 +1,56 @@
+"""The battery on every callback in `contracts/callbacks/`: a new one is covered without a line here."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from scripts.callback_lab.battery import BATTERY, Check, run_battery
+from scripts.callback_lab.bench import Bench
+from scripts.callback_lab.lab import action_gas_used
+from scripts.callback_lab.node import Node, open_node
+from scripts.callback_lab.opening import Given, open_bench
+from scripts.callback_lab.subject import find_subject
+from scripts.solc import ROOT, CompilerMissing
+from scripts.solc.foundry import ToolMissing
+from tests.conftest import missing
+
+CALLBACKS = sorted((ROOT / "contracts" / "callbacks").glob("*.sol"))
+
+
+@pytest.fixture(scope="module")
+def node() -> Iterator[Node]:
+    """A fresh devnet."""
+    try:
+        with open_node(None) as node:
+            yield node
+    except ToolMissing as error:
+        missing(str(error))
+
+
+@pytest.fixture(scope="module", params=CALLBACKS, ids=lambda path: path.stem)
+def bench(request: pytest.FixtureRequest, node: Node) -> Bench:
+    """Each callback in turn, deployed with the arguments of its line in scripts/deploy.py."""
+    try:
+        return open_bench(node, find_subject(str(request.param)), Given({}, ()))
+    except CompilerMissing as error:
+        missing(str(error))
+        raise
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("check", BATTERY, ids=lambda check: f"{check.threat} {check.name}")
+def test_callback_withstands(bench: Bench, check: Check) -> None:
+    (verdict,) = run_battery(bench, [check])
+    assert not verdict.failure, "\n".join((verdict.failure, *verdict.trace, f"to mend: {check.mend}"))
+
+
+@pytest.mark.timeout(600)
+def test_every_action_keeps_a_tenth_of_its_gas_in_reserve(bench: Bench) -> None:
+    used = action_gas_used(bench)
+    assert used, "no action of it can be run"
+    assert max(used.values()) <= bench.action_gas() * 9 // 10
+
+
+def test_checks_have_names_of_their_own() -> None:
+    assert len({check.name for check in BATTERY}) == len(BATTERY)
+    assert {check.threat for check in BATTERY} >= {f"C{number}" for number in (1, 2, 3, 4, 5, 6, 7, 8, 9, 11, 12, 13)}
