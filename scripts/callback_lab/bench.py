@@ -180,6 +180,13 @@ class Bench:
         """Gas that every action gets."""
         return int(self.read("ACTION_GAS()", "uint256"))
 
+    def set_immutable(self, getter: str, value: int) -> None:
+        """Change a number that the constructor fixed: an immutable is a PUSH32 of the code."""
+        code, old = self.node.code(self.address), int(self.read(getter, "uint256"))
+        push = b"\x7f" + old.to_bytes(32, "big")
+        self.expect(push in code, f"{getter} is no immutable of the code")
+        self.node.etch(self.address, code.replace(push, b"\x7f" + value.to_bytes(32, "big")))
+
     @contextmanager
     def token_becomes(self, prop: str) -> Iterator[None]:
         """In here the token that is paid with has a hostile one's code; its balances stay."""

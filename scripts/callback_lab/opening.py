@@ -40,26 +40,50 @@ class Given:
     calldata: Sequence[str]
 
 
-def open_bench(node: Node, subject: Subject, given: Given) -> Bench:
-    """The subject deployed and ready for payments. Raises LabError."""
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """A devnet with the props on it, and who takes part."""
+
+    node: Node
+    words: Vocabulary
+    cast: Cast
+    props: dict[str, str]
+    site: Site
+
+
+def set_stage(node: Node, props: Mapping[str, Artifact]) -> Stage:
+    """Deploys the props and gives the money holder something to hold."""
     words, cast = Vocabulary(), Cast()
     for role in ROLES:
         words.names[account(role).address.lower()] = role
-    props = _deploy_props(node, subject, words)
-    token, deployer = props["TestUSD"], account("deployer").address
+    addresses = _deploy_props(node, props, words)
+    token = addresses["TestUSD"]
     if len(node.code(PERMIT2)) == 0:
         node.etch(PERMIT2, bytes.fromhex(PERMIT2_CODE.read_text().splitlines()[-1][2:]))
     words.names[PERMIT2.lower()] = "Permit2"
-    for data, sender in (
-        (encode_call("mint(address,uint256)", cast.holder.address, FUNDS), deployer),
-        (encode_call("approve(address,uint256)", PERMIT2, MOST), cast.holder.address),
-    ):
-        node.send(Transaction(sender, token, data))
+    holder = cast.holder.address
+    node.send(Transaction(holder, token, encode_call("mint(address,uint256)", holder, FUNDS)))
+    node.send(Transaction(holder, token, encode_call("approve(address,uint256)", PERMIT2, MOST)))
     names = {"TestUSD": token, "Permit2": PERMIT2} | {role: account(role).address for role in ROLES}
-    site = Site(account("merchant").address, cast.holder.address, token, PERMIT2, names)
-    values = constructor_arguments(subject.artifact, site, given.constructor, _line(subject.artifact.name, site))
-    crook = _bench(node, words, subject.props["MisbehavingCallback"], _crooked(site), props, cast, None)
-    return _bench(node, words, subject.artifact, values, props, cast, crook, subject.text, given.calldata)
+    return Stage(node, words, cast, addresses, Site(account("merchant").address, holder, token, PERMIT2, names))
+
+
+def open_bench(stage: Stage, subject: Subject, given: Given) -> Bench:
+    """The subject deployed and ready for payments. Raises LabError."""
+    artifact, site = subject.artifact, stage.site
+    values = constructor_arguments(artifact, site, given.constructor, _line(artifact.name, site))
+    crook = open_crook(stage, subject.props["MisbehavingCallback"])
+    address, logs = _create(stage.node, artifact, values)
+    bounds = _listed_actions(logs)
+    chosen = [selector for selector in bounds if selector != BASE_ACTION]
+    action = choose_action(artifact, subject.text, chosen, given.calldata, stage.words.names)
+    return _bench(stage, artifact, address, logs, action, crook)
+
+
+def open_crook(stage: Stage, artifact: Artifact) -> Bench:
+    """The misbehaving callback with all its crimes listed; every check runs on it too."""
+    address, logs = _create(stage.node, artifact, _crooked(stage.site))
+    return _bench(stage, artifact, address, logs, encode_call(CROOKED[0], stage.cast.stranger.address), None)
 
 
 def _crooked(site: Site) -> list[Any]:
@@ -69,13 +93,13 @@ def _crooked(site: Site) -> list[Any]:
     return [lists, [(selector, CROOKED_BOUNDS) for selector in selectors], CROOKED_GAS]
 
 
-def _deploy_props(node: Node, subject: Subject, words: Vocabulary) -> dict[str, str]:
+def _deploy_props(node: Node, props: Mapping[str, Artifact], words: Vocabulary) -> dict[str, str]:
     """The dollar, a foreign one, and what is hostile, by name."""
     deployer = account("deployer").address
     addresses = {}
-    makes = {name: name for name in subject.props if name.endswith(("Token", "Wallet"))}
+    makes = {name: name for name in props if name.endswith(("Token", "Wallet"))}
     for name, made in (makes | {"TestUSD": "TestUSD", "ForeignUSD": "TestUSD"}).items():
-        artifact = subject.props[made]
+        artifact = props[made]
         words.learn(artifact.abi)
         owners = [deployer for _ in constructor_inputs(artifact)]
         addresses[name], _ = _create(node, artifact, owners)
@@ -112,30 +136,18 @@ def _line(name: str, site: Site) -> list[Any] | None:
 
 
 def _bench(
-    node: Node,
-    words: Vocabulary,
-    artifact: Artifact,
-    values: list[Any],
-    props: dict[str, str],
-    cast: Cast,
-    crook: Bench | None,
-    text: str = "",
-    calldata: Sequence[str] = (),
+    stage: Stage, artifact: Artifact, address: str, logs: Sequence[Log], action: bytes, crook: Bench | None
 ) -> Bench:
     """A deployed callback whose lists have what every entry needs: a caller, the dollar, Permit2, an action."""
-    words.learn(artifact.abi)
-    address, logs = _create(node, artifact, values)
-    words.names[address.lower()] = artifact.name
+    stage.words.learn(artifact.abi)
+    stage.words.names[address.lower()] = artifact.name
     bounds = _listed_actions(logs)
-    runs_base = BASE_ACTION in bounds
     callers = [_address(log.topics[1]) for log in logs if log.topics[0] == CALLER_LISTED]
-    action = encode_call(CROOKED[0], cast.stranger.address)
-    if crook is not None:
-        action = choose_action(artifact, text, [one for one in bounds if one != BASE_ACTION], calldata, words.names)
-    owner = _address(node.ask(Transaction(address, address, encode_call("owner()"))).data)
+    owner = _address(stage.node.ask(Transaction(address, address, encode_call("owner()"))).data)
     bench = Bench(
-        node, words, artifact.name, artifact.abi, address, owner, callers[0] if callers else cast.holder.address,
-        props["TestUSD"], props, bounds, action, runs_base, action[:4] in bounds, cast, crook,
+        stage.node, stage.words, artifact.name, artifact.abi, address, owner,
+        callers[0] if callers else stage.site.caller, stage.site.token, stage.props, bounds, action,
+        BASE_ACTION in bounds, action[:4] in bounds, stage.cast, crook,
     )  # fmt: skip
     _complete_lists(bench)
     return bench

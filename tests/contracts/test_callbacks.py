@@ -6,15 +6,17 @@ import pytest
 
 from scripts.callback_lab.battery import BATTERY, Check, run_battery
 from scripts.callback_lab.bench import Bench
+from scripts.callback_lab.checks_own import OWN_CHECKS
 from scripts.callback_lab.lab import action_gas_used
 from scripts.callback_lab.node import Node, open_node
-from scripts.callback_lab.opening import Given, open_bench
+from scripts.callback_lab.opening import Given, open_bench, set_stage
 from scripts.callback_lab.subject import find_subject
 from scripts.solc import ROOT, CompilerMissing
 from scripts.solc.foundry import ToolMissing
 from tests.conftest import missing
 
 CALLBACKS = sorted((ROOT / "contracts" / "callbacks").glob("*.sol"))
+OWN = [(path, check) for path in CALLBACKS for check in OWN_CHECKS.get(path.stem, ())]
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +33,8 @@ def node() -> Iterator[Node]:
 def bench(request: pytest.FixtureRequest, node: Node) -> Bench:
     """Each callback in turn, deployed with the arguments of its line in scripts/deploy.py."""
     try:
-        return open_bench(node, find_subject(str(request.param)), Given({}, ()))
+        subject = find_subject(str(request.param))
+        return open_bench(set_stage(node, subject.props), subject, Given({}, ()))
     except CompilerMissing as error:
         missing(str(error))
         raise
@@ -40,6 +43,13 @@ def bench(request: pytest.FixtureRequest, node: Node) -> Bench:
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("check", BATTERY, ids=lambda check: f"{check.threat} {check.name}")
 def test_callback_withstands(bench: Bench, check: Check) -> None:
+    (verdict,) = run_battery(bench, [check])
+    assert not verdict.failure, "\n".join((verdict.failure, *verdict.trace, f"to mend: {check.mend}"))
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize(("bench", "check"), OWN, indirect=["bench"], ids=lambda one: getattr(one, "name", one))
+def test_callback_keeps_what_it_alone_promises(bench: Bench, check: Check) -> None:
     (verdict,) = run_battery(bench, [check])
     assert not verdict.failure, "\n".join((verdict.failure, *verdict.trace, f"to mend: {check.mend}"))
 
