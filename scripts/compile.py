@@ -148,15 +148,30 @@ def _store(source_hash: str, artifacts: Iterable[Artifact]) -> None:
     partial.replace(target)
 
 
+def standard_input(units: Iterable[str], root: Path = ROOT, remappings: tuple[str, ...] = ()) -> dict[str, Any]:
+    """What the compiler is asked for these sources, in its standard JSON; an explorer verifies by the same."""
+    sources = {name: {"content": text} for unit in units for name, text in sources_of(root, unit, remappings).items()}
+    settings = _settings(root, remappings) | {"outputSelection": {unit: {"*": OUTPUT} for unit in units}}
+    return {"language": "Solidity", "sources": sources, "settings": settings}
+
+
+def compile_alone(unit: str) -> dict[str, Artifact]:
+    """The deployable contracts of one source, from exactly its `standard_input` and never from the cache, by name.
+
+    Code made together with other sources may differ in a byte. Raises CompileError and CompilerMissing.
+    """
+    output = _standard_json(find_compiler(), standard_input([unit]))
+    (source_hash,) = source_hashes(sources=[unit]).values()
+    return {artifact.name: artifact for artifact in _artifacts(unit, source_hash, output["contracts"][unit])}
+
+
 def _compile(
     stale: dict[str, str], root: Path, report: Callable[[str], None], remappings: tuple[str, ...]
 ) -> list[Artifact]:
     """Compile sources, given with their hashes, in one run of the compiler, and cache each."""
     compiler = find_compiler()
     report(f"compiler  solc {pinned_version()} ({'npm' if compiler.name == 'npm-solc' else 'native'})")
-    sources = {name: {"content": text} for unit in stale for name, text in sources_of(root, unit, remappings).items()}
-    settings = _settings(root, remappings) | {"outputSelection": {unit: {"*": OUTPUT} for unit in stale}}
-    output = _standard_json(compiler, {"language": "Solidity", "sources": sources, "settings": settings})
+    output = _standard_json(compiler, standard_input(stale, root, remappings))
     artifacts: list[Artifact] = []
     for unit, source_hash in stale.items():
         made = list(_artifacts(unit, source_hash, output["contracts"].get(unit, {})))

@@ -22,9 +22,20 @@ def lab_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="the report as JSON")
 
 
+def new_options(parser: argparse.ArgumentParser) -> None:
+    """What `new` may be told; `python -m scripts.new` reads the same."""
+    parser.add_argument("kind", choices=("callback",))
+    parser.add_argument("name", help="of the contract, as TipJar")
+
+
 def callback_lab(_arguments: argparse.Namespace) -> int:
     """Attack a callback contract on a devnet: 0 if all is warded off, 1 if not, 2 if it cannot be run."""
     return _run("scripts.callback_lab")
+
+
+def new(_arguments: argparse.Namespace) -> int:
+    """Write a callback contract that passes the lab, its test, and its line in the deploy list."""
+    return _run("scripts.new")
 
 
 def _run(module: str) -> int:
@@ -44,3 +55,6 @@ def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
     lab = commands.add_parser("callback-lab", help=callback_lab.__doc__, description=callback_lab.__doc__)
     lab.set_defaults(does=callback_lab)
     lab_options(lab)
+    made = commands.add_parser("new", help=new.__doc__, description=new.__doc__)
+    made.set_defaults(does=new)
+    new_options(made)

@@ -4,8 +4,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from eth_abi.abi import decode, encode
-from eth_abi.exceptions import DecodingError
+from eth_abi.abi import decode, encode, is_encodable_type
+from eth_abi.exceptions import ABITypeError, DecodingError, ParseError
 from eth_abi.grammar import parse
 from eth_utils.crypto import keccak
 
@@ -24,9 +24,12 @@ def types_of(signature: str) -> list[str]:
     if rest == ")":
         return []
     try:
-        return [part.to_type_str() for part in parse(bracket + rest).components]
-    except Exception as error:  # the grammar's own errors have no common base that is exported
+        types = [str(part.to_type_str()) for part in parse(bracket + rest).components]
+    except (ParseError, ABITypeError) as error:
         raise ValueError(f"{signature!r} is no function signature such as mintTo(address)") from error
+    if unknown := [kind for kind in types if not is_encodable_type(kind)]:
+        raise ValueError(f"{signature!r} is no function signature: there is no type {unknown[0]}")
+    return types
 
 
 def selector(signature: str) -> bytes:

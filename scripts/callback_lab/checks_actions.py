@@ -9,6 +9,7 @@ from scripts.callback_lab.tracing import frame_of
 
 LIABILITY = keccak(text="LiabilityRecorded(bytes32,address,uint256)")
 PERFORM = "performAction((bytes32,address,address,uint256),bytes)"
+ANSWERS = (("gotThrough", "bool"), ("answer", "bytes"))
 REENTERED = "ReentrancyGuardReentrantCall"
 TINY_GAS = 300
 BOMB = 300_000
@@ -153,18 +154,14 @@ def _interrupted(bench: Bench, method: str, data: bytes) -> None:
     """A payment in the middle of which the token makes this call."""
     bench.send(bench.cast.stranger.address, bench.token, "arm(address,bytes)", bench.address, data)
     entry = EIP3009 if bench.runs_base else EIP3009_CHOSEN
-    request = bench.request(entry)
-    transaction = bench.transaction(request)
+    transaction = bench.transaction(bench.request(entry))
     mined = bench.node.send(transaction)
-    through = bench.read("gotThrough()", "bool", at=bench.token)
-    bench.expect(not through, f"{method} can be entered in the middle of a pull", transaction)
-    if mined.succeeded:
-        answer = bench.read("answer()", "bytes", at=bench.token)
-        said = bench.words.words(answer)
-        bench.expect(
-            bench.words.name(answer) == REENTERED, f"{method} in the middle of a pull: {said}, where {REENTERED} is due"
-        )
-        bench.books(f"after {method} in the middle of a pull")
+    bench.expect(mined.succeeded, f"{method} in the middle of a pull spoils the payment", transaction)
+    through, answer = (bench.read(f"{name}()", kind, at=bench.token) for name, kind in ANSWERS)
+    bench.expect(not through, f"{method} can be entered in the middle of a pull")
+    said = bench.words.words(answer)
+    bench.expect(bench.words.name(answer) == REENTERED, f"{method} in the middle of a pull: {said}, not {REENTERED}")
+    bench.books(f"after {method} in the middle of a pull")
 
 
 def _least_gas(bench: Bench, request: Request) -> int:

@@ -26,7 +26,9 @@ def goats_choice(bench: Bench) -> None:
             with bench.node.undone():
                 bench.accepts(goats, "an action signed in GOAT's form")
         else:
-            bench.refuses(goats, "ActionNotListed", why="an action signed in GOAT's form that nobody wrote")
+            outcome = bench.ask(bench.transaction(goats))
+            signed = outcome.succeeded or bench.words.name(outcome.data) != "PayerSignatureInvalid"
+            bench.expect(signed, "a choice signed in GOAT's form counts as unsigned", bench.transaction(goats))
 
 
 def wrong_caller(bench: Bench) -> None:

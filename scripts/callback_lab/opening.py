@@ -17,7 +17,7 @@ from scripts.callback_lab.node import Log, Node, Transaction
 from scripts.callback_lab.subject import Site, Subject, constructor_arguments, constructor_inputs, creation_code
 from scripts.compile import Artifact
 from scripts.deploy import DEPLOYMENTS
-from scripts.deploy import Site as DeploySite
+from scripts.deploying import Site as DeploySite
 from scripts.etch import PERMIT2, PERMIT2_CODE
 
 FUNDS = 10**15

@@ -1,40 +1,27 @@
 """The battery on every callback in `contracts/callbacks/`: a new one is covered without a line here."""
 
-from collections.abc import Iterator
-
 import pytest
 
 from scripts.callback_lab.battery import BATTERY, Check, run_battery
 from scripts.callback_lab.bench import Bench
 from scripts.callback_lab.checks_own import OWN_CHECKS
 from scripts.callback_lab.lab import action_gas_used
-from scripts.callback_lab.node import Node, open_node
+from scripts.callback_lab.node import Node
 from scripts.callback_lab.opening import Given, open_bench, set_stage
 from scripts.callback_lab.subject import find_subject
 from scripts.solc import ROOT, CompilerMissing
-from scripts.solc.foundry import ToolMissing
 from tests.conftest import missing
 
 CALLBACKS = sorted((ROOT / "contracts" / "callbacks").glob("*.sol"))
 OWN = [(path, check) for path in CALLBACKS for check in OWN_CHECKS.get(path.stem, ())]
 
 
-@pytest.fixture(scope="module")
-def node() -> Iterator[Node]:
-    """A fresh devnet."""
-    try:
-        with open_node(None) as node:
-            yield node
-    except ToolMissing as error:
-        missing(str(error))
-
-
 @pytest.fixture(scope="module", params=CALLBACKS, ids=lambda path: path.stem)
-def bench(request: pytest.FixtureRequest, node: Node) -> Bench:
+def bench(request: pytest.FixtureRequest, lab_node: Node) -> Bench:
     """Each callback in turn, deployed with the arguments of its line in scripts/deploy.py."""
     try:
         subject = find_subject(str(request.param))
-        return open_bench(set_stage(node, subject.props), subject, Given({}, ()))
+        return open_bench(set_stage(lab_node, subject.props), subject, Given({}, ()))
     except CompilerMissing as error:
         missing(str(error))
         raise

@@ -385,4 +385,4 @@ def test_the_example_callback_compiles(tmp_path):
     abi = compile_contracts(root=tmp_path)["TipJar"].abi
     assert {entry["name"] for entry in abi if entry["type"] == "event"} >= {"Tipped", "PaymentAccepted"}
     types_ = [item["type"] for entry in abi if entry["type"] == "constructor" for item in entry["inputs"]]
-    assert types_ == ["address", "address[]", "address[]", "uint128", "uint128"]
+    assert types_ == ["tuple", "uint128", "uint128"]
