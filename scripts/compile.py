@@ -130,19 +130,19 @@ def _hash(closure: dict[str, str], settings: dict[str, Any]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _load(source_hash: str) -> list[Artifact] | None:
-    """What the cache has for a hash."""
+def _load(key: str) -> list[Artifact] | None:
+    """What the cache has under a key."""
     try:
-        rows = json.loads((CACHE / f"{source_hash}.json").read_text())
+        rows = json.loads((CACHE / f"{key}.json").read_text())
         return [Artifact(**row) for row in rows]
     except (FileNotFoundError, ValueError, TypeError):
         return None
 
 
-def _store(source_hash: str, artifacts: Iterable[Artifact]) -> None:
+def _store(key: str, artifacts: Iterable[Artifact]) -> None:
     """Write to the cache in one move, so that a reader never sees half a file."""
     CACHE.mkdir(parents=True, exist_ok=True)
-    target = CACHE / f"{source_hash}.json"
+    target = CACHE / f"{key}.json"
     partial = target.with_suffix(f".{os.getpid()}")
     partial.write_text(json.dumps([asdict(artifact) for artifact in artifacts]))
     partial.replace(target)
@@ -156,13 +156,17 @@ def standard_input(units: Iterable[str], root: Path = ROOT, remappings: tuple[st
 
 
 def compile_alone(unit: str) -> dict[str, Artifact]:
-    """The deployable contracts of one source, from exactly its `standard_input` and never from the cache, by name.
+    """The deployable contracts of one source, from exactly its `standard_input`, by name; cached on their own.
 
-    Code made together with other sources may differ in a byte. Raises CompileError and CompilerMissing.
+    Code that was made together with other sources may differ from it. Raises CompileError and CompilerMissing.
     """
-    output = _standard_json(find_compiler(), standard_input([unit]))
     (source_hash,) = source_hashes(sources=[unit]).values()
-    return {artifact.name: artifact for artifact in _artifacts(unit, source_hash, output["contracts"][unit])}
+    made = _load(f"alone-{source_hash}")
+    if made is None:
+        output = _standard_json(find_compiler(), standard_input([unit]))
+        made = list(_artifacts(unit, source_hash, output["contracts"][unit]))
+        _store(f"alone-{source_hash}", made)
+    return {artifact.name: artifact for artifact in made}
 
 
 def _compile(
