@@ -137,7 +137,7 @@ def delegate_of(paddock: Paddock) -> TransactionSigner:
 
 def callback_of(paddock: Paddock, order: Order) -> tuple[Service, Contract]:
     """The order's service and the contract that it calls."""
-    service = paddock.services[order.terms.service]
+    service = paddock.service_of(order)
     assert service.callback is not None
     return service, paddock.on(order.terms.network).market.contracts[service.callback]
 

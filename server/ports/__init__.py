@@ -8,6 +8,7 @@ from server.ports.clock import Clock
 from server.ports.database import Database, UnitOfWork
 from server.ports.extensions import Identifiers, SignIns
 from server.ports.facilitator import Facilitator
+from server.ports.merchant_orders import ApiNonces, MerchantOrders
 from server.ports.pledges import Pledges
 from server.ports.proofs import Anchors, ReceiptChain
 from server.ports.records import Deliveries, Event, Ledger, Orders, Proofs, Receipts
@@ -19,6 +20,7 @@ from server.ports.work import Job, Outbox, Settlements, Transactions
 
 __all__ = [
     "Anchors",
+    "ApiNonces",
     "Bookkeeping",
     "Call",
     "CaseEvent",
@@ -35,6 +37,7 @@ __all__ = [
     "Identifiers",
     "Job",
     "Ledger",
+    "MerchantOrders",
     "OpenScreening",
     "Orders",
     "Outbox",

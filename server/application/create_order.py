@@ -1,0 +1,118 @@
+"""Create order: make an order for what a merchant's back end sells, to be paid by a plain ERC-20 transfer."""
+
+import hashlib
+from dataclasses import dataclass
+
+import msgspec
+
+from server.application.order_transfer import Sold, Wish, fresh, waiting_order
+from server.application.paddock import Ground, Paddock
+from server.application.screen import screen_purchase
+from server.domain.errors import DuplicateClaim, OrderRefused
+from server.domain.market import Asset, Merchant
+from server.domain.merchant_orders import SERVICE, MerchantOrder, Status, status_of
+from server.domain.orders import Mode, Order
+from server.ports import UnitOfWork, Way
+from server.services.merchant_order import Agreed
+
+
+@dataclass(frozen=True, slots=True)
+class NewOrder:
+    """What a back end asks for; the caller has checked that it is the merchant's. `amount` in atomic units.
+
+    `payer` and `contract` are checksummed; without `contract` the symbol names the asset.
+    """
+
+    merchant: Merchant
+    dapp_order_id: str
+    network: str
+    symbol: str
+    payer: str
+    amount: int
+    contract: str | None = None
+    calldata: bytes = b""
+
+
+async def create_order(paddock: Paddock, new: NewOrder) -> tuple[Order, MerchantOrder]:
+    """The order, stored and waiting; the same wish again gets the same one while it waits. No chain is asked.
+
+    Raises OrderRefused for terms that cannot be, or a name that stands for another order, and the errors of `outages`
+    while nothing is taken or nobody watches.
+    """
+    ground, asset = _place(paddock, new)
+    order, made = await _prepared(paddock, new, ground, asset)
+    known = await _known(paddock, order, made)
+    if known:
+        return known
+    await paddock.admission.pause.require_running(paddock.db, paddock.clock)
+    await screen_purchase(paddock, new.payer, order.terms.pay_to)
+    try:
+        async with paddock.db.begin("order created") as work:
+            await _require_only(work, order)
+            await work.orders.add(order)
+            await work.merchant_orders.add(made)
+    except DuplicateClaim:
+        known = await _known(paddock, order, made)
+        if known is None:
+            raise
+        return known
+    return order, made
+
+
+def _place(paddock: Paddock, new: NewOrder) -> tuple[Ground, Asset]:
+    ground = paddock.grounds.get(new.network)
+    if ground is None:
+        raise OrderRefused(f"chain_id: orders are paid on {', '.join(paddock.grounds)}")
+    named = [one for one in ground.market.assets if one.symbol == new.symbol]
+    asset = next((one for one in named if new.contract in (None, one.address)), None)
+    if asset is None:
+        there = ", ".join(f"{one.symbol} ({one.address})" for one in ground.market.assets)
+        raise OrderRefused(f"token {new.symbol} is not taken there with that contract; taken are {there}")
+    if new.calldata:
+        raise OrderRefused("callback_calldata is for merchants whose money is handed to a contract")
+    return ground, asset
+
+
+async def _prepared(paddock: Paddock, new: NewOrder, ground: Ground, asset: Asset) -> tuple[Order, MerchantOrder]:
+    """Not stored yet. Nonce and digest keep the database itself from making two orders of one name."""
+    merchant, name = new.merchant, new.dapp_order_id
+    sold = Sold(SERVICE, merchant.id, Mode.DIRECT, new.network, asset, new.amount, merchant.pay_to)
+    terms = [merchant.id, name, new.network, asset.address, new.payer, str(new.amount), new.calldata.hex()]
+    digest = hashlib.sha256(msgspec.json.encode(terms)).digest()
+    wish = Wish(
+        arguments=msgspec.json.encode(Agreed(merchant.id, name)),
+        payer=new.payer,
+        nonce=hashlib.sha256(msgspec.json.encode([SERVICE, merchant.id, name])).digest(),
+        digest=digest,
+        intent=digest,
+    )
+    async with paddock.db.read() as view:
+        cursor = await view.transfers.cursor(new.network)
+    order = waiting_order(paddock, sold, wish, fresh(paddock, cursor))
+    return order, MerchantOrder(order.id, merchant.id, name, asset.symbol, new.calldata)
+
+
+async def _known(paddock: Paddock, order: Order, made: MerchantOrder) -> tuple[Order, MerchantOrder] | None:
+    """The order that has this name, if it is the same and still waits. Raises OrderRefused if it is not."""
+    async with paddock.db.read() as view:
+        there = await view.merchant_orders.named(made.merchant, made.dapp_order_id)
+        known = await view.orders.get(there.order_id) if there else None
+    if there is None or known is None:
+        return None
+    if known.authorization.digest != order.authorization.digest:
+        raise OrderRefused(f"dapp_order_id {made.dapp_order_id!r} is order {known.id}, with other terms")
+    status = status_of(known, paddock.clock.now())
+    if status is not Status.CHECKOUT_VERIFIED:
+        raise OrderRefused(f"dapp_order_id {made.dapp_order_id!r} is order {known.id}, which is {status} already")
+    return known, there
+
+
+async def _require_only(work: UnitOfWork, order: Order) -> None:
+    """A transfer names no order: two that wait for the same one could not be told apart."""
+    terms = order.terms
+    way = Way(terms.network, terms.asset, order.authorization.payer, terms.pay_to)
+    if await work.merchant_orders.equal(way, terms.amount):
+        raise OrderRefused(
+            "this payer has an open order over this amount to this recipient already: "
+            "ask for another amount, or wait until that order is paid, cancelled or expired"
+        )

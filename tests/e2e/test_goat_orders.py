@@ -1,0 +1,87 @@
+"""A merchant's back end against a real server, worker and devnet: it speaks GOAT's published interface alone."""
+
+import json
+
+import httpx
+import pytest
+from eth_account import Account
+from eth_utils.crypto import keccak
+
+from tests.stack.commands import paddock
+from tests.stack.goat_client import GoatClient, proof_signer, required_of
+from tests.stack.waiting import eventually
+
+PRICE = 25_000
+
+
+@pytest.fixture
+async def shop(place):
+    """A new merchant's back end."""
+    merchant = f"shop-{Account.create().address[2:10].lower()}"
+    status, said = paddock(place, "merchant", "add", merchant, "--pay-to", Account.create().address)
+    assert status == 0, said
+    key, secret = said.splitlines()[:2]
+    async with httpx.AsyncClient(timeout=30) as http:
+        client = GoatClient(http, place.url, key, secret)
+
+        async def known():
+            return (await client.call("GET", "/api/v1/orders/none")).status_code == 404
+
+        await eventually(known, 15, "the server knows the merchant", 0.3)
+        yield client
+    assert secret not in place.logs()
+    assert key not in place.logs()
+
+
+def send(anvil, payer, token, to, amount):
+    """An ordinary ERC-20 transfer by the payer's wallet."""
+    data = keccak(b"transfer(address,uint256)")[:4] + bytes(12) + bytes.fromhex(to[2:]) + amount.to_bytes(32, "big")
+    anvil.set_balance(payer.address, 10**18)
+    gas = {"gas": "0x30d40", "from": payer.address}
+    anvil.rpc("anvil_impersonateAccount", payer.address)
+    return anvil.rpc("eth_sendTransaction", gas | {"to": token, "data": "0x" + data.hex()})
+
+
+@pytest.mark.parametrize("sound", [False, True])
+async def test_w4_w8_a_back_end_sells_by_transfer_and_proves_it(place, shop, payer, anvil, market, tmp_path, sound):
+    shop.sound = sound
+    wish = {
+        "chain_id": 31337,
+        "token_symbol": market.asset.symbol,
+        "from_address": payer.address.lower(),
+        "amount_wei": str(PRICE),
+    }
+    first = await eventually(lambda: taken(shop, wish | {"dapp_order_id": "1"}), 20, "the worker watches", 0.3)
+    (terms,) = first["accepts"]
+    assert (await shop.create(**wish, dapp_order_id="2")).status_code == 400, "two could not be told apart"
+    assert (await shop.cancel(first["order_id"])).json()["status"] == "cancelled"
+    second = required_of(await shop.create(**wish, dapp_order_id="2"))
+    transaction = send(anvil, payer, terms["asset"], terms["payTo"], int(terms["amount"]))
+
+    async def confirmed():
+        return await shop.status(second["order_id"]) == "PAYMENT_CONFIRMED"
+
+    await eventually(confirmed, 30, "the transfer is found", 0.2)
+    assert await shop.status(first["order_id"]) == "CANCELLED"
+    proof = await shop.proof(second["order_id"])
+    published = (await shop.http.get(f"{place.url}/.well-known/x402")).json()["receiptSigners"]
+    assert (proof["payload"]["tx_hash"], proof_signer(proof) in published) == (transaction, True)
+    path = tmp_path / "proof.json"
+    path.write_text(json.dumps(proof))
+    status, said = paddock(place, "verify", str(path), "--signer", published[0], "--rpc", place.rpc)
+    assert (status, "is that Transfer" in said) == (0, True), said
+    path.write_text(json.dumps(proof | {"payload": proof["payload"] | {"amount_wei": str(2 * PRICE)}}))
+    assert paddock(place, "verify", str(path), "--signer", published[0])[0] == 1
+
+    used = shop.request("GET", f"/api/v1/orders/{second['order_id']}")
+    assert [(await shop.send(used)).status_code for _ in range(2)] == [200, 401]
+    forged = GoatClient(shop.http, shop.url, shop.key, "0" * 64, sound=sound)
+    assert (await forged.create(**wish, dapp_order_id="3")).status_code == 401
+    shop.sound = False
+    assert (await shop.create(**wish, dapp_order_id="3&amount_wei=1")).status_code == 401
+
+
+async def taken(shop, wish):
+    """The terms, once somebody looks for transfers."""
+    answer = await shop.create(**wish)
+    return required_of(answer) if answer.status_code != 503 else None
