@@ -34,7 +34,7 @@ class NewOrder:
 
 
 async def create_order(paddock: Paddock, new: NewOrder) -> tuple[Order, MerchantOrder]:
-    """The order, stored and waiting; the same wish again gets the same one while it waits. No chain is asked.
+    """The order, stored and waiting; the same wish again gets the same one while it waits.
 
     Raises OrderRefused for terms that cannot be, or a name that stands for another order, and the errors of `outages`
     while nothing is taken or nobody watches.
@@ -46,6 +46,8 @@ async def create_order(paddock: Paddock, new: NewOrder) -> tuple[Order, Merchant
         return known
     await paddock.admission.pause.require_running(paddock.db, paddock.clock)
     await screen_purchase(paddock, new.payer, order.terms.pay_to)
+    if paddock.wallet and order.terms.pay_to == paddock.wallet.address:
+        await paddock.wallet.require_room(new.amount)
     try:
         async with paddock.db.begin("order created") as work:
             await _require_only(work, order)
@@ -68,19 +70,29 @@ def _place(paddock: Paddock, new: NewOrder) -> tuple[Ground, Asset]:
     if asset is None:
         there = ", ".join(f"{one.symbol} ({one.address})" for one in ground.market.assets)
         raise OrderRefused(f"token {new.symbol} is not taken there with that contract; taken are {there}")
-    if new.calldata:
+    if not takes(ground, new.merchant, asset):
+        raise OrderRefused(f"merchant {new.merchant.id} has no callback contract there that takes {new.symbol}")
+    if new.calldata and not new.merchant.callback:
         raise OrderRefused("callback_calldata is for merchants whose money is handed to a contract")
     return ground, asset
+
+
+def takes(ground: Ground, merchant: Merchant, asset: Asset) -> bool:
+    """Whether a merchant is paid in that asset there: its contract has to be there, and to be able to pull it."""
+    if merchant.callback is None:
+        return True
+    return merchant.callback in ground.market.contracts and asset == ground.market.asset
 
 
 async def _prepared(paddock: Paddock, new: NewOrder, ground: Ground, asset: Asset) -> tuple[Order, MerchantOrder]:
     """Not stored yet. Nonce and digest keep the database itself from making two orders of one name."""
     merchant, name = new.merchant, new.dapp_order_id
-    sold = Sold(SERVICE, merchant.id, Mode.DIRECT, new.network, asset, new.amount, merchant.pay_to)
+    mode, pay_to = (Mode.DELEGATE, ground.market.delegate) if merchant.callback else (Mode.DIRECT, merchant.pay_to)
+    sold = Sold(SERVICE, merchant.id, mode, new.network, asset, new.amount, pay_to)
     terms = [merchant.id, name, new.network, asset.address, new.payer, str(new.amount), new.calldata.hex()]
     digest = hashlib.sha256(msgspec.json.encode(terms)).digest()
     wish = Wish(
-        arguments=msgspec.json.encode(Agreed(merchant.id, name)),
+        arguments=msgspec.json.encode(Agreed(merchant.id, name, merchant.callback or "")),
         payer=new.payer,
         nonce=hashlib.sha256(msgspec.json.encode([SERVICE, merchant.id, name])).digest(),
         digest=digest,

@@ -2,6 +2,8 @@
 
 from datetime import timedelta
 
+import msgspec
+
 from protocol.payment import Method
 from protocol.typed_data import RECEIVE_TYPE, Transfer, authorization_digest, order_nonce
 from server.application.chain_receipts import revoke_receipt
@@ -15,9 +17,11 @@ from server.domain.deliveries import Delivery
 from server.domain.errors import ConfigurationError, HandlerFailed, InternalError, Reverted, UnknownOrder
 from server.domain.evidence import Mined, Spend, TransferLog, transfers_of
 from server.domain.market import Contract
+from server.domain.merchant_orders import MerchantOrder, calldata_deadline, sign_until
 from server.domain.orders import Order
 from server.domain.states import FulfilmentState, MoneyBackState, PaymentState
 from server.ports import TransactionSigner, UnitOfWork
+from server.services.merchant_order import Agreed
 from server.services.service import Execution, Service, json_answer
 
 PAYOUT_VALIDITY = timedelta(hours=1)
@@ -35,8 +39,11 @@ async def execute(paddock: Paddock, order_id: str) -> float | None:
     service, contract = callback_of(paddock, order)
     async with paddock.db.read() as view:
         sent = await sent_for(view, "callback", order_id)
+        made = await view.merchant_orders.get(order_id) if order.by_transfer else None
     if sent is None:
-        return await _start(paddock, order, contract) if await is_confirmed(paddock, order) else 1.0
+        if made and made.calldata and not made.signature:
+            return await _await_signature(paddock, order)
+        return await _start(paddock, order, contract, made) if await is_confirmed(paddock, order) else 1.0
     mined = await look(paddock.on(order.terms.network).chain, sent)
     if mined is None:
         return 0.5
@@ -47,12 +54,20 @@ async def execute(paddock: Paddock, order_id: str) -> float | None:
     return None
 
 
-async def _start(paddock: Paddock, order: Order, contract: Contract) -> float | None:
+async def _await_signature(paddock: Paddock, order: Order) -> float | None:
+    """The payer chooses what its money does, and has to sign that before the order's time is over."""
+    if paddock.clock.now() < sign_until(order):
+        return 1.0
+    await give_up(paddock, order, "its payer did not sign the calldata in time")
+    return None
+
+
+async def _start(paddock: Paddock, order: Order, contract: Contract, made: MerchantOrder | None) -> float | None:
     signer, ground = delegate_of(paddock), paddock.on(order.terms.network)
-    payout = authorization_for(paddock, order, signer.address, contract.address)
+    payout = payout_of(paddock, order, signer.address, contract.address)
     digest = authorization_digest(ground.market.domain(paddock.asset_of(order)), payout, RECEIVE_TYPE)
     signature = await signer.sign_digest(digest)
-    data = calls.spent_eip3009(order.terms.asset, order.authorization.payer, payout, signature)
+    data = calls.spent_eip3009(order.terms.asset, order.authorization.payer, payout, signature, _chosen(order, made))
     try:
         prepared = await prepare(ground.chain, signer, contract.address, data)
     except Reverted as error:
@@ -69,6 +84,12 @@ async def _start(paddock: Paddock, order: Order, contract: Contract) -> float | 
     return 0.1
 
 
+def _chosen(order: Order, made: MerchantOrder | None) -> calls.SignedCalldata | None:
+    if made is None or made.signature is None:
+        return None
+    return calls.SignedCalldata(made.calldata, calldata_deadline(order), made.signature)
+
+
 async def complete(paddock: Paddock, order: Order, service: Service, contract: Contract, mined: Mined) -> None:
     """The callback ran: write the payout down, make the answer from its events, and release it."""
     payout = payout_in(paddock, order, mined)
@@ -82,13 +103,13 @@ async def complete(paddock: Paddock, order: Order, service: Service, contract: C
     delivery = Delivery(order.id, answer.body, answer.content_type, paddock.clock.now())
     row = ledger.entry(order, "payout", ledger.callback(contract.address), ledger.delegate(order), payout)
     async with paddock.db.begin("callback done") as work:
+        if order.fulfilment is FulfilmentState.FAILED and order.money_back is not MoneyBackState.NONE:
+            order.give_back(MoneyBackState.NONE, "the callback was mined after all")
         order.callback_tx = mined.transaction
         await _record(work, order, mined)
         await work.deliveries.put(delivery)
         await work.ledger.add(row)
         await release(paddock, work, order, delivery)
-        if order.money_back is not MoneyBackState.NONE:
-            order.give_back(MoneyBackState.NONE, "the callback was mined after all")
         await work.orders.save(order)
 
 
@@ -119,13 +140,13 @@ async def _record(work: UnitOfWork, order: Order, mined: Mined) -> None:
 
 def outgoing(order: Order, wallet: str) -> Spend:
     """An order's money on its way out of a wallet of ours, as the chain knows it: payout and refund share the nonce."""
-    return Spend(Method.EIP3009, order.terms.asset, wallet, order_nonce(order.refund_name), "", order.due_back)
+    return Spend(Method.EIP3009, order.terms.asset, wallet, order_nonce(order.id), "", order.price)
 
 
-def authorization_for(paddock: Paddock, order: Order, wallet: str, recipient: str) -> Transfer:
-    """A wallet's authorization over this order's money; payout and refund share its nonce."""
+def payout_of(paddock: Paddock, order: Order, wallet: str, recipient: str) -> Transfer:
+    """A wallet's authorization over this order's price; a refund in its place shares the nonce."""
     valid_before = int((paddock.clock.now() + PAYOUT_VALIDITY).timestamp())
-    return Transfer(wallet, recipient, order.due_back, 0, valid_before, order_nonce(order.refund_name))
+    return Transfer(wallet, recipient, order.price, 0, valid_before, order_nonce(order.id))
 
 
 def delegate_of(paddock: Paddock) -> TransactionSigner:
@@ -138,8 +159,8 @@ def delegate_of(paddock: Paddock) -> TransactionSigner:
 def callback_of(paddock: Paddock, order: Order) -> tuple[Service, Contract]:
     """The order's service and the contract that it calls."""
     service = paddock.service_of(order)
-    assert service.callback is not None
-    return service, paddock.on(order.terms.network).market.contracts[service.callback]
+    name = service.callback or msgspec.json.decode(order.arguments, type=Agreed).callback
+    return service, paddock.on(order.terms.network).market.contracts[name]
 
 
 def events(contract: Contract, mined: Mined) -> dict[str, dict[str, object]]:

@@ -7,13 +7,13 @@ import logging
 
 from server.application.cases import open_case
 from server.application.chain_receipts import revoke_receipt
-from server.application.deliver import FOLLOW, PERFORM, UNPAID, owe_rest, receiver, sign_again
+from server.application.deliver import EXECUTE, FOLLOW, PERFORM, UNPAID, owe_rest, receiver, sign_again
 from server.application.paddock import Paddock
 from server.domain import ledger
 from server.domain.cases import CaseKind
 from server.domain.evidence import Mined, TransferLog, plain_transfers
 from server.domain.ledger import Entry
-from server.domain.orders import Order
+from server.domain.orders import Mode, Order
 from server.domain.states import FulfilmentState, MoneyBackState, PaymentState
 from server.ports import UnitOfWork
 
@@ -102,6 +102,10 @@ async def _go_on(paddock: Paddock, work: UnitOfWork, order: Order, note: str) ->
     order.drop_lease()
     if order.fulfilment is FulfilmentState.RELEASED:
         await sign_again(paddock, work, order)
+    elif order.terms.mode is Mode.DELEGATE and order.fulfilment in (FulfilmentState.NONE, FulfilmentState.EXECUTING):
+        if order.fulfilment is FulfilmentState.NONE:
+            order.fulfil(FulfilmentState.EXECUTING)
+        await work.outbox.ensure(EXECUTE, order.id, now)
     elif order.fulfilment is not FulfilmentState.FAILED:
         await work.outbox.ensure(PERFORM, order.id, now)
     await work.outbox.add(FOLLOW, order.id, now)

@@ -12,6 +12,7 @@ from protocol.typed_data import Transfer
 
 _TRANSFER_ARGUMENTS = "address,address,uint256,uint256,uint256,bytes32"
 _VRS = "uint8,bytes32,bytes32"
+_PULL = f"address,address,address,uint256,uint256,uint256,bytes32,{_VRS}"
 _ERROR_TEXT = keccak(b"Error(string)")[:4]
 _PANIC = keccak(b"Panic(uint256)")[:4]
 
@@ -47,19 +48,27 @@ def transfer_with_authorization(transfer: Transfer, signature: bytes) -> bytes:
     )
 
 
-def spent_eip3009(asset: str, beneficiary: str, payout: Transfer, signature: bytes) -> bytes:
-    """The base entry of a GOAT-shaped callback; `payout` is the delegate wallet's authorization to the contract."""
-    return encode_call(
-        f"x402SpentEip3009(address,address,address,uint256,uint256,uint256,bytes32,{_VRS})",
-        asset,
-        beneficiary,
-        payout.payer,
-        payout.value,
-        payout.valid_after,
-        payout.valid_before,
-        payout.nonce,
-        *split_signature(signature),
-    )
+class SignedCalldata(NamedTuple):
+    """An action that the payer chose and signed until `deadline` (Unix seconds)."""
+
+    calldata: bytes
+    deadline: int
+    signature: bytes
+
+
+def spent_eip3009(
+    asset: str, beneficiary: str, payout: Transfer, signature: bytes, chosen: SignedCalldata | None = None
+) -> bytes:
+    """An entry of a GOAT-shaped callback: the base one, or with what the payer has chosen.
+
+    `payout` is the delegate wallet's authorization to the contract; its nonce is the order's id there.
+    """
+    pull = (asset, beneficiary, *payout[:1], *payout[2:], *split_signature(signature))
+    if chosen is None:
+        return encode_call(f"x402SpentEip3009({_PULL})", *pull)
+    number = int.from_bytes(payout.nonce, "big")
+    order = (chosen.calldata, payout.nonce, number, chosen.deadline, *split_signature(chosen.signature))
+    return encode_call(f"x402SpentEip3009WithCalldata({_PULL},bytes,bytes32,uint256,uint256,{_VRS})", *pull, *order)
 
 
 def split_signature(signature: bytes) -> tuple[int, bytes, bytes]:

@@ -1,7 +1,5 @@
 """Not on sale: what a merchant's own order is answered with. The merchant delivers; we say that it is paid."""
 
-from typing import Any
-
 import msgspec
 
 from server.domain.merchant_orders import SERVICE as SLUG
@@ -17,13 +15,13 @@ class Agreed(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Confirmation(msgspec.Struct):
-    """The order is paid; `transaction` and `events` are those of the contract that took the money, if there is one."""
+    """The order is paid; `transaction` and `events` (values as text) are those of the contract that took the money."""
 
     merchant: str
     dapp_order_id: str
     payer: str
     transaction: str | None = None
-    events: dict[str, dict[str, Any]] = {}
+    events: dict[str, dict[str, str]] = {}
 
 
 async def run(arguments: Agreed, context: Context) -> Answer:
@@ -31,7 +29,10 @@ async def run(arguments: Agreed, context: Context) -> Answer:
     done: Execution | None = context.execution
     confirmation = Confirmation(arguments.merchant, arguments.dapp_order_id, context.payer)
     if done:
-        confirmation.transaction, confirmation.events = done.transaction, done.events
+        confirmation.transaction = done.transaction
+        confirmation.events = {
+            name: {key: str(value) for key, value in values.items()} for name, values in done.events.items()
+        }
     return json_answer(confirmation)
 
 

@@ -16,6 +16,7 @@ from server.application.cancel import cancel
 from server.application.create_order import NewOrder, create_order
 from server.application.order_proof import order_proof
 from server.application.paddock import Paddock
+from server.application.sign_calldata import sign_calldata
 from server.domain.errors import (
     BadArguments,
     InternalError,
@@ -53,6 +54,12 @@ class OrderBody(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     merchant_id: str | None = None
 
 
+class SignatureBody(msgspec.Struct, forbid_unknown_fields=True):
+    """65 bytes in 0x-hex."""
+
+    signature: str
+
+
 @post("/api/v1/orders", status_code=402, summary="Make an order; 402 with its terms is success")
 async def create(request: Request[Any, Any, Any], paddock: GivenPaddock) -> Response[bytes]:
     """To be paid by a plain ERC-20 transfer to `payTo`, in a block before `expiresAt`."""
@@ -75,6 +82,19 @@ async def proof(request: Request[Any, Any, Any], order_id: FromPath[str], paddoc
     """Names one Transfer log and what it is for; EIP-712, by a key of `/.well-known/x402`."""
     order, made = await _own(request, paddock, order_id)
     return as_json(await order_proof(paddock, order, made))
+
+
+@post("/api/v1/orders/{order_id:str}/calldata-signature", status_code=200, summary="Hand in the payer's signature")
+async def sign(request: Request[Any, Any, Any], order_id: FromPath[str], paddock: GivenPaddock) -> Response[bytes]:
+    """Over `calldata_sign_request`, before `signatureExpiresAt`; without it the payer's money goes back."""
+    order, made = await _own(request, paddock, order_id)
+    try:
+        given = msgspec.json.decode(await request.body(), type=SignatureBody).signature
+        signature = parse_hex(given, "signature", 65)
+    except (msgspec.DecodeError, ValueError, RecursionError) as error:
+        raise OrderRefused(f"the body is no signature: {str(error)[:200]}") from error
+    await sign_calldata(paddock, order, made, signature)
+    return as_json({"status": "ok", "order_id": order.id})
 
 
 @post("/api/v1/orders/{order_id:str}/cancel", status_code=200, summary="End an order that is not paid")
@@ -153,7 +173,7 @@ def on_error(_request: Request[Any, Any, Any], error: PaddockError) -> Response[
 
 ORDER_API = Router(
     "/",
-    route_handlers=[create, read, proof, end, merchant],
+    route_handlers=[create, read, proof, sign, end, merchant],
     exception_handlers={PaddockError: on_error},
     tags=["order API"],
 )

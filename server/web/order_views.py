@@ -5,9 +5,11 @@ from typing import Any
 from protocol.networks import chain_id
 from protocol.payment import Method
 from protocol.wire import SCHEME_EXACT
+from server.application.create_order import takes
 from server.application.paddock import Paddock
+from server.application.sign_calldata import choice_of
 from server.domain.market import Merchant
-from server.domain.merchant_orders import MerchantOrder, flow_of, status_of
+from server.domain.merchant_orders import MerchantOrder, flow_of, sign_until, status_of
 from server.domain.orders import Mode, Order
 from server.domain.states import PaymentState
 
@@ -18,6 +20,17 @@ def payment_required(paddock: Paddock, order: Order, made: MerchantOrder) -> dic
     """The body of the 402; its header is the same, encoded."""
     terms = order.terms
     flow = flow_of(terms.mode, paddock.asset_of(order).method)
+    extension = {
+        "destinationChain": terms.network,
+        "expiresAt": int(terms.expires_at.timestamp()),
+        "paymentMethod": Method.TRANSFER,
+        "receiveType": terms.mode,
+    }
+    to_sign: dict[str, Any] = {}
+    if made.calldata:
+        extension["signatureEndpoint"] = f"{paddock.origin}/api/v1/orders/{order.id}/calldata-signature"
+        extension["signatureExpiresAt"] = int(sign_until(order).timestamp())
+        to_sign["calldata_sign_request"] = choice_of(paddock, order, made).sign_request()
     left = int((terms.expires_at - paddock.clock.now()).total_seconds())
     return {
         "x402Version": 2,
@@ -33,18 +46,11 @@ def payment_required(paddock: Paddock, order: Order, made: MerchantOrder) -> dic
                 "extra": {"flow": flow, "tokenSymbol": made.symbol, "assetTransferMethod": Method.TRANSFER},
             }
         ],
-        "extensions": {
-            EXTENSION: {
-                "destinationChain": terms.network,
-                "expiresAt": int(terms.expires_at.timestamp()),
-                "paymentMethod": Method.TRANSFER,
-                "receiveType": terms.mode,
-            }
-        },
+        "extensions": {EXTENSION: extension},
         "order_id": order.id,
         "flow": flow,
         "token_symbol": made.symbol,
-    }
+    } | to_sign
 
 
 def order_view(paddock: Paddock, order: Order, made: MerchantOrder) -> dict[str, Any]:
@@ -75,13 +81,14 @@ def merchant_view(paddock: Paddock, merchant: Merchant) -> dict[str, Any]:
         "receive_type": mode,
         "wallets": [
             {
-                "address": merchant.pay_to,
+                "address": ground.market.delegate if merchant.callback else merchant.pay_to,
                 "chain_id": ground.market.chain_id,
                 "token_symbol": asset.symbol,
                 "token_contract": asset.address,
             }
             for ground in paddock.grounds.values()
             for asset in ground.market.assets
+            if takes(ground, merchant, asset)
         ],
     }
 

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from server.domain.market import Merchant
@@ -44,6 +44,7 @@ async def open_goat(**shop: Any) -> AsyncIterator[GoatWorld]:
         assert isinstance(paddock.merchants, dict)
         elsewhere = "0x" + "5b" * 20
         paddock.merchants["other"] = Merchant("other", "Other", elsewhere, digest(OTHER_KEY), api_secret="1.other")
+        paddock.merchants["paddock"] = replace(paddock.merchants["paddock"], **shop)
         secret = paddock.post.keys.api_secret
         world = GoatWorld(plain.world, plain.payee, *(None,) * 3)  # type: ignore[arg-type]  # set below
         world.shop = world.client(MERCHANT_KEY, secret("paddock", "1.test"))

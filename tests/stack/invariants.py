@@ -160,6 +160,8 @@ class _Look:
     async def check_order(self, order: Order, *, ended: bool) -> None:
         if order.by_transfer:
             self._check_transfers(order, ended)
+            if order.terms.mode is Mode.DELEGATE:
+                await self._check_payout(order)
             return
         transfer = await self._payment_of(order)
         self._check_grant(order, transfer)
@@ -289,8 +291,8 @@ class _Look:
         ground = self.stage.grounds[order.terms.network]
         since = self.since.blocks.get(order.terms.network, 0)
         out = next(iter(await ground.chain.spent_in(outgoing(order, ground.market.delegate), since)), None)
-        refunded = order.money_back is MoneyBackState.REFUNDED
         released = order.fulfilment is FulfilmentState.RELEASED
+        refunded = order.money_back is MoneyBackState.REFUNDED and not released
         if (refunded or released) and out is None:
             self._say("G4", f"order {order.id} is {order.fulfilment}/{order.money_back}, and no money left for it")
         if out and refunded and out.recipient != order.authorization.payer:
