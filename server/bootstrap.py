@@ -148,6 +148,7 @@ async def open_paddock(parts: Parts, facilitator: Facilitator, *, holds_delegate
             origins=settings.origins,
             admission=Admission(settings.payer_orders, settings.route_runs),
             other_receipt_signers=settings.receipt_signers,
+            order_fee=settings.order_fee,
         )
 
 

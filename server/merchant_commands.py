@@ -8,11 +8,15 @@ import sys
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
+from protocol.amounts import atomic
 from protocol.errors import ProtocolError
 from protocol.signatures import parse_address
 from server.adapters.merchant_rows import REFRESH, add_merchant, key_digest, rotate_key, rotate_secret
 from server.bootstrap import Desk, open_desk
-from server.domain.market import Merchant
+from server.domain import fees
+from server.domain.errors import OrderRefused, UnknownMerchant
+from server.domain.fees import FeeEntry, FeeKind
+from server.domain.market import PRICE_DECIMALS, Merchant
 from server.settings import load
 
 LONGEST_OVERLAP = 24 * 30
@@ -55,6 +59,22 @@ async def new_secret(desk: Desk, given: argparse.Namespace) -> None:
     note(f"{_KNOWN} The old secret {_ends(desk, overlap)}. This is shown once.")
 
 
+async def deposit(desk: Desk, given: argparse.Namespace) -> None:
+    """Write down what a merchant has paid in for fees, in dollars."""
+    await _book(desk, fees.deposit(given.merchant, given.dollars))
+
+
+async def withdraw(desk: Desk, given: argparse.Namespace) -> None:
+    """Write down what a merchant got back of it."""
+    await _book(desk, fees.withdrawal(given.merchant, given.dollars))
+
+
+async def balance(desk: Desk, given: argparse.Namespace) -> None:
+    """Print what is left of it."""
+    async with desk.db.read() as view:
+        say(fees.dollars(await view.fee_book.balance(given.merchant)))
+
+
 def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Declare the commands."""
     about = "Take merchants in, and manage their credentials."
@@ -71,6 +91,9 @@ def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
     adding.add_argument("--name", default="", help="as pages show it; the id if left out")
     adding.add_argument("--logo", default="", help="URL of its logo")
     adding.add_argument("--callback", help="the deployed contract that its orders' money is handed to")
+    for name, does in (("deposit", deposit), ("withdraw", withdraw)):
+        verb(name, does).add_argument("dollars", type=_dollars, help="such as 25 or 0.5")
+    verb("balance", balance)
     for one in (verb("rotate-key", new_key), verb("rotate-secret", new_secret)):
         one.add_argument(
             "--overlap-hours", type=_hours, default=24, help="how long the old one counts; 0: it ends at once"
@@ -81,6 +104,17 @@ async def _perform(does: Does, given: argparse.Namespace) -> int:
     async with open_desk(load(role="webhook")) as desk:
         await does(desk, given)
     return 0
+
+
+async def _book(desk: Desk, entry: FeeEntry) -> None:
+    if entry.merchant not in desk.merchants:
+        raise UnknownMerchant(f"there is no merchant {entry.merchant!r} here")
+    async with desk.db.begin("fees booked") as work:
+        left = await work.fee_book.balance(entry.merchant)
+        if entry.kind is FeeKind.WITHDRAWAL and left < entry.amount:
+            raise OrderRefused(f"insufficient fee balance: available={fees.dollars(left)}")
+        await work.fee_book.add(entry)
+        say(fees.dollars(await work.fee_book.balance(entry.merchant)))
 
 
 _KNOWN = f"Every server knows it within {REFRESH:.0f} seconds."
@@ -101,6 +135,16 @@ def _id(text: str) -> str:
     if not re.fullmatch(r"[a-z0-9][a-z0-9_-]{0,63}", text):
         raise argparse.ArgumentTypeError("1 to 64 lower-case letters, digits, '_' and '-'")
     return text
+
+
+def _dollars(text: str) -> int:
+    try:
+        amount = atomic(text, PRICE_DECIMALS)
+    except ProtocolError as error:
+        raise argparse.ArgumentTypeError(error.detail) from error
+    if not amount:
+        raise argparse.ArgumentTypeError("above zero")
+    return amount
 
 
 def _address(text: str) -> str:

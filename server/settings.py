@@ -86,6 +86,7 @@ class Settings:
     confirmations: int | None
     anchor_seconds: int
     payer_orders: int
+    order_fee: int
     route_runs: int
     cool_off_failures: int
     cool_off_seconds: int
@@ -149,6 +150,7 @@ def load(environ: Mapping[str, str] = os.environ, role: str = "server") -> Setti
         confirmations=depth(environ, "PADDOCK_CONFIRMATIONS", 1 if devnet else None),
         anchor_seconds=integer(environ, "PADDOCK_ANCHOR_SECONDS", 5 if devnet else 60),
         payer_orders=positive(environ, "PADDOCK_PAYER_ORDERS", 32),
+        order_fee=integer(environ, "PADDOCK_ORDER_FEE", 0),
         route_runs=positive(environ, "PADDOCK_ROUTE_RUNS", 64),
         cool_off_failures=positive(environ, "PADDOCK_COOL_OFF_FAILURES", 3),
         cool_off_seconds=positive(environ, "PADDOCK_COOL_OFF_SECONDS", 600),
@@ -176,8 +178,7 @@ def load(environ: Mapping[str, str] = os.environ, role: str = "server") -> Setti
         facilitator_token=environ.get("PADDOCK_FACILITATOR_TOKEN", ""),
         webhook_keys=secrets["PADDOCK_WEBHOOK_KEYS"],
     )
-    _check_places(settings, role)
-    return settings
+    return _checked(settings, role)
 
 
 def _secrets(environ: Mapping[str, str], role: str, *, devnet: bool) -> Mapping[str, str]:
@@ -204,10 +205,9 @@ def _require(environ: Mapping[str, str], role: str) -> None:
             raise ConfigurationError(f"{name} is not set; see .env.example (PADDOCK_DEVNET=1 fills it in on a devnet)")
 
 
-def _check_places(settings: Settings, role: str) -> None:
-    """A devnet is near; off it the facilitator stands alone, at a host that was named and behind TLS.
-
-    Nodes are enough for their quorum.
+def _checked(settings: Settings, role: str) -> Settings:
+    """The settings, if their places are right: a devnet is near; off it the facilitator stands alone, at a host that
+    was named and behind TLS. Nodes are enough for their quorum.
     """
     if role == "server" and not settings.embedded_facilitator:
         _check_facilitator(settings)
@@ -221,6 +221,7 @@ def _check_places(settings: Settings, role: str) -> None:
         raise ConfigurationError("PADDOCK_WEBHOOK_ALLOW_PRIVATE=1 is only for a devnet")
     elif settings.embedded_facilitator and role == "server":
         raise ConfigurationError("PADDOCK_FACILITATOR_URL: the embedded facilitator is for the devnet; give its URL")
+    return settings
 
 
 def _check_facilitator(settings: Settings) -> None:

@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from server.adapters.book_rows import BookRows
 from server.adapters.case_rows import CaseRows
 from server.adapters.extension_rows import IdentifierRows, SignInRows
+from server.adapters.fee_rows import FeeRows
 from server.adapters.job_rows import OutboxRows
 from server.adapters.merchant_order_rows import ApiNonceRows, MerchantOrderRows
 from server.adapters.models import metadata
@@ -38,6 +39,7 @@ from server.ports import (
     Cases,
     Clock,
     Deliveries,
+    FeeBook,
     Identifiers,
     Ledger,
     MerchantOrders,
@@ -86,6 +88,7 @@ class SqlUnitOfWork:
         self.transfers: Transfers = TransferRows(connection)
         self.merchant_orders: MerchantOrders = MerchantOrderRows(connection)
         self.api_nonces: ApiNonces = ApiNonceRows(connection)
+        self.fee_book: FeeBook = FeeRows(connection, clock)
 
 
 class SqlDatabase:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import msgspec
 
+from server.application.order_fees import take_fee
 from server.application.order_transfer import Sold, Wish, fresh, waiting_order
 from server.application.paddock import Ground, Paddock
 from server.application.screen import screen_purchase
@@ -53,6 +54,7 @@ async def create_order(paddock: Paddock, new: NewOrder) -> tuple[Order, Merchant
             await _require_only(work, order)
             await work.orders.add(order)
             await work.merchant_orders.add(made)
+            await take_fee(work, made.merchant, order.id, paddock.order_fee)
     except DuplicateClaim:
         known = await _known(paddock, order, made)
         if known is None:

@@ -117,6 +117,8 @@ class Paddock:
     limits: Limits = field(default_factory=Limits)
     admission: Admission = field(default_factory=Admission)
     anchoring: Anchoring = field(default_factory=Anchoring)
+    order_fee: int = 0
+    """What a merchant pays for an order of its back end, in millionths of a dollar."""
     other_receipt_signers: tuple[str, ...] = ()
     """Addresses whose receipts count beside those of `receipts`: former keys, and the next one."""
 

@@ -8,6 +8,7 @@ import logging
 from server.application.cases import open_case
 from server.application.chain_receipts import revoke_receipt
 from server.application.deliver import EXECUTE, FOLLOW, PERFORM, UNPAID, owe_rest, receiver, sign_again
+from server.application.order_fees import return_fee
 from server.application.paddock import Paddock
 from server.domain import ledger
 from server.domain.cases import CaseKind
@@ -38,8 +39,12 @@ async def take_transfer(paddock: Paddock, work: UnitOfWork, order: Order, transf
 
 
 async def end_unpaid(paddock: Paddock, work: UnitOfWork, order: Order, state: PaymentState, why: str) -> None:
-    """The order's time is over, or it is cancelled, before its price came together: what came is due back."""
+    """The order's time is over, or it is cancelled, before its price came together: what came is due back.
+
+    So is the fee that its merchant has paid for it.
+    """
     order.pay(state, why)
+    await return_fee(work, order.id)
     if order.fulfilment is FulfilmentState.RELEASED:
         order.failure = f"delivered, then a reorganisation took the payment back: {why}"
         log.error("order %s was %s", order.id, order.failure)

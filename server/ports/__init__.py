@@ -8,6 +8,7 @@ from server.ports.clock import Clock
 from server.ports.database import Database, UnitOfWork
 from server.ports.extensions import Identifiers, SignIns
 from server.ports.facilitator import Facilitator
+from server.ports.fees import FeeBook
 from server.ports.merchant_orders import ApiNonces, MerchantOrders
 from server.ports.pledges import Pledges
 from server.ports.proofs import Anchors, ReceiptChain
@@ -33,6 +34,7 @@ __all__ = [
     "Deliveries",
     "Event",
     "Facilitator",
+    "FeeBook",
     "Fees",
     "Identifiers",
     "Job",

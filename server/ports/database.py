@@ -6,6 +6,7 @@ from typing import Protocol
 from server.ports.books import Bookkeeping
 from server.ports.cases import Cases, Suspects
 from server.ports.extensions import Identifiers, SignIns
+from server.ports.fees import FeeBook
 from server.ports.merchant_orders import ApiNonces, MerchantOrders
 from server.ports.pledges import Pledges
 from server.ports.proofs import Anchors, ReceiptChain
@@ -40,6 +41,7 @@ class UnitOfWork(Protocol):
     transfers: Transfers
     merchant_orders: MerchantOrders
     api_nonces: ApiNonces
+    fee_book: FeeBook
 
 
 class Database(Protocol):

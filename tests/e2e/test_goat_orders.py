@@ -8,7 +8,7 @@ from eth_account import Account
 from eth_utils.crypto import keccak
 
 from tests.stack.commands import paddock
-from tests.stack.goat_client import GoatClient, proof_signer, required_of
+from tests.stack.goat_client import GoatClient, calldata_signature, proof_signer, required_of
 from tests.stack.waiting import eventually
 
 PRICE = 25_000
@@ -17,8 +17,14 @@ PRICE = 25_000
 @pytest.fixture
 async def shop(place):
     """A new merchant's back end."""
+    async for client in taken_in(place):
+        yield client
+
+
+async def taken_in(place, *options):
+    """The back end of a merchant that the operator takes in."""
     merchant = f"shop-{Account.create().address[2:10].lower()}"
-    status, said = paddock(place, "merchant", "add", merchant, "--pay-to", Account.create().address)
+    status, said = paddock(place, "merchant", "add", merchant, "--pay-to", Account.create().address, *options)
     assert status == 0, said
     key, secret = said.splitlines()[:2]
     async with httpx.AsyncClient(timeout=30) as http:
@@ -85,3 +91,56 @@ async def taken(shop, wish):
     """The terms, once somebody looks for transfers."""
     answer = await shop.create(**wish)
     return required_of(answer) if answer.status_code != 503 else None
+
+
+@pytest.fixture
+async def pass_shop(place):
+    """A new merchant whose money is handed to the contract AccessPass."""
+    async for client in taken_in(place, "--callback", "AccessPass"):
+        yield client
+
+
+async def test_w4_the_contract_acts_as_the_payer_signed(place, pass_shop, payer, anvil, market):
+    holder = Account.create().address
+    calldata = keccak(b"mintTo(address)")[:4] + bytes(12) + bytes.fromhex(holder[2:])
+    wish = {
+        "dapp_order_id": "1",
+        "chain_id": 31337,
+        "token_symbol": market.asset.symbol,
+        "from_address": payer.address,
+        "amount_wei": "1000000",
+        "callback_calldata": "0x" + calldata.hex(),
+    }
+    required = await eventually(lambda: taken(pass_shop, wish), 20, "the worker watches", 0.3)
+    (terms,), order_id = required["accepts"], required["order_id"]
+    assert (required["flow"], terms["payTo"]) == ("ERC20_3009", market.delegate)
+    send(anvil, payer, terms["asset"], terms["payTo"], 1_000_000)
+    stranger = calldata_signature(required, Account.create())
+    assert (await pass_shop.sign_calldata(order_id, stranger)).status_code == 400
+    answer = await pass_shop.sign_calldata(order_id, calldata_signature(required, payer))
+    assert answer.json() == {"status": "ok", "order_id": order_id}, answer.text
+
+    async def delivered():
+        return (await pass_shop.http.get(f"{place.url}/api/orders/{order_id}")).json()["status"] == "completed"
+
+    await eventually(delivered, 30, "the contract has acted", 0.2)
+    data = keccak(b"balanceOf(address)")[:4] + bytes(12) + bytes.fromhex(holder[2:])
+    call = {"to": market.contracts["AccessPass"].address, "data": "0x" + data.hex()}
+    assert int(anvil.rpc("eth_call", call, "latest"), 16) == 1
+    assert await pass_shop.status(order_id) == "PAYMENT_CONFIRMED"
+
+
+def test_an_operator_keeps_a_merchants_fee_balance_by_command(place):
+    merchant = f"payer-{Account.create().address[2:10].lower()}"
+    assert paddock(place, "merchant", "add", merchant, "--pay-to", Account.create().address)[0] == 0
+    assert "already" in paddock(place, "merchant", "add", merchant, "--pay-to", Account.create().address)[1]
+    for arguments, status, said in (
+        (("deposit", merchant, "25.5"), 0, "$25.5"),
+        (("withdraw", merchant, "5"), 0, "$20.5"),
+        (("withdraw", merchant, "20.500001"), 2, "insufficient fee balance: available=$20.5"),
+        (("deposit", merchant, "0"), 2, "above zero"),
+        (("deposit", "nobody", "1"), 2, "no merchant 'nobody'"),
+        (("balance", merchant), 0, "$20.5"),
+    ):
+        found = paddock(place, "merchant", *arguments)
+        assert (found[0], said in found[1]) == (status, True), found

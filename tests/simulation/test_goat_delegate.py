@@ -3,13 +3,12 @@
 from datetime import timedelta
 
 import pytest
-from eth_account.messages import encode_typed_data
 
 from scripts.accounts import account
 from server.domain.calls import encode_call
 from server.domain.states import FulfilmentState
 from tests.simulation.goat_world import open_goat
-from tests.stack.goat_client import proof_signer, required_of
+from tests.stack.goat_client import calldata_signature, proof_signer, required_of
 
 PASS = 1_000_000
 STRANGER = "0x" + "77" * 20
@@ -20,16 +19,6 @@ MINT_TO = "0x" + encode_call("mintTo(address)", STRANGER).hex()
 async def goat():
     async with open_goat(callback="AccessPass") as world:
         yield world
-
-
-def signed(required, by):
-    """The payer's signature over what the 402 asks it to sign."""
-    asked = required["calldata_sign_request"]
-    types = {asked["primaryType"]: asked["types"][asked["primaryType"]]}
-    numbers = {field["name"] for field in types[asked["primaryType"]] if field["type"] == "uint256"}
-    message = {name: int(value) if name in numbers else value for name, value in asked["message"].items()}
-    message |= {name: bytes.fromhex(message[name][2:]) for name in ("orderId", "calldataHash")}
-    return "0x" + by.sign_message(encode_typed_data(asked["domain"], types, message)).signature.hex()
 
 
 async def asked(goat, **changes):
@@ -67,7 +56,7 @@ async def test_w4_the_callback_runs_when_the_transfer_has_arrived(goat):
 async def test_calldata_runs_with_the_payers_signature_before_or_after_the_money(goat, early):
     required = await asked(goat, callback_calldata=MINT_TO)
     assert required["extensions"]["goatx402"]["signatureEndpoint"].endswith("/calldata-signature")
-    signature = signed(required, goat.world.buyer.account)
+    signature = calldata_signature(required, goat.world.buyer.account)
     if not early:
         await pay(goat, required)
         await goat.world.work(60)
@@ -88,12 +77,16 @@ async def test_only_the_payers_signature_over_this_orders_calldata_is_taken(goat
         "calldata_sign_request": required["calldata_sign_request"]
         | {"message": required["calldata_sign_request"]["message"] | {"calldataHash": "0x" + "11" * 32}}
     }
-    for signature in (signed(required, account("stranger")), signed(changed, buyer), "0x" + "00" * 65):
+    for signature in (
+        calldata_signature(required, account("stranger")),
+        calldata_signature(changed, buyer),
+        "0x" + "00" * 65,
+    ):
         answer = await goat.shop.sign_calldata(order_id, signature)
         assert (answer.status_code, "not 0x" in answer.json()["error"]) == (400, True)
     for odd in ("0x12", "nothing", ""):
         assert (await goat.shop.sign_calldata(order_id, odd)).status_code in (400, 401)
-    assert (await goat.other.sign_calldata(order_id, signed(required, buyer))).status_code == 404
+    assert (await goat.other.sign_calldata(order_id, calldata_signature(required, buyer))).status_code == 404
     plain = await asked(goat, dapp_order_id="3", from_address=STRANGER)
     assert "nothing to sign" in (await goat.shop.sign_calldata(plain["order_id"], "0x" + "00" * 65)).json()["error"]
 
@@ -104,7 +97,7 @@ async def test_w4_without_the_signature_in_time_the_money_goes_back(goat):
     await goat.world.work(10 * 60)
     assert (await goat.shop.status(required["order_id"]), minted(goat)) == ("FAILED", 0)
     assert await goat.returned() == [PASS]
-    late = await goat.shop.sign_calldata(required["order_id"], signed(required, goat.world.buyer.account))
+    late = await goat.shop.sign_calldata(required["order_id"], calldata_signature(required, goat.world.buyer.account))
     assert (late.status_code, "is over" in late.json()["error"]) == (400, True)
 
 
@@ -155,7 +148,7 @@ async def test_no_order_says_that_it_is_stuck_while_it_waits_for_a_signature(goa
     required = await asked(goat, callback_calldata=MINT_TO)
     await pay(goat, required)
     await goat.world.work(9 * 60 - 20)
-    answer = await goat.shop.sign_calldata(required["order_id"], signed(required, goat.world.buyer.account))
+    answer = await goat.shop.sign_calldata(required["order_id"], calldata_signature(required, goat.world.buyer.account))
     assert answer.status_code == 200, answer.text
     await goat.world.clock.sleep(timedelta(seconds=1).total_seconds())
     await goat.world.work(20)

@@ -77,6 +77,15 @@ def proof_signer(proof: dict[str, Any]) -> str:
     return str(Account.recover_message(signed, signature=proof["signature"]))
 
 
+def calldata_signature(required: dict[str, Any], by: Any) -> str:
+    """A payer's signature over what the terms ask it to sign."""
+    asked = required["calldata_sign_request"]
+    fields = asked["types"][asked["primaryType"]]
+    message = {field["name"]: _member(field["type"], asked["message"][field["name"]]) for field in fields}
+    signed = encode_typed_data(asked["domain"], {asked["primaryType"]: fields}, message)
+    return "0x" + str(by.sign_message(signed).signature.hex()).removeprefix("0x")
+
+
 @dataclass
 class GoatClient:
     """Signs as GOAT's format says, or (`sound`) the request itself; `now` in Unix seconds."""
@@ -140,3 +149,9 @@ def _word(value: Any) -> str:
     if value is None:
         return ""
     return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _member(kind: str, value: str) -> Any:
+    if kind == "bytes32":
+        return bytes.fromhex(value[2:])
+    return int(value) if kind == "uint256" else value
