@@ -1,6 +1,6 @@
 # Paddock. `make demo` shows it, `make test` proves it; each target makes the environment it needs.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check check-static check-contracts bench soak up down compose-test format clean
+.PHONY: help setup demo test check check-static check-contracts bench soak mutation up down compose-test format clean
 export GOAL = $(firstword $(MAKECMDGOALS))
 PY := .venv/bin/python
 
@@ -33,6 +33,9 @@ bench: setup     ## measure beside the official Python SDK, on one core (ONLY=P1
 
 soak: setup      ## kill -9 of every process at every point, 50 seeds each (DATABASE, SEEDS and POINTS choose)
 	@$(PY) -m tests.soak
+
+mutation: setup  ## disable defences of the payment core one at a time: do tests notice? (SAMPLE, SEED and ONLY choose)
+	@$(PY) -m tests.mutation
 
 up: setup        ## the stack in the background; writes var/stack.json
 	@$(PY) -m scripts.stack up

@@ -11,7 +11,7 @@ from server.application.confirm import is_confirmed
 from server.application.deliver import REFUND, release
 from server.application.fulfil import run
 from server.application.paddock import Paddock
-from server.application.send import look, prepare, sent_for, sign
+from server.application.send import outcome, prepare, sent_for, sign
 from server.domain import calls, ledger
 from server.domain.deliveries import Delivery
 from server.domain.errors import ConfigurationError, HandlerFailed, InternalError, Reverted, UnknownOrder
@@ -44,7 +44,7 @@ async def execute(paddock: Paddock, order_id: str) -> float | None:
         if made and made.calldata and not made.signature:
             return await _await_signature(paddock, order)
         return await _start(paddock, order, contract, made) if await is_confirmed(paddock, order) else 1.0
-    mined = await look(paddock.on(order.terms.network).chain, sent)
+    mined = await outcome(paddock.on(order.terms.network).chain, sent)
     if mined is None:
         return 0.5
     if not mined.succeeded:

@@ -10,7 +10,7 @@ from server.application.execute import callback_of, complete, load
 from server.application.paddock import Paddock
 from server.application.refund_source import Source, signed_by, source_of, spend_from
 from server.application.screen import refused_refund
-from server.application.send import GAS_MARGIN, look, prepare, sent_for, sign
+from server.application.send import GAS_MARGIN, outcome, prepare, sent_for, sign
 from server.domain import calls, ledger
 from server.domain.cases import CaseKind
 from server.domain.errors import RefundRefused, Reverted
@@ -54,7 +54,7 @@ async def refund(paddock: Paddock, order_id: str) -> float | None:
         return UNTIL_FINAL
     if sent is None or (order.money_back is MoneyBackState.DUE and _is_over(sent)):
         return await _start(paddock, order, source) if await _may_start(paddock, order) else UNTIL_FINAL
-    mined = await look(chain, sent)
+    mined = await outcome(chain, sent)
     if mined is not None and not mined.succeeded:
         await _block(paddock, order, "the refund's transaction reverted", mined)
         return None
