@@ -7,6 +7,7 @@ from protocol.payment import Method
 from server.application.admit import require_place
 from server.application.paddock import Ground, Paddock
 from server.application.screen import screen_purchase
+from server.application.sell_through_core import at_core
 from server.domain.errors import BadArguments, DuplicateClaim, PaymentConflict
 from server.domain.market import Asset
 from server.domain.orders import Authorization, Mode, Order, Terms
@@ -76,7 +77,7 @@ async def order_transfer(paddock: Paddock, wanted: Wanted) -> Order:
     order = waiting_order(paddock, _sold(paddock, wanted.service, ground, asset), wanted, fresh(paddock, cursor))
     await screen_purchase(paddock, wanted.payer, order.terms.pay_to)
     try:
-        async with paddock.db.begin("transfer ordered") as work:
+        async with at_core(paddock, order), paddock.db.begin("transfer ordered") as work:
             await work.orders.add(order)
             await require_place(paddock, work, order)
     except DuplicateClaim:

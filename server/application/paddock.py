@@ -12,7 +12,7 @@ from server.domain.errors import ConfigurationError
 from server.domain.market import Asset, Market, Merchant
 from server.domain.orders import Order
 from server.domain.quotes import QuoteKeys
-from server.ports import Chain, Clock, Database, Facilitator, OpenScreening, Screening, TransactionSigner
+from server.ports import Chain, Clock, Core, Database, Facilitator, OpenScreening, Screening, TransactionSigner
 from server.services.merchant_order import SERVICE as MERCHANT_ORDER
 from server.services.service import Service
 
@@ -117,6 +117,7 @@ class Paddock:
     limits: Limits = field(default_factory=Limits)
     admission: Admission = field(default_factory=Admission)
     anchoring: Anchoring = field(default_factory=Anchoring)
+    core: Core | None = None
     order_fee: int = 0
     """What a merchant pays for an order of its back end, in millionths of a dollar."""
     other_receipt_signers: tuple[str, ...] = ()

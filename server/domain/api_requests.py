@@ -58,13 +58,15 @@ def sound_message(
     return b"\n".join((*head, hashlib.sha256(body).hexdigest().encode()))
 
 
+def signature_of(message: bytes, secret: str) -> str:
+    """HMAC-SHA256, in hex."""
+    return hmac.new(secret.encode(), message, hashlib.sha256).hexdigest()
+
+
 def is_signed(message: bytes, signature: str, secrets: Iterable[str]) -> bool:
     """Whether it is HMAC-SHA256 (hex) of the message by one of these secrets. Compares in constant time."""
     given = signature.encode()
-    return any(
-        hmac.compare_digest(hmac.new(secret.encode(), message, hashlib.sha256).hexdigest().encode(), given)
-        for secret in secrets
-    )
+    return any(hmac.compare_digest(signature_of(message, secret).encode(), given) for secret in secrets)
 
 
 _INSTEAD = "sign the request itself instead, with X-Sign-Request"

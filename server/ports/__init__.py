@@ -5,6 +5,7 @@ from server.ports.books import Bookkeeping
 from server.ports.cases import CaseEvent, Cases, Repeated, Suspects
 from server.ports.chain import Call, Chain, ChainReader, TransactionSigner
 from server.ports.clock import Clock
+from server.ports.core import Core
 from server.ports.database import Database, UnitOfWork
 from server.ports.extensions import Identifiers, SignIns
 from server.ports.facilitator import Facilitator
@@ -29,6 +30,7 @@ __all__ = [
     "Chain",
     "ChainReader",
     "Clock",
+    "Core",
     "Courier",
     "Database",
     "Deliveries",

@@ -247,7 +247,7 @@ def variables() -> set[str]:
 
 def listed() -> dict[str, str]:
     """The variables of .env.example with their values."""
-    return dict(re.findall(r"^# ([A-Z_]+)=(.*)$", EXAMPLE_ENV.read_text(), re.MULTILINE))
+    return dict(re.findall(r"^# ([A-Z0-9_]+)=(.*)$", EXAMPLE_ENV.read_text(), re.MULTILINE))
 
 
 def test_the_example_environment_lists_exactly_what_is_read():
