@@ -1,19 +1,22 @@
 """Create order: make an order for what a merchant's back end sells, to be paid by a plain ERC-20 transfer."""
 
 import hashlib
+from contextlib import suppress
 from dataclasses import dataclass
 
 import msgspec
 
+from protocol.payment import PERMIT2, Method
 from server.application.order_fees import take_fee
 from server.application.order_transfer import Sold, Wish, fresh, waiting_order
 from server.application.paddock import Ground, Paddock
 from server.application.screen import screen_purchase
-from server.domain.errors import DuplicateClaim, OrderRefused
+from server.domain.calls import encode_call, one_word
+from server.domain.errors import DuplicateClaim, OrderRefused, Reverted
 from server.domain.market import Asset, Merchant
 from server.domain.merchant_orders import SERVICE, MerchantOrder, Status, status_of
 from server.domain.orders import Mode, Order
-from server.ports import UnitOfWork, Way
+from server.ports import Call, UnitOfWork, Way
 from server.services.merchant_order import Agreed
 
 
@@ -47,6 +50,7 @@ async def create_order(paddock: Paddock, new: NewOrder) -> tuple[Order, Merchant
         return known
     await paddock.admission.pause.require_running(paddock.db, paddock.clock)
     await screen_purchase(paddock, new.payer, order.terms.pay_to)
+    await _require_ready(ground, new, asset)
     if paddock.wallet and order.terms.pay_to == paddock.wallet.address:
         await paddock.wallet.require_room(new.amount)
     try:
@@ -83,7 +87,21 @@ def takes(ground: Ground, merchant: Merchant, asset: Asset) -> bool:
     """Whether a merchant is paid in that asset there: its contract has to be there, and to be able to pull it."""
     if merchant.callback is None:
         return True
-    return merchant.callback in ground.market.contracts and asset == ground.market.asset
+    there = merchant.callback in ground.market.contracts
+    return there and (asset == ground.market.asset or asset.method is Method.PERMIT2)
+
+
+async def _require_ready(ground: Ground, new: NewOrder, asset: Asset) -> None:
+    """Nobody is to pay what the merchant's contract cannot take. A contract that does not know the question may try."""
+    if new.merchant.callback is None:
+        return
+    contract, delegate = ground.market.contracts[new.merchant.callback].address, ground.market.delegate
+    with suppress(Reverted):
+        answer = await ground.chain.call(Call(delegate, contract, encode_call("isToken(address)", asset.address)))
+        if answer and not one_word(answer):
+            raise OrderRefused(f"the contract of merchant {new.merchant.id} does not take {new.symbol}")
+    if asset.method is Method.PERMIT2 and await ground.chain.allowance(asset.address, delegate, PERMIT2) < new.amount:
+        raise OrderRefused(f"the delegate wallet {delegate} has not approved Permit2 for {new.symbol} yet")
 
 
 async def _prepared(paddock: Paddock, new: NewOrder, ground: Ground, asset: Asset) -> tuple[Order, MerchantOrder]:

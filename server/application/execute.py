@@ -1,30 +1,25 @@
 """Execute: run the contract call that a DELEGATE payment triggers, with the money that arrived."""
 
-from datetime import timedelta
-
 import msgspec
 
-from protocol.payment import Method
-from protocol.typed_data import RECEIVE_TYPE, Transfer, authorization_digest, order_nonce
 from server.application.chain_receipts import revoke_receipt
 from server.application.confirm import is_confirmed
 from server.application.deliver import REFUND, release
 from server.application.fulfil import run
 from server.application.paddock import Paddock
+from server.application.payout import outgoing, payout_call
 from server.application.send import outcome, prepare, sent_for, sign
 from server.domain import calls, ledger
 from server.domain.deliveries import Delivery
 from server.domain.errors import ConfigurationError, HandlerFailed, InternalError, Reverted, UnknownOrder
-from server.domain.evidence import Mined, Spend, TransferLog, transfers_of
+from server.domain.evidence import Mined, TransferLog, transfers_of
 from server.domain.market import Contract
-from server.domain.merchant_orders import MerchantOrder, calldata_deadline, sign_until
+from server.domain.merchant_orders import MerchantOrder, sign_until
 from server.domain.orders import Order
 from server.domain.states import FulfilmentState, MoneyBackState, PaymentState
 from server.ports import TransactionSigner, UnitOfWork
 from server.services.merchant_order import Agreed
 from server.services.service import Execution, Service, json_answer
-
-PAYOUT_VALIDITY = timedelta(hours=1)
 
 
 async def execute(paddock: Paddock, order_id: str) -> float | None:
@@ -64,10 +59,7 @@ async def _await_signature(paddock: Paddock, order: Order) -> float | None:
 
 async def _start(paddock: Paddock, order: Order, contract: Contract, made: MerchantOrder | None) -> float | None:
     signer, ground = delegate_of(paddock), paddock.on(order.terms.network)
-    payout = payout_of(paddock, order, signer.address, contract.address)
-    digest = authorization_digest(ground.market.domain(paddock.asset_of(order)), payout, RECEIVE_TYPE)
-    signature = await signer.sign_digest(digest)
-    data = calls.spent_eip3009(order.terms.asset, order.authorization.payer, payout, signature, _chosen(order, made))
+    data = await payout_call(paddock, signer, order, contract, made)
     try:
         prepared = await prepare(ground.chain, signer, contract.address, data)
     except Reverted as error:
@@ -82,12 +74,6 @@ async def _start(paddock: Paddock, order: Order, contract: Contract, made: Merch
         await work.orders.save(order)
     await ground.chain.send(transaction.newest.raw)
     return 0.1
-
-
-def _chosen(order: Order, made: MerchantOrder | None) -> calls.SignedCalldata | None:
-    if made is None or made.signature is None:
-        return None
-    return calls.SignedCalldata(made.calldata, calldata_deadline(order), made.signature)
 
 
 async def complete(paddock: Paddock, order: Order, service: Service, contract: Contract, mined: Mined) -> None:
@@ -129,24 +115,14 @@ async def give_up(paddock: Paddock, order: Order, reason: str, mined: Mined | No
 
 def payout_in(paddock: Paddock, order: Order, mined: Mined) -> TransferLog | None:
     """The Transfer that used the order's nonce of the delegate wallet, in a mined transaction."""
-    return next(iter(transfers_of(mined, outgoing(order, paddock.on(order.terms.network).market.delegate))), None)
+    _, contract = callback_of(paddock, order)
+    return next(iter(transfers_of(mined, outgoing(paddock, order, contract.address))), None)
 
 
 async def _record(work: UnitOfWork, order: Order, mined: Mined) -> None:
     sent = await work.transactions.of("callback", order.id)
     if sent and mined.transaction in {attempt.hash for attempt in sent.attempts}:
         await work.transactions.record(sent.hash, mined)
-
-
-def outgoing(order: Order, wallet: str) -> Spend:
-    """An order's money on its way out of a wallet of ours, as the chain knows it: payout and refund share the nonce."""
-    return Spend(Method.EIP3009, order.terms.asset, wallet, order_nonce(order.id), "", order.price)
-
-
-def payout_of(paddock: Paddock, order: Order, wallet: str, recipient: str) -> Transfer:
-    """A wallet's authorization over this order's price; a refund in its place shares the nonce."""
-    valid_before = int((paddock.clock.now() + PAYOUT_VALIDITY).timestamp())
-    return Transfer(wallet, recipient, order.price, 0, valid_before, order_nonce(order.id))
 
 
 def delegate_of(paddock: Paddock) -> TransactionSigner:

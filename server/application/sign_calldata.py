@@ -2,6 +2,7 @@
 
 from protocol.callback_data import CallbackChoice
 from protocol.errors import ProtocolError
+from protocol.payment import Method
 from protocol.signatures import recover
 from protocol.typed_data import order_nonce
 from server.application.execute import callback_of
@@ -46,6 +47,7 @@ def choice_of(paddock: Paddock, order: Order, made: MerchantOrder) -> CallbackCh
         order_id=order_nonce(order.id),
         deadline=calldata_deadline(order),
         calldata=made.calldata,
+        by_permit2=paddock.asset_of(order).method is Method.PERMIT2,
     )
 
 

@@ -5,8 +5,9 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
-from server.domain.market import Merchant
+from server.domain.market import Asset, Merchant
 from server.web.credentials import digest
+from tests.fakes.chain import DOLLAR
 from tests.simulation.transfer_world import PRICE, TransferWorld, open_transfers
 from tests.simulation.world import MERCHANT_KEY, ORIGIN
 from tests.stack.goat_client import GoatClient, required_of
@@ -36,9 +37,9 @@ class GoatWorld(TransferWorld):
 
 
 @asynccontextmanager
-async def open_goat(**shop: Any) -> AsyncIterator[GoatWorld]:
+async def open_goat(assets: tuple[Asset, ...] = (DOLLAR,), **shop: Any) -> AsyncIterator[GoatWorld]:
     """A world whose merchant `paddock` has a back end; `shop` is what differs about that merchant."""
-    async with open_transfers() as plain:
+    async with open_transfers(assets=assets) as plain:
         paddock = plain.world.paddock
         assert paddock.post is not None
         assert isinstance(paddock.merchants, dict)

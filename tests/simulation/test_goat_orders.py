@@ -98,6 +98,7 @@ async def test_w4_too_little_goes_back_when_the_time_is_over_and_too_much_at_onc
     await goat.send(PRICE - 1)
     await goat.world.work(16 * 60)
     assert (await goat.shop.status(short), await goat.returned()) == ("FAILED", [PRICE - 1])
+    assert (await goat.shop.call("GET", f"/api/v1/orders/{short}/proof")).status_code == 400
     over = await goat.create(dapp_order_id="over")
     await goat.send(PRICE + 5)
     await goat.world.work(60)
