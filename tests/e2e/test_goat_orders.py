@@ -8,8 +8,11 @@ from eth_account import Account
 from eth_utils.crypto import keccak
 
 from tests.stack.commands import paddock
+from tests.stack.funds import allow_permit2, fund
 from tests.stack.goat_client import GoatClient, calldata_signature, proof_signer, required_of
-from tests.stack.waiting import eventually
+from tests.stack.invariants import assert_invariants
+from tests.stack.marketplace import Marketplace
+from tests.stack.waiting import eventually, until
 
 PRICE = 25_000
 
@@ -120,14 +123,69 @@ async def test_w4_the_contract_acts_as_the_payer_signed(place, pass_shop, payer,
     answer = await pass_shop.sign_calldata(order_id, calldata_signature(required, payer))
     assert answer.json() == {"status": "ok", "order_id": order_id}, answer.text
 
-    async def delivered():
-        return (await pass_shop.http.get(f"{place.url}/api/orders/{order_id}")).json()["status"] == "completed"
-
-    await eventually(delivered, 30, "the contract has acted", 0.2)
-    data = keccak(b"balanceOf(address)")[:4] + bytes(12) + bytes.fromhex(holder[2:])
-    call = {"to": market.contracts["AccessPass"].address, "data": "0x" + data.hex()}
-    assert int(anvil.rpc("eth_call", call, "latest"), 16) == 1
+    status = f"{place.url}/api/orders/{order_id}"
+    await eventually(lambda: delivered(pass_shop, status), 30, "the contract has acted", 0.2)
+    assert passes(anvil, market.contracts["AccessPass"].address, holder) == 1
     assert await pass_shop.status(order_id) == "PAYMENT_CONFIRMED"
+
+
+async def delivered(shop, status):
+    return (await shop.http.get(status)).json()["status"] == "completed"
+
+
+def passes(anvil, contract, holder):
+    """How many passes somebody holds."""
+    data = keccak(b"balanceOf(address)")[:4] + bytes(12) + bytes.fromhex(holder[2:])
+    return int(anvil.rpc("eth_call", {"to": contract, "data": "0x" + data.hex()}, "latest"), 16)
+
+
+def sent(anvil, by, to, data):
+    """A call by an account of anybody's, mined."""
+    anvil.set_balance(by, 10**18)
+    anvil.rpc("anvil_impersonateAccount", by)
+    transaction = anvil.rpc("eth_sendTransaction", {"gas": "0x30d40", "from": by, "to": to, "data": "0x" + data.hex()})
+    found = until(lambda: anvil.rpc("eth_getTransactionReceipt", transaction), 10, "it is mined")
+    assert found["status"] == "0x1"
+
+
+@pytest.fixture
+def dai_place(own_anvil, market, sqlite_url, deployments, tmp_path):
+    """A marketplace of this test's own, whose contract takes DAI, and whose delegate wallet lets Permit2 take it."""
+    dai = next(asset for asset in market.assets if asset.symbol == "DAI")
+    contract = market.contracts["AccessPass"].address
+    owner = own_anvil.rpc("eth_call", {"to": contract, "data": "0x" + keccak(b"owner()")[:4].hex()}, "latest")
+    listed = keccak(b"listToken(address,bool)")[:4] + bytes(12) + bytes.fromhex(dai.address[2:]) + bytes(31) + b"\x01"
+    sent(own_anvil, "0x" + owner[-40:], contract, listed)
+    allow_permit2(own_anvil, market, market.delegate, 10**30, dai)
+    place = Marketplace(tmp_path, own_anvil.url, sqlite_url, deployments)
+    try:
+        place.start_server()
+        place.start_worker()
+        yield place
+    finally:
+        place.stop()
+
+
+async def test_w4_a_token_without_eip3009_is_handed_in_by_permit2(dai_place, own_anvil, market):
+    dai = next(asset for asset in market.assets if asset.symbol == "DAI")
+    payer, holder, contract = Account.create(), Account.create().address, market.contracts["AccessPass"].address
+    fund(own_anvil, market, payer.address, 10**18, dai)
+    calldata = keccak(b"mintTo(address)")[:4] + bytes(12) + bytes.fromhex(holder[2:])
+    wish = {"chain_id": 31337, "token_symbol": "DAI", "from_address": payer.address, "dapp_order_id": "1"}
+    wish |= {"amount_wei": "1000000", "callback_calldata": "0x" + calldata.hex()}
+    async for shop in taken_in(dai_place, "--callback", "AccessPass"):
+        required = await eventually(lambda shop=shop: taken(shop, wish), 20, "the worker watches", 0.3)
+        assert required["flow"] == "ERC20_APPROVE_XFER"
+        answer = await shop.sign_calldata(required["order_id"], calldata_signature(required, payer))
+        assert answer.status_code == 200, answer.text
+        send(own_anvil, payer, dai.address, market.delegate, 1_000_000)
+
+        status = f"{dai_place.url}/api/orders/{required['order_id']}"
+        await eventually(lambda status=status, shop=shop: delivered(shop, status), 30, "the contract has acted", 0.2)
+        assert passes(own_anvil, contract, holder) == 1
+        assert (await shop.create(**wish | {"token_symbol": "FUSDC", "dapp_order_id": "2"})).status_code == 400
+    async with dai_place.parts() as parts:
+        await assert_invariants(parts, paid=1)
 
 
 def test_an_operator_keeps_a_merchants_fee_balance_by_command(place):
