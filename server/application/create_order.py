@@ -55,7 +55,7 @@ async def create_order(paddock: Paddock, new: NewOrder) -> tuple[Order, Merchant
         await paddock.wallet.require_room(new.amount)
     try:
         async with paddock.db.begin("order created") as work:
-            await _require_only(work, order)
+            await _require_only(work, order, made)
             await work.orders.add(order)
             await work.merchant_orders.add(made)
             await take_fee(work, made.merchant, order.id, paddock.order_fee)
@@ -139,11 +139,17 @@ async def _known(paddock: Paddock, order: Order, made: MerchantOrder) -> tuple[O
     return known, there
 
 
-async def _require_only(work: UnitOfWork, order: Order) -> None:
-    """A transfer names no order: two that wait for the same one could not be told apart."""
+async def _require_only(work: UnitOfWork, order: Order, made: MerchantOrder) -> None:
+    """A transfer names no order: two that wait for the same one could not be told apart.
+
+    Raises DuplicateClaim where the other one is this very order, which somebody made at the same moment.
+    """
     terms = order.terms
     way = Way(terms.network, terms.asset, order.authorization.payer, terms.pay_to)
-    if await work.merchant_orders.equal(way, terms.amount):
+    others = await work.merchant_orders.equal(way, terms.amount)
+    if others and await work.merchant_orders.named(made.merchant, made.dapp_order_id):
+        raise DuplicateClaim(f"{made.merchant} uses the name {made.dapp_order_id!r} already")
+    if others:
         raise OrderRefused(
             "this payer has an open order over this amount to this recipient already: "
             "ask for another amount, or wait until that order is paid, cancelled or expired"

@@ -116,6 +116,8 @@ async def test_w4_the_contract_acts_as_the_payer_signed(place, pass_shop, payer,
     }
     required = await eventually(lambda: taken(pass_shop, wish), 20, "the worker watches", 0.3)
     (terms,), order_id = required["accepts"], required["order_id"]
+    unlisted = await pass_shop.create(**wish | {"token_symbol": "DAI", "dapp_order_id": "2"})
+    assert (unlisted.status_code, "does not take DAI" in unlisted.json()["error"]) == (400, True)
     assert (required["flow"], terms["payTo"]) == ("ERC20_3009", market.delegate)
     send(anvil, payer, terms["asset"], terms["payTo"], 1_000_000)
     stranger = calldata_signature(required, Account.create())

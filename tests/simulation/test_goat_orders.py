@@ -1,5 +1,7 @@
 """Orders that a merchant's back end makes by GOAT's order API, paid by plain transfers."""
 
+import asyncio
+
 import pytest
 
 from scripts.accounts import account
@@ -62,6 +64,14 @@ async def test_the_same_wish_gets_the_same_order_and_other_terms_under_its_name_
     await goat.world.work(10)
     late = await goat.shop.create(**goat.wish())
     assert (late.status_code, "PAYMENT_CONFIRMED already" in late.json()["error"]) == (400, True)
+
+
+async def test_the_same_wish_many_times_at_once_gets_one_order(goat):
+    answers = await asyncio.gather(*(goat.shop.create(**goat.wish()) for _ in range(10)))
+    assert len({required_of(answer)["order_id"] for answer in answers}) == 1
+    wishes = [goat.wish(dapp_order_id=str(number), amount_wei="7") for number in range(9)]
+    others = await asyncio.gather(*(goat.shop.create(**wish) for wish in wishes))
+    assert sorted(answer.status_code for answer in others) == [400] * 8 + [402]
 
 
 async def test_a_second_open_order_for_the_same_transfer_is_refused_until_the_first_has_ended(goat):

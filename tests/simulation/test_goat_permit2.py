@@ -6,7 +6,10 @@ import pytest
 
 from protocol.payment import PERMIT2
 from scripts.accounts import account
-from server.domain.states import FulfilmentState
+from server.application.execute import execute
+from server.application.refund import refund
+from server.application.watch_transfers import watch_transfers
+from server.domain.states import FulfilmentState, MoneyBackState
 from tests.fakes.chain import DAI_ASSET, DOLLAR
 from tests.fakes.tokens import DAI
 from tests.simulation.goat_world import open_goat
@@ -98,3 +101,25 @@ async def test_f17_a_reorganisation_pays_nothing_twice_by_permit2(goat, seconds,
     await goat.world.work(120)
     order = await goat.stored(required["order_id"])
     assert (order.fulfilment, minted(goat), await returned(goat)) == (FulfilmentState.RELEASED, 1, [11])
+
+
+async def test_f24_a_callback_that_is_mined_after_all_is_believed_and_nothing_goes_back(goat):
+    world, required = goat.world, await asked(goat)
+    await pay(goat, required)
+    await world.clock.sleep(5)
+    await watch_transfers(world.paddock, world.paddock.market.network)
+    world.chain.automine, world.chain.block_seconds = False, 10**6
+    await execute(world.paddock, required["order_id"])
+    order = await goat.stored(required["order_id"])
+    order.fulfil(FulfilmentState.FAILED, "declared failed by the test")
+    order.give_back(MoneyBackState.DUE)
+    async with world.db.begin("test") as work:
+        await work.orders.save(order)
+    await refund(world.paddock, order.id)
+    assert len(world.chain.pending) == 2, "callback and refund"
+    world.chain.mine(3)
+    world.chain.automine, world.chain.block_seconds = True, 1
+    await world.work(60)
+    order = await goat.stored(order.id)
+    assert (order.fulfilment, order.money_back) == (FulfilmentState.RELEASED, MoneyBackState.NONE)
+    assert (minted(goat), await returned(goat)) == (1, [])
