@@ -25,8 +25,8 @@ check-static: setup ## the part of check that runs no test
 	.venv/bin/lint-imports
 	$(PY) -m scripts.limits
 
-check-contracts: setup ## forge's unit, fuzz and invariant suites
-	$(PY) -m pytest tests/contracts
+check-contracts: setup ## forge's suites, the battery on every callback, and all its mutants
+	$(PY) -m pytest -m "" tests/contracts
 
 bench: setup     ## measure beside the official Python SDK, on one core (ONLY=P1 takes one figure)
 	@$(PY) -m scripts.bench $(if $(ONLY),--only $(ONLY))
