@@ -27,7 +27,15 @@ from scripts.deploying import (
 from scripts.rpc import RpcError, call
 from scripts.solc import ROOT, CompilerMissing, pinned_version
 
-DEVNET_ONLY = ("TestUSD", "TestDAI", "FiatTokenV2_2", "SignatureChecker", "SmartWalletFactory")
+DEVNET_ONLY = (
+    "TestUSD",
+    "TestDAI",
+    "FiatTokenV2_2",
+    "SignatureChecker",
+    "SmartWalletFactory",
+    "IdentityRegistry",
+    "ReputationRegistry",
+)
 """Contracts that public networks have already, or must never have."""
 DOLLAR = "TestUSD"
 """The name by which the deploy list asks for what callbacks are paid in: on a public network its first asset."""
