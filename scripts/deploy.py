@@ -31,6 +31,8 @@ RPC = "http://127.0.0.1:8545"
 FOLDER = ROOT / "deployments"
 USDC = 1_000_000
 DAY = 86_400
+TARGET_GAS = 250_000
+"""What a callback contract gets from the executor beyond the gas of its action: twice what it needs."""
 
 
 @dataclass(slots=True)
@@ -72,6 +74,7 @@ DEPLOYMENTS = (
     Deployment("TestUSD", "TestUSD", lambda site: [site.deployer]),
     Deployment("BatchSettler", "BatchSettler", nothing),
     Deployment("WalletSettler", "WalletSettler", nothing),
+    Deployment("DelegateExecutor", "DelegateExecutor", lambda site: [site.deployer]),
     Deployment("AccessPass", "AccessPass", access_pass("Paddock Access Pass", "PASS", 1 * USDC, 1_000_000)),
     Deployment("LaunchPass", "AccessPass", access_pass("Paddock Launch Pass", "LAUNCH", 5 * USDC // 2, 1)),
     Deployment("SmartWalletFactory", "SmartWalletFactory", nothing),
@@ -125,6 +128,7 @@ def deploy(
             for asset in ASSETS:
                 if asset.contract in deployed:
                     _make_ready(asset, contracts[asset.contract])
+            _introduce(contracts)
     except ApeException as error:
         raise DeployError(f"Ape could not deploy to {rpc}: {error}") from error
     etch(rpc, artifacts)
@@ -186,9 +190,28 @@ def _container(name: str, abi: list[dict[str, Any]], bytecode: str) -> ContractC
 
 def _make_ready(asset: Asset, row: dict[str, Any]) -> None:
     """Send what makes an asset's token ready to be paid with."""
-    token = _container(asset.contract, row["abi"], "0x").at(row["address"])
+    token = _at({asset.contract: row}, asset.contract)
     for step in asset.calls():
         getattr(token, step.method)(*step.arguments, sender=_account(step.role))
+
+
+def _introduce(contracts: dict[str, Any]) -> None:
+    """Have the executor pay every callback contract, and every callback contract take its payments."""
+    executor = _at(contracts, "DelegateExecutor")
+    for name, row in contracts.items():
+        if any(entry.get("name") == "onPayment" for entry in row["abi"]):
+            target = _at(contracts, name)
+            gas = target.ACTION_GAS() + TARGET_GAS
+            if executor.gasOf(target.address) != gas:
+                executor.listTarget(target.address, gas, sender=_account("deployer"))
+            if not target.isExecutor(executor.address):
+                target.listExecutor(executor.address, True, sender=_account("merchant"))
+
+
+def _at(contracts: dict[str, Any], name: str) -> Any:
+    """Ape's view of a deployed contract."""
+    row = contracts[name]
+    return _container(name, row["abi"], "0x").at(row["address"])
 
 
 def _write(path: Path, document: dict[str, Any]) -> None:
