@@ -31,6 +31,8 @@ RPC = "http://127.0.0.1:8545"
 FOLDER = ROOT / "deployments"
 USDC = 1_000_000
 DAY = 86_400
+PRICES = [USDC // 100, 10_000 * USDC]
+"""The smallest and the largest payment of what has no price of its own."""
 TARGET_GAS = 250_000
 """What a callback contract gets from the executor beyond the gas of its action: twice what it needs."""
 
@@ -64,6 +66,24 @@ def access_pass(title: str, symbol: str, price: int, supply: int) -> Callable[[S
     return arguments
 
 
+def paid_in_dollars(*terms: Any) -> Callable[[Site], list[Any]]:
+    """Arguments of a callback of the merchant's that is paid in the first asset; its own `terms` follow.
+
+    A role's name in them, at any depth, stands for its address.
+    """
+
+    def named(term: Any, site: Site) -> Any:
+        if isinstance(term, list):
+            return [named(part, site) for part in term]
+        return getattr(site, term) if isinstance(term, str) else term
+
+    def arguments(site: Site) -> list[Any]:
+        token = site.addresses["TestUSD"]
+        return [site.merchant, [site.delegate], token, PERMIT2, *named(list(terms), site)]
+
+    return arguments
+
+
 def nothing(site: Site) -> list[Any]:
     """No arguments."""
     return []
@@ -77,6 +97,10 @@ DEPLOYMENTS = (
     Deployment("DelegateExecutor", "DelegateExecutor", lambda site: [site.deployer]),
     Deployment("AccessPass", "AccessPass", access_pass("Paddock Access Pass", "PASS", 1 * USDC, 1_000_000)),
     Deployment("LaunchPass", "AccessPass", access_pass("Paddock Launch Pass", "LAUNCH", 5 * USDC // 2, 1)),
+    Deployment("StakingVault", "StakingVault", paid_in_dollars(USDC // 10, 10_000 * USDC)),
+    Deployment("Subscription", "Subscription", paid_in_dollars(1 * USDC, 30 * DAY, 12)),
+    Deployment("RevenueSplit", "RevenueSplit", paid_in_dollars(PRICES, [["deployer", 500]], "merchant")),
+    Deployment("EscrowRelease", "EscrowRelease", paid_in_dollars(PRICES, "deployer", 7 * DAY)),
     Deployment("SmartWalletFactory", "SmartWalletFactory", nothing),
     Deployment("TestDAI", "TestDAI", nothing),
     Deployment("SignatureChecker", "SignatureChecker", nothing),

@@ -16,6 +16,7 @@ from tests.contracts.devnet import Devnet, read, run_deploy
 from tests.stack.anvil import Anvil, run_anvil
 
 USDC = 1_000_000
+CALLBACKS = ("AccessPass", "LaunchPass", "StakingVault", "Subscription", "RevenueSplit", "EscrowRelease")
 ENTRIES = {
     "0bf29d00": "x402SpentEip3009",
     "ed1a2433": "x402SpentPermit2",
@@ -68,7 +69,7 @@ def test_the_callbacks_have_goats_selectors_and_take_payments_from_the_delegate_
     assert contract.DURATION().call() == 30 * 86_400
 
 
-@pytest.mark.parametrize("name", ["AccessPass", "LaunchPass"])
+@pytest.mark.parametrize("name", CALLBACKS)
 def test_the_executor_and_every_callback_know_each_other(devnet: Devnet, name: str) -> None:
     executor, callback = devnet.contract("DelegateExecutor"), devnet.contract(name)
     assert executor.functions.owner().call() == account("deployer").address
@@ -120,10 +121,7 @@ def test_only_what_changed_is_deployed_again(tmp_path: Path) -> None:
         pretend_an_older_source(tmp_path, "LaunchPass")
         assert changed(anvil, tmp_path, before) == {"LaunchPass"}
         before = read(tmp_path, 31337)
-        assert changed(anvil, tmp_path, before, "--delegate", account("settler").address) == {
-            "AccessPass",
-            "LaunchPass",
-        }
+        assert changed(anvil, tmp_path, before, "--delegate", account("settler").address) == set(CALLBACKS)
 
 
 def test_a_new_token_takes_along_what_depends_on_it(tmp_path: Path) -> None:
@@ -131,7 +129,7 @@ def test_a_new_token_takes_along_what_depends_on_it(tmp_path: Path) -> None:
         assert run_deploy(anvil.url, tmp_path).returncode == 0
         before = read(tmp_path, 31337)
         pretend_an_older_source(tmp_path, "TestUSD")
-        assert changed(anvil, tmp_path, before) == {"TestUSD", "AccessPass", "LaunchPass"}
+        assert changed(anvil, tmp_path, before) == {"TestUSD", *CALLBACKS}
         balance = Devnet(anvil, read(tmp_path, 31337)).contract("TestUSD").functions.balanceOf
         assert balance(account("buyer").address).call() == 1_000_000 * USDC
 
