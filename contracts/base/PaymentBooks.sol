@@ -12,9 +12,6 @@ import {TwoStepOwner} from "./TwoStepOwner.sol";
 abstract contract PaymentBooks is TwoStepOwner, ReentrancyGuardTransient {
     using SafeERC20 for IERC20;
 
-    /// @dev Stands for the order where a payout is of many.
-    bytes32 internal constant MANY_ORDERS = 0;
-
     /// @notice Tokens held for others.
     mapping(address token => uint256 amount) public liabilities;
     /// @notice Tokens earned and not yet withdrawn.
@@ -72,7 +69,7 @@ abstract contract PaymentBooks is TwoStepOwner, ReentrancyGuardTransient {
         emit LiabilityReleased(orderId, token, amount);
     }
 
-    /// @dev Pays `amount` held for the order (or for {MANY_ORDERS}) to `to`. The caller is `nonReentrant`.
+    /// @dev Pays `amount` held for the order (0: for many orders) to `to`. The caller is `nonReentrant`.
     function _payOut(bytes32 orderId, address token, address to, uint256 amount) internal {
         _releaseLiability(orderId, token, amount);
         IERC20(token).safeTransfer(to, amount);

@@ -19,6 +19,8 @@ contract RevenueSplit is OneTokenCallback {
     uint256 public constant MOST_SHARES = 10;
 
     uint256 private constant WHOLE = 10_000;
+    /// @dev Stands for the order in the books: what a party takes is of many.
+    bytes32 private constant MANY_ORDERS = 0;
     /// @dev With ten parties and all storage new a split takes 303,000; after that, 102,000.
     uint256 private constant SPLIT_GAS = 450_000;
 
@@ -85,7 +87,8 @@ contract RevenueSplit is OneTokenCallback {
     /// @inheritdoc X402Callback
     function _onPayment(Payment calldata payment) internal override {
         uint256 rest = payment.amount;
-        for (uint256 i; i < _shares.length; ++i) {
+        uint256 count = _shares.length;
+        for (uint256 i; i < count; ++i) {
             Share memory share = _shares[i];
             uint256 part = payment.amount * share.basisPoints / WHOLE;
             owed[share.party] += part;

@@ -1,10 +1,13 @@
-"""A devnet for each module of tests of deployed contracts, deployed as a user deploys."""
+"""What forge says of its suites, and a devnet for each module of tests of deployed contracts, as a user deploys."""
 
+import json
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
-from scripts.solc.foundry import ToolMissing
+from scripts.solc import CompilerMissing
+from scripts.solc.foundry import ToolMissing, forge
 from tests.conftest import missing
 from tests.contracts.devnet import Devnet, read, run_deploy
 from tests.stack.anvil import run_anvil
@@ -21,3 +24,16 @@ def devnet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Devnet]:
             yield Devnet(anvil, read(folder, 31337))
     except ToolMissing as error:
         missing(str(error))
+
+
+@pytest.fixture(scope="session")
+def results() -> dict[str, Any]:
+    """What forge says of every suite."""
+    try:
+        run = forge("test", "--offline", "--json")
+    except (ToolMissing, CompilerMissing) as error:
+        missing(str(error))
+    start = run.stdout.find("{")
+    assert start >= 0, f"forge could not run:\n{run.stdout}\n{run.stderr}"
+    answer: dict[str, Any] = json.JSONDecoder().raw_decode(run.stdout[start:])[0]
+    return answer

@@ -4,16 +4,13 @@ Ids are the suites' names, which begin with the id of the threat they answer: C1
 short calldata, C3 failed action swallowed, C4 foreign token or Permit2, C5 replay, and so on.
 """
 
-import json
 import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from scripts.solc import ROOT, CompilerMissing
-from scripts.solc.foundry import ToolMissing, forge
-from tests.conftest import missing
+from scripts.solc import ROOT
 
 FOLDER = Path(__file__).with_name("forge")
 
@@ -25,19 +22,6 @@ def suites() -> list[Any]:
         for name in re.findall(r"^contract (\w+)", path.read_text(), re.MULTILINE):
             found.append(pytest.param(f"{path.relative_to(ROOT).as_posix()}:{name}", id=name))
     return found
-
-
-@pytest.fixture(scope="session")
-def results() -> dict[str, Any]:
-    """What forge says of every suite."""
-    try:
-        run = forge("test", "--offline", "--json")
-    except (ToolMissing, CompilerMissing) as error:
-        missing(str(error))
-    start = run.stdout.find("{")
-    assert start >= 0, f"forge could not run:\n{run.stdout}\n{run.stderr}"
-    answer: dict[str, Any] = json.JSONDecoder().raw_decode(run.stdout[start:])[0]
-    return answer
 
 
 @pytest.mark.timeout(900)
