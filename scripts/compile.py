@@ -134,9 +134,7 @@ def _compile(stale: dict[str, str], root: Path, report: Callable[[str], None]) -
     """Compile sources, given with their hashes, in one run of the compiler, and cache each."""
     compiler = find_compiler()
     report(f"compiler  solc {pinned_version()} ({'npm' if compiler.name == 'npm-solc' else 'native'})")
-    sources = {name: {"content": text} for unit in stale for name, text in _closure(root, unit).items()}
-    settings = _settings(root) | {"outputSelection": {unit: {"*": OUTPUT} for unit in stale}}
-    output = _standard_json(compiler, {"language": "Solidity", "sources": sources, "settings": settings})
+    output = _standard_json(compiler, standard_request(root, stale))
     artifacts: list[Artifact] = []
     for unit, source_hash in stale.items():
         made = list(_artifacts(unit, source_hash, output["contracts"].get(unit, {})))
@@ -144,6 +142,13 @@ def _compile(stale: dict[str, str], root: Path, report: Callable[[str], None]) -
         artifacts += made
         report(f"compiled  {unit}")
     return artifacts
+
+
+def standard_request(root: Path, units: Iterable[str]) -> dict[str, Any]:
+    """What the compiler is asked for sources below `root`, in its standard JSON."""
+    sources = {name: {"content": text} for unit in units for name, text in _closure(root, unit).items()}
+    settings = _settings(root) | {"outputSelection": {unit: {"*": OUTPUT} for unit in units}}
+    return {"language": "Solidity", "sources": sources, "settings": settings}
 
 
 def _standard_json(compiler: Path, request: dict[str, Any]) -> dict[str, Any]:
