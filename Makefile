@@ -1,6 +1,6 @@
 # Paddock. `make demo` shows it, `make test` proves it; each target makes the environment it needs.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check check-static check-contracts bench soak up down compose-test format clean
+.PHONY: help setup demo test check check-static check-contracts bench soak mutation up down compose-test format clean
 export GOAL = $(firstword $(MAKECMDGOALS))
 PY := .venv/bin/python
 
@@ -25,8 +25,8 @@ check-static: setup ## the part of check that runs no test
 	.venv/bin/lint-imports
 	$(PY) -m scripts.limits
 
-check-contracts: setup ## the contracts' suites, a million random calls, slither, and a test for every guard (an hour)
-	$(PY) -m pytest tests/contracts
+check-contracts: setup ## the contracts' suites, the battery, a million random calls, slither, and every guard's test (an hour)
+	$(PY) -m pytest -m "" tests/contracts
 	FOUNDRY_PROFILE=deep $(PY) -m scripts.solc.foundry test --match-path 'tests/contracts/forge/invariant/*'
 	$(PY) -m scripts.proof.slither
 	$(PY) -m scripts.proof.mutants
@@ -36,6 +36,9 @@ bench: setup     ## measure beside the official Python SDK, on one core (ONLY=P1
 
 soak: setup      ## kill -9 of every process at every point, 50 seeds each (DATABASE, SEEDS and POINTS choose)
 	@$(PY) -m tests.soak
+
+mutation: setup  ## disable defences of the payment core one at a time: do tests notice? (SAMPLE, SEED and ONLY choose)
+	@$(PY) -m tests.mutation
 
 up: setup        ## the stack in the background; writes var/stack.json
 	@$(PY) -m scripts.stack up

@@ -49,15 +49,19 @@ class Artifact:
 
 
 def compile_contracts(
-    report: Callable[[str], None] = lambda line: None, root: Path = ROOT, sources: Iterable[str] = SOURCES
+    report: Callable[[str], None] = lambda line: None,
+    root: Path = ROOT,
+    sources: Iterable[str] = SOURCES,
+    remappings: tuple[str, ...] = (),
 ) -> dict[str, Artifact]:
     """Every deployable contract in `sources`, glob patterns below `root`, by name.
 
-    `report` is told what was compiled or cached. Raises CompileError, and CompilerMissing where there is no compiler.
+    `remappings` are solc's, `prefix=target`. `report` is told what was compiled or cached. Raises CompileError, and
+    CompilerMissing where there is no compiler.
     """
     artifacts: list[Artifact] = []
     stale: dict[str, str] = {}
-    for unit, source_hash in source_hashes(root, sources).items():
+    for unit, source_hash in source_hashes(root, sources, remappings).items():
         cached = _load(source_hash)
         if cached is None:
             stale[unit] = source_hash
@@ -65,30 +69,33 @@ def compile_contracts(
             artifacts += cached
             report(f"cached    {unit}")
     if stale:
-        artifacts += _compile(stale, root, report)
+        artifacts += _compile(stale, root, report, remappings)
     return {artifact.name: artifact for artifact in artifacts}
 
 
-def source_hashes(root: Path = ROOT, sources: Iterable[str] = SOURCES) -> dict[str, str]:
+def source_hashes(
+    root: Path = ROOT, sources: Iterable[str] = SOURCES, remappings: tuple[str, ...] = ()
+) -> dict[str, str]:
     """The hash of every source that is compiled: over itself, all it imports, the compiler's version and settings."""
-    settings = _settings(root)
+    settings = _settings(root, remappings)
     paths = sorted(path for pattern in sources for path in root.glob(pattern))
     units = [path.relative_to(root).as_posix() for path in paths]
-    return {unit: _hash(_closure(root, unit), settings) for unit in units}
+    return {unit: _hash(sources_of(root, unit, remappings), settings) for unit in units}
 
 
-def _settings(root: Path) -> dict[str, Any]:
+def _settings(root: Path, remappings: tuple[str, ...]) -> dict[str, Any]:
     """The compiler's settings, which `foundry.toml` holds for forge too."""
     profile = tomllib.loads((root / "foundry.toml").read_text())["profile"]["default"]
-    return {
+    settings = {
         "evmVersion": profile["evm_version"],
         "viaIR": profile["via_ir"],
         "optimizer": {"enabled": profile["optimizer"], "runs": profile["optimizer_runs"]},
     }
+    return settings | ({"remappings": list(remappings)} if remappings else {})
 
 
-def _closure(root: Path, unit: str) -> dict[str, str]:
-    """A source and all it imports, by the names that the compiler knows them by."""
+def sources_of(root: Path, unit: str, remappings: tuple[str, ...] = ()) -> dict[str, str]:
+    """A source and all it imports, by the names that the compiler knows them by. Raises CompileError."""
     sources: dict[str, str] = {}
     waiting = [unit]
     while waiting:
@@ -102,8 +109,19 @@ def _closure(root: Path, unit: str) -> dict[str, str]:
             raise CompileError(f"{name}, imported by {unit}, is not there: run `npm ci --ignore-scripts`") from None
         for target in _IMPORT.findall(sources[name]):
             relative = target.startswith(".")
-            waiting.append(posixpath.normpath(posixpath.join(posixpath.dirname(name), target)) if relative else target)
+            beside = posixpath.normpath(posixpath.join(posixpath.dirname(name), target))
+            waiting.append(beside if relative else _remapped(target, remappings))
     return sources
+
+
+def _remapped(target: str, remappings: tuple[str, ...]) -> str:
+    """An import's path after the remapping with the longest prefix, as solc chooses it."""
+    pairs = [remapping.partition("=")[::2] for remapping in remappings]
+    fitting = [pair for pair in pairs if target.startswith(pair[0])]
+    if not fitting:
+        return target
+    prefix, replacement = max(fitting, key=lambda pair: len(pair[0]))
+    return replacement + target.removeprefix(prefix)
 
 
 def _hash(closure: dict[str, str], settings: dict[str, Any]) -> str:
@@ -112,29 +130,52 @@ def _hash(closure: dict[str, str], settings: dict[str, Any]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _load(source_hash: str) -> list[Artifact] | None:
-    """What the cache has for a hash."""
+def _load(key: str) -> list[Artifact] | None:
+    """What the cache has under a key."""
     try:
-        rows = json.loads((CACHE / f"{source_hash}.json").read_text())
+        rows = json.loads((CACHE / f"{key}.json").read_text())
         return [Artifact(**row) for row in rows]
     except (FileNotFoundError, ValueError, TypeError):
         return None
 
 
-def _store(source_hash: str, artifacts: Iterable[Artifact]) -> None:
+def _store(key: str, artifacts: Iterable[Artifact]) -> None:
     """Write to the cache in one move, so that a reader never sees half a file."""
     CACHE.mkdir(parents=True, exist_ok=True)
-    target = CACHE / f"{source_hash}.json"
+    target = CACHE / f"{key}.json"
     partial = target.with_suffix(f".{os.getpid()}")
     partial.write_text(json.dumps([asdict(artifact) for artifact in artifacts]))
     partial.replace(target)
 
 
-def _compile(stale: dict[str, str], root: Path, report: Callable[[str], None]) -> list[Artifact]:
+def standard_input(units: Iterable[str], root: Path = ROOT, remappings: tuple[str, ...] = ()) -> dict[str, Any]:
+    """What the compiler is asked for these sources, in its standard JSON; an explorer verifies by the same."""
+    sources = {name: {"content": text} for unit in units for name, text in sources_of(root, unit, remappings).items()}
+    settings = _settings(root, remappings) | {"outputSelection": {unit: {"*": OUTPUT} for unit in units}}
+    return {"language": "Solidity", "sources": sources, "settings": settings}
+
+
+def compile_alone(unit: str) -> dict[str, Artifact]:
+    """The deployable contracts of one source, from exactly its `standard_input`, by name; cached on their own.
+
+    Code that was made together with other sources may differ from it. Raises CompileError and CompilerMissing.
+    """
+    (source_hash,) = source_hashes(sources=[unit]).values()
+    made = _load(f"alone-{source_hash}")
+    if made is None:
+        output = _standard_json(find_compiler(), standard_input([unit]))
+        made = list(_artifacts(unit, source_hash, output["contracts"][unit]))
+        _store(f"alone-{source_hash}", made)
+    return {artifact.name: artifact for artifact in made}
+
+
+def _compile(
+    stale: dict[str, str], root: Path, report: Callable[[str], None], remappings: tuple[str, ...]
+) -> list[Artifact]:
     """Compile sources, given with their hashes, in one run of the compiler, and cache each."""
     compiler = find_compiler()
     report(f"compiler  solc {pinned_version()} ({'npm' if compiler.name == 'npm-solc' else 'native'})")
-    output = _standard_json(compiler, standard_request(root, stale))
+    output = _standard_json(compiler, standard_input(stale, root, remappings))
     artifacts: list[Artifact] = []
     for unit, source_hash in stale.items():
         made = list(_artifacts(unit, source_hash, output["contracts"].get(unit, {})))
@@ -142,13 +183,6 @@ def _compile(stale: dict[str, str], root: Path, report: Callable[[str], None]) -
         artifacts += made
         report(f"compiled  {unit}")
     return artifacts
-
-
-def standard_request(root: Path, units: Iterable[str]) -> dict[str, Any]:
-    """What the compiler is asked for sources below `root`, in its standard JSON."""
-    sources = {name: {"content": text} for unit in units for name, text in _closure(root, unit).items()}
-    settings = _settings(root) | {"outputSelection": {unit: {"*": OUTPUT} for unit in units}}
-    return {"language": "Solidity", "sources": sources, "settings": settings}
 
 
 def _standard_json(compiler: Path, request: dict[str, Any]) -> dict[str, Any]:

@@ -1,59 +1,43 @@
 """Deploys the contracts with Ape to a devnet and writes their addresses to `deployments/<chain id>.json`."""
 
 import argparse
-import json
-import os
 import sys
 import time
 from collections.abc import Callable
 from contextlib import chdir
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from eth_utils.address import is_address, to_checksum_address
+
 from scripts.accounts import ROLES, account
 from scripts.assets import ASSETS, Asset
-from scripts.compile import Artifact, CompileError, compile_contracts
+from scripts.compile import CompileError, compile_contracts
+from scripts.deploying import (
+    FOLDER,
+    DeployError,
+    Deployment,
+    Site,
+    ape,
+    container_of,
+    is_in_place,
+    put,
+    read_earlier,
+    write_document,
+)
 from scripts.etch import PERMIT2, etch
+from scripts.public_deploy import network_command
 from scripts.rpc import RpcError, call
 from scripts.shipped import link, shipped_contracts
 from scripts.solc import ROOT, CompilerMissing
 
-os.environ.setdefault("APE_DATA_FOLDER", str(ROOT / "var" / "ape"))
-import ape
-from ape.contracts import ContractContainer
-from ape.exceptions import ApeException
-from ape.logging import LogLevel, logger
-from eth_utils.address import is_address, to_checksum_address
-from ethpm_types import ContractType
-
 RPC = "http://127.0.0.1:8545"
-FOLDER = ROOT / "deployments"
 USDC = 1_000_000
 DAY = 86_400
 PRICES = [USDC // 100, 10_000 * USDC]
 """The smallest and the largest payment of what has no price of its own."""
 TARGET_GAS = 250_000
 """What a callback contract gets from the executor beyond the gas of its action: twice what it needs."""
-
-
-@dataclass(slots=True)
-class Site:
-    """What a constructor may want to know: who is who, and where the contracts before it are."""
-
-    deployer: str
-    merchant: str
-    delegate: str
-    addresses: dict[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Deployment:
-    """One contract to deploy: its name in the file, the contract, and its constructor's arguments."""
-
-    name: str
-    contract: str
-    arguments: Callable[[Site], list[Any]]
 
 
 def access_pass(title: str, symbol: str, price: int, supply: int) -> Callable[[Site], list[Any]]:
@@ -109,10 +93,6 @@ DEPLOYMENTS = (
 )
 
 
-class DeployError(Exception):
-    """The contracts could not be deployed; the message says what to do."""
-
-
 def deploy(
     rpc: str = RPC,
     delegate: str | None = None,
@@ -128,11 +108,11 @@ def deploy(
     caller = delegate or account("delegate").address
     if not is_address(caller):
         raise DeployError(f"--delegate wants an address, not {caller}")
-    logger.set_level(LogLevel.WARNING)
+    ape.logging.logger.set_level(ape.logging.LogLevel.WARNING)
     chain_id = int(call(rpc, "eth_chainId"), 16)
     artifacts = compile_contracts() | shipped_contracts()
     path = folder / f"{chain_id}.json"
-    earlier = _earlier(path)
+    earlier = read_earlier(path)
     known = earlier["contracts"]
     site = Site(account("deployer").address, account("merchant").address, to_checksum_address(caller))
     contracts: dict[str, Any] = {}
@@ -142,10 +122,10 @@ def deploy(
             for entry in DEPLOYMENTS:
                 artifact = link(artifacts[entry.contract], artifacts, site.addresses)
                 name, arguments = entry.name, entry.arguments(site)
-                if _is_in_place(known.get(name), artifact, arguments, rpc):
+                if is_in_place(known.get(name), artifact, arguments, rpc):
                     contracts[name] = known[name]
                 else:
-                    contracts[name] = _deploy(artifact, arguments)
+                    contracts[name] = put(artifact, arguments, _account("deployer"))
                     deployed.append(name)
                 site.addresses[name] = contracts[name]["address"]
                 report(f"{'deployed' if name in deployed else 'in place':<9} {name:<19} {site.addresses[name]}")
@@ -153,24 +133,15 @@ def deploy(
                 if asset.contract in deployed:
                     _make_ready(asset, contracts[asset.contract])
             _introduce(contracts)
-    except ApeException as error:
+    except ape.exceptions.ApeException as error:
         raise DeployError(f"Ape could not deploy to {rpc}: {error}") from error
     etch(rpc, artifacts)
     document = {"chain_id": chain_id, "assets": _assets(site), "contracts": contracts}
     if document != earlier:
-        _write(path, document)
+        write_document(path, document)
     if not deployed:
         report(f"chain {chain_id} has everything: nothing to deploy")
     return document
-
-
-def _earlier(path: Path) -> dict[str, Any]:
-    """What an earlier deployment wrote; a file that is not of our making counts as none."""
-    try:
-        document: dict[str, Any] = json.loads(path.read_text())
-        return document | {"contracts": dict(document["contracts"])}
-    except (FileNotFoundError, ValueError, KeyError, TypeError):
-        return {"contracts": {}}
 
 
 def _assets(site: Site) -> list[dict[str, Any]]:
@@ -178,38 +149,9 @@ def _assets(site: Site) -> list[dict[str, Any]]:
     return [asset.terms(site.addresses) | {"method": asset.method} for asset in ASSETS]
 
 
-def _is_in_place(row: dict[str, Any] | None, artifact: Artifact, arguments: list[Any], rpc: str) -> bool:
-    """Whether the chain has this contract from this source with these arguments."""
-    if not row or (row.get("source_hash"), row.get("arguments")) != (artifact.source_hash, arguments):
-        return False
-    receipt = call(rpc, "eth_getTransactionReceipt", row["transaction"])
-    made = receipt and receipt["contractAddress"]
-    return bool(made) and made.lower() == row["address"].lower() and call(rpc, "eth_getCode", made, "latest") != "0x"
-
-
-def _deploy(artifact: Artifact, arguments: list[Any]) -> dict[str, Any]:
-    """Deploy by Ape, as the deployer; the contract's row in the file."""
-    container = _container(artifact.name, artifact.abi, artifact.bytecode)
-    receipt = _account("deployer").call(container(*arguments, sender=_account("deployer")))
-    return {
-        "address": receipt.contract_address,
-        "abi": artifact.abi,
-        "transaction": receipt.txn_hash,
-        "block": receipt.block_number,
-        "source_hash": artifact.source_hash,
-        "arguments": arguments,
-    }
-
-
 def _account(role: str) -> Any:
     """Ape's account for a role of the devnet; Ape derives its test accounts from the same mnemonic."""
     return ape.accounts.test_accounts[ROLES.index(role)]
-
-
-def _container(name: str, abi: list[dict[str, Any]], bytecode: str) -> ContractContainer:
-    """Ape's view of a compiled contract."""
-    fields = {"contractName": name, "abi": abi, "deploymentBytecode": {"bytecode": bytecode}}
-    return ContractContainer(ContractType.model_validate(fields))
 
 
 def _make_ready(asset: Asset, row: dict[str, Any]) -> None:
@@ -235,15 +177,7 @@ def _introduce(contracts: dict[str, Any]) -> None:
 def _at(contracts: dict[str, Any], name: str) -> Any:
     """Ape's view of a deployed contract."""
     row = contracts[name]
-    return _container(name, row["abi"], "0x").at(row["address"])
-
-
-def _write(path: Path, document: dict[str, Any]) -> None:
-    """Replace the file in one move."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(f".{os.getpid()}")
-    partial.write_text(json.dumps(document, indent=1) + "\n")
-    partial.replace(path)
+    return container_of(name, row["abi"], "0x").at(row["address"])
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -262,6 +196,9 @@ def main(arguments: list[str] | None = None) -> int:
     print(f"{options.folder / str(document['chain_id'])}.json in {time.monotonic() - started:.1f} s")
     return 0
 
+
+cli = network_command(DEPLOYMENTS)
+"""What `ape run deploy` runs."""
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -10,7 +10,7 @@ import uvicorn
 from alembic import command
 from alembic.config import Config
 
-from server import case_commands, merchant_commands, statement_command, webhook_commands, worker
+from server import case_commands, kit_commands, merchant_commands, statement_command, webhook_commands, worker
 from server.adapters.clock import SystemClock
 from server.adapters.database import SqlDatabase
 from server.adapters.merchant_rows import key_digest, put_merchant
@@ -160,6 +160,7 @@ def parser() -> argparse.ArgumentParser:
     )
     webhook_commands.register(hooks)
     merchant_commands.add_to(commands)
+    kit_commands.add_to(commands)
     add("pause", pause).add_argument("--reason", required=True, help="why, for the operators; buyers are not told")
     add("resume", resume)
     add("status", status)

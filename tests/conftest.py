@@ -32,6 +32,8 @@ with warnings.catch_warnings():
     import web3  # noqa: F401 - it imports websockets.legacy, which warns, and warnings are errors
 
 HERE = Path(__file__).parent
+collect_ignore = ["ape"]
+"""Ape's own tests need Ape's fixtures: `tests/contracts/test_ape.py` runs them in a process of their own."""
 WITH_SOCKETS = {"integration", "e2e", "conformance", "contracts"}
 """The folders whose tests may open connections; every other one gets none but Unix sockets."""
 

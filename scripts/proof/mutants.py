@@ -11,7 +11,7 @@ from pathlib import Path
 from shutil import copytree
 from typing import Any
 
-from scripts.compile import standard_request
+from scripts.compile import standard_input
 from scripts.solc import ROOT, find_compiler, use_own_folder
 from scripts.solc.foundry import forge
 
@@ -102,7 +102,7 @@ def compile_mutant(subject: Subject, mutant: str) -> dict[Path, str]:
         copytree(ROOT / "contracts", Path(folder) / "contracts")
         (Path(folder) / "foundry.toml").write_text((ROOT / "foundry.toml").read_text())
         (Path(folder) / subject.source).write_text(mutant)
-        request = standard_request(Path(folder), subject.deployed)
+        request = standard_input(subject.deployed, Path(folder))
     output: dict[str, Any] = solcx.compile_standard(request, solc_binary=find_compiler())
     made = {}
     for unit in subject.deployed:

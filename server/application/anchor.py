@@ -6,7 +6,7 @@ from dataclasses import replace
 from protocol.chains import merkle_root
 from server.application.execute import delegate_of
 from server.application.paddock import Paddock
-from server.application.send import Prepared, look, prepare, sign
+from server.application.send import Prepared, outcome, prepare, sign
 from server.domain.anchors import Anchor, Chained, Site, expected_index
 from server.domain.calls import describe_revert
 from server.domain.errors import ConfigurationError, InternalError, Reverted
@@ -66,7 +66,7 @@ async def _send(paddock: Paddock, site: Site, number: int, waiting: Sequence[Cha
 
 
 async def _follow(paddock: Paddock, batch: Anchor) -> float:
-    """Watch a batch's chain transaction; while no block holds it, its stored bytes are broadcast again.
+    """Watch a batch's chain transaction; that its bytes are broadcast until a block holds them is `resend`'s care.
 
     Nothing is concluded before finality, so that a reorganisation only makes it wait again.
     """
@@ -76,7 +76,7 @@ async def _follow(paddock: Paddock, batch: Anchor) -> float:
     if sent.state is TransactionState.LOST:
         return await _send_again(paddock, batch)
     final = await paddock.chain.final_block()
-    mined = await look(paddock.chain, sent)
+    mined = await outcome(paddock.chain, sent)
     if mined is None or mined.block > final:
         return 0.5 if mined is None else 1.0
     if not mined.succeeded:

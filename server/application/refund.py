@@ -8,9 +8,10 @@ from server.application.confirm import is_confirmed
 from server.application.deliver import owe_rest
 from server.application.execute import callback_of, complete, load
 from server.application.paddock import Paddock
+from server.application.payout import outgoing
 from server.application.refund_source import Source, signed_by, source_of, spend_from
 from server.application.screen import refused_refund
-from server.application.send import GAS_MARGIN, look, prepare, sent_for, sign
+from server.application.send import GAS_MARGIN, outcome, prepare, sent_for, sign
 from server.domain import calls, ledger
 from server.domain.cases import CaseKind
 from server.domain.errors import RefundRefused, Reverted
@@ -54,7 +55,7 @@ async def refund(paddock: Paddock, order_id: str) -> float | None:
         return UNTIL_FINAL
     if sent is None or (order.money_back is MoneyBackState.DUE and _is_over(sent)):
         return await _start(paddock, order, source) if await _may_start(paddock, order) else UNTIL_FINAL
-    mined = await look(chain, sent)
+    mined = await outcome(chain, sent)
     if mined is not None and not mined.succeeded:
         await _block(paddock, order, "the refund's transaction reverted", mined)
         return None
@@ -132,7 +133,11 @@ async def _ended(paddock: Paddock, order: Order, source: Source) -> float | None
     """The nonce is used: learn from the chain by what."""
     chain = paddock.on(order.terms.network).chain
     spend = spend_from(paddock.grounds, order, source.wallet)
-    transfer = await _unbooked(paddock, order, await chain.spent_in(spend, search_from(order.since_block)))
+    found = await chain.spent_in(spend, search_from(order.since_block))
+    if order.terms.mode is Mode.DELEGATE and spend.method is Method.PERMIT2:  # its Transfers are found by their payee
+        payout = outgoing(paddock, order, callback_of(paddock, order)[1].address)
+        found += await chain.spent_in(payout, search_from(order.since_block))
+    transfer = await _unbooked(paddock, order, found)
     if transfer is None:
         await _block(paddock, order, "the nonce was cancelled without a transfer")
     elif transfer.recipient == order.authorization.payer:

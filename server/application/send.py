@@ -58,14 +58,6 @@ async def sent_for(view: UnitOfWork, purpose: str, subject: str) -> ChainTransac
     return None if found is None or found.state is TransactionState.LOST else found
 
 
-async def look(chain: Chain, transaction: ChainTransaction) -> Mined | None:
-    """The outcome of a stored transaction. While there is none its bytes are broadcast again, which is harmless."""
-    mined = await outcome(chain, transaction)
-    if mined is None:
-        await chain.send(transaction.newest.raw)
-    return mined
-
-
 async def outcome(chain: Chain, transaction: ChainTransaction) -> Mined | None:
     """What the chain says of whichever attempt was mined; asks for the newest first."""
     for attempt in reversed(transaction.attempts):

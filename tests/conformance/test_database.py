@@ -6,6 +6,8 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
+from server.adapters.clock import SystemClock
+from server.adapters.database import SqlDatabase
 from server.domain.deliveries import Delivery
 from server.domain.states import FulfilmentState, MoneyBackState, PaymentState
 from tests.conformance.rows import add, get
@@ -126,3 +128,20 @@ async def test_an_order_comes_back_as_it_was_saved(database):
     async with database.begin("step") as work:
         await work.orders.save(order)
     assert await get(database, order.id) == order
+
+
+# --------------------------------------------------------------------------------------------------------------- SQLite
+
+
+@pytest.mark.parametrize(
+    ("setting", "expected"), [("synchronous", 2), ("journal_mode", "wal"), ("foreign_keys", 1)], ids=str
+)
+async def test_w1_what_sqlite_has_committed_is_on_the_disk_for_readers_and_writers(sqlite_url, setting, expected):
+    """FULL is 2: a commit is not acknowledged before the log is flushed, so that a power cut takes back no payment."""
+    database = SqlDatabase(sqlite_url, SystemClock())
+    try:
+        for opened in (database.view, database.change):
+            async with opened() as connection:
+                assert (await connection.exec_driver_sql(f"PRAGMA {setting}")).scalar() == expected
+    finally:
+        await database.close()

@@ -1,16 +1,48 @@
 """What forge says of its suites, and a devnet for each module of tests of deployed contracts, as a user deploys."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
-from scripts.solc import CompilerMissing
+from scripts.callback_lab.bench import Bench
+from scripts.callback_lab.node import Node, open_node
+from scripts.callback_lab.opening import Given, open_bench, set_stage
+from scripts.callback_lab.subject import find_subject
+from scripts.solc import ROOT, CompilerMissing
 from scripts.solc.foundry import ToolMissing, forge
 from tests.conftest import missing
 from tests.contracts.devnet import Devnet, read, run_deploy
 from tests.stack.anvil import run_anvil
+
+Open = Callable[[str], Bench]
+
+
+@pytest.fixture(scope="module")
+def lab_node() -> Iterator[Node]:
+    """A fresh devnet that takes transactions from everybody."""
+    try:
+        with open_node(None) as node:
+            yield node
+    except ToolMissing as error:
+        missing(str(error))
+
+
+@pytest.fixture
+def open_callback(lab_node: Node) -> Iterator[Open]:
+    """Opens the callback in a file (`contracts/callbacks/My.sol`) as the lab does; undone after the test."""
+
+    def opened(path: str) -> Bench:
+        try:
+            subject = find_subject(str(ROOT / path))
+        except CompilerMissing as error:
+            missing(str(error))
+            raise
+        return open_bench(set_stage(lab_node, subject.props), subject, Given({}, ()))
+
+    with lab_node.undone():
+        yield opened
 
 
 @pytest.fixture(scope="module")

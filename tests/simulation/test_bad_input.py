@@ -94,6 +94,18 @@ async def test_the_facilitator_takes_no_payment_for_other_terms_than_it_names(wo
     assert (outcome["success"], outcome["errorReason"]) == (False, reason)
 
 
+@pytest.mark.parametrize("version", [0, 3, -1, 2**63])
+@pytest.mark.parametrize("call", ["verify", "settle"])
+async def test_the_facilitator_refuses_a_version_that_it_does_not_speak(world, call, version):
+    quoted = await world.buyer.ask(world.url("echo"))
+    paid = read_header(world.buyer.pay(quoted))
+    asked = {"x402Version": version, "paymentPayload": paid, "paymentRequirements": quoted.entry}
+    answer = await world.client.post(f"/facilitator/{call}", json=asked)
+    assert answer.status_code == 400
+    assert "x402Version must be 1 or 2" in problem(answer)["detail"]
+    assert world.settlements() == 0
+
+
 async def test_an_empty_wallet_is_402_with_insufficient_funds_and_nothing_is_claimed(world):
     world.chain.state.money[world.buyer.account.address] = 9_999
     quoted = await world.buyer.ask(world.url("echo"))

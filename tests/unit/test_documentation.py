@@ -37,7 +37,7 @@ EXAMPLES = {"server/services/balance.py", "server/services/tip.py", "contracts/c
 MADE = ("var/", ".venv/", "node_modules")
 """What `make` makes; not in the repository."""
 SUFFIXES = (".py", ".sol", ".md", ".toml", ".sh", ".yml", ".yaml", ".txt", ".json", ".example")
-OWN_NAMES = {"policy.toml", "agent.db", "buy.py", "receipt.json", "chain.json"}
+OWN_NAMES = {"policy.toml", "agent.db", "buy.py", "receipt.json", "chain.json", "proof.json"}
 HOSTS = {"127.0.0.1", "keepachangelog.com", "semver.org"}
 
 every_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(TOP).as_posix())
@@ -192,7 +192,10 @@ def test_every_command_and_its_options_exist(page):
 
 @pytest.mark.parametrize(
     ("program", "guides"),
-    [("paddock", ("guides/operator", "guides/support", "operations")), ("paddock-agent", ("guides/buyer",))],
+    [
+        ("paddock", ("guides/operator", "guides/support", "guides/callback", "operations")),
+        ("paddock-agent", ("guides/buyer",)),
+    ],
 )
 def test_every_subcommand_is_in_its_guide(program, guides):
     pages = [TOP / "docs" / f"{guide}.md" for guide in guides]
@@ -247,7 +250,7 @@ def variables() -> set[str]:
 
 def listed() -> dict[str, str]:
     """The variables of .env.example with their values."""
-    return dict(re.findall(r"^# ([A-Z_]+)=(.*)$", EXAMPLE_ENV.read_text(), re.MULTILINE))
+    return dict(re.findall(r"^# ([A-Z0-9_]+)=(.*)$", EXAMPLE_ENV.read_text(), re.MULTILINE))
 
 
 def test_the_example_environment_lists_exactly_what_is_read():
@@ -382,4 +385,4 @@ def test_the_example_callback_compiles(tmp_path):
     abi = compile_contracts(root=tmp_path)["TipJar"].abi
     assert {entry["name"] for entry in abi if entry["type"] == "event"} >= {"Tipped", "PaymentAccepted"}
     types_ = [item["type"] for entry in abi if entry["type"] == "constructor" for item in entry["inputs"]]
-    assert types_ == ["address", "address[]", "address[]", "uint128", "uint128"]
+    assert types_ == ["tuple", "uint128", "uint128"]
