@@ -1,5 +1,6 @@
 """What ports.Core guarantees: on the fake, and over HTTP on our own order API."""
 
+import json
 from dataclasses import replace
 
 import httpx
@@ -14,6 +15,9 @@ from tests.fakes.core import FakeCore
 from tests.simulation.goat_world import OTHER_KEY, open_goat
 from tests.simulation.transfer_world import PRICE
 from tests.simulation.world import MERCHANT_KEY, ORIGIN
+
+ENTRY = {"scheme": "exact", "network": "eip155:1", "amount": "1", "asset": "0x" + "11" * 20, "payTo": "0x" + "22" * 20}
+GOOD = json.dumps({"order_id": "1", "accepts": [ENTRY | {"maxTimeoutSeconds": 9}]}).encode()
 
 
 @pytest.fixture
@@ -71,7 +75,7 @@ async def test_an_order_is_cancelled_once_at_the_core(core, order):
         httpx.Response(200, json={}),
         httpx.Response(402, text="nothing"),
         httpx.Response(402, json={"order_id": "1", "accepts": []}),
-        httpx.Response(402, content=b" " * 70_000),
+        httpx.Response(402, content=GOOD + b" " * 70_000),
         httpx.ConnectError("away"),
     ],
 )
@@ -96,3 +100,9 @@ async def test_a_core_at_which_we_are_nobody_is_not_there(goat, order):
         with pytest.raises(CoreUnavailable, match=r"status 40[13]"):
             await core.create("1", "USDC", order)
         await core.close()
+
+
+async def test_a_core_that_answers_an_order_is_believed_to_have_made_it(goat, order):
+    core = core_at(goat, httpx.MockTransport(lambda _request: httpx.Response(402, content=GOOD)))
+    assert (await core.create("1", "USDC", order)).order_id == "1"
+    await core.close()
