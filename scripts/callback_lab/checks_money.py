@@ -10,6 +10,7 @@ from scripts.callback_lab.node import Transaction
 from scripts.callback_lab.request import EIP3009_CHOSEN, ENTRY_NAMES
 
 GIFT = 12_345
+YEAR = 366 * 86_400
 DOORS = (
     "initialize()", "initialize(address)", "upgradeTo(address)", "upgradeToAndCall(address,bytes)",
     "setOwner(address)", "proxiableUUID()",
@@ -92,9 +93,15 @@ def no_other_code(bench: Bench) -> None:
 
 
 def every_function(bench: Bench) -> None:
-    """After a payment, a stranger calls everything the contract has: it brings no money, and the books balance."""
+    """A stranger calls everything, after a payment and a year later: it brings no money, and the books balance."""
     for entry in bench.working()[:1]:
         bench.accepts(bench.request(entry), "a payment")
+    for later in (0, YEAR):
+        bench.node.travel(later)
+        _try_everything(bench)
+
+
+def _try_everything(bench: Bench) -> None:
     stranger = bench.cast.stranger.address
     before = bench.balance(bench.token, stranger)
     for call in _everything(bench, stranger):

@@ -116,6 +116,11 @@ class Node:
         """Seconds, by the newest block."""
         return int(self.rpc("eth_getBlockByNumber", "latest", False)["timestamp"], 16)
 
+    def travel(self, seconds: int) -> None:
+        """Move the chain's clock forward, and mine a block there."""
+        self.rpc("evm_increaseTime", seconds)
+        self.rpc("anvil_mine", "0x1")
+
     def reorganise(self, depth: int) -> None:
         """Replace the newest blocks by empty ones."""
         self.rpc("anvil_reorg", depth, [])
