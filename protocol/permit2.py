@@ -25,6 +25,7 @@ _PERMIT = (
     b"PermitWitnessTransferFrom(TokenPermissions permitted,address spender,uint256 nonce,uint256 deadline,"
     b"Witness witness)" + _TOKENS
 )
+_PULL = b"PermitTransferFrom(TokenPermissions permitted,address spender,uint256 nonce,uint256 deadline)" + _TOKENS
 _EXACT_WITNESS = b"Witness(address to,uint256 validAfter)"
 _UPTO_WITNESS = b"Witness(address to,address facilitator,uint256 validAfter)"
 
@@ -61,6 +62,13 @@ def permit_digest(chain: int, permit: Permit) -> bytes:
         + word(permit.deadline)
         + keccak(keccak(witness_type) + witness)
     )
+    return keccak(b"\x19\x01" + _domain_separator(chain) + struct)
+
+
+def pull_digest(chain: int, spender: str, token: str, amount: int, nonce: int, deadline: int) -> bytes:
+    """The EIP-712 digest of a plain permit: `spender` alone may take it, to wherever it says."""
+    permitted = keccak(_TOKENS_TYPE + word(token) + word(amount))
+    struct = keccak(keccak(_PULL) + permitted + word(spender) + word(nonce) + word(deadline))
     return keccak(b"\x19\x01" + _domain_separator(chain) + struct)
 
 

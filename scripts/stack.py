@@ -59,7 +59,7 @@ class Stack:
         self.port = int(os.environ.get(PORT, "8402"))
         self._children: list[Child] = []
         self._environ: dict[str, str] = {}
-        self.rpc = ""
+        self.rpc = self._api_secret = ""
 
     def start(self) -> dict[str, Any]:
         """The contents of var/stack.json, when everything is healthy. Raises StartFailed and leaves nothing running."""
@@ -116,6 +116,8 @@ class Stack:
         }
         self._say(f"database: SQLite, {shown(path)}")
         self._once("migrate", [sys.executable, "-m", "server.cli", "migrate"])
+        secret = [sys.executable, "-m", "server.cli", "merchant", "rotate-secret", "paddock"]
+        self._api_secret = self._said("secret", secret)
 
     def _server(self) -> None:
         self._say(f"server: http://127.0.0.1:{self.port} (Litestar; facilitator embedded)")
@@ -133,6 +135,14 @@ class Stack:
         self._children.append(Child(name, process.pid, mark))
         children.remember(self.files.pids, self._children)
         children.wait_for(name, process, log, healthy, seconds)
+
+    def _said(self, name: str, command: list[str]) -> str:
+        """What a command answers; it stands in no log."""
+        environ = {**os.environ, **self._environ}
+        done = subprocess.run(command, capture_output=True, text=True, env=environ, cwd=TOP, check=False)
+        if done.returncode:
+            raise StartFailed(f"{name} failed with status {done.returncode}:\n{done.stderr}")
+        return done.stdout.strip()
 
     def _once(self, name: str, command: list[str]) -> None:
         log = self.files.logs / f"{name}.log"
@@ -166,7 +176,7 @@ class Stack:
                 role: {"address": account(role).address, "private_key": "0x" + account(role).key.hex()}
                 for role in ROLES
             },
-            "merchant": {"id": "paddock", "api_key": "devnet-merchant", "api_secret": "devnet-merchant"},
+            "merchant": {"id": "paddock", "api_key": "devnet-merchant", "api_secret": self._api_secret},
             "services": services(self._url("")),
             "console": {"url": self._url("/console"), "token": token},
         }

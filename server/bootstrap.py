@@ -16,6 +16,7 @@ from server.adapters.courier import HttpCourier
 from server.adapters.database import SqlDatabase
 from server.adapters.egress import GuardedClient
 from server.adapters.facilitator_client import Kind, RemoteFacilitator
+from server.adapters.goat_core import open_core
 from server.adapters.keys import address_of_key, open_signer
 from server.adapters.market_checks import check_market
 from server.adapters.merchant_rows import all_merchants, keep_fresh, key_digest
@@ -118,6 +119,7 @@ async def open_paddock(parts: Parts, facilitator: Facilitator, *, holds_delegate
         delegate: TransactionSigner | None = None
         floats: dict[str, TransactionSigner] = {}
         courier: HttpCourier | None = None
+        core = await stack.enter_async_context(open_core(settings.back_ends.core, parts.clock))
         if holds_delegate:
             courier = HttpCourier(GuardedClient(egress_rules(settings)))
             stack.push_async_callback(courier.close)
@@ -148,6 +150,8 @@ async def open_paddock(parts: Parts, facilitator: Facilitator, *, holds_delegate
             origins=settings.origins,
             admission=Admission(settings.payer_orders, settings.route_runs),
             other_receipt_signers=settings.receipt_signers,
+            core=core,
+            order_fee=settings.back_ends.order_fee,
         )
 
 

@@ -1,35 +1,127 @@
-"""`paddock merchant`: an operator gives a merchant a new API key, on the database itself."""
+"""`paddock merchant`: an operator takes in merchants and gives them new credentials, on the database itself."""
 
 import argparse
 import asyncio
+import re
 import secrets
 import sys
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
-from server.adapters.clock import SystemClock
-from server.adapters.database import SqlDatabase
-from server.adapters.merchant_rows import REFRESH, key_digest, rotate_key
+from protocol.amounts import atomic
+from protocol.errors import ProtocolError
+from protocol.signatures import parse_address
+from server.adapters.merchant_rows import REFRESH, add_merchant, key_digest, rotate_key, rotate_secret
+from server.bootstrap import Desk, open_desk
+from server.domain import fees
+from server.domain.errors import OrderRefused, UnknownMerchant
+from server.domain.fees import FeeEntry, FeeKind
+from server.domain.market import PRICE_DECIMALS, Merchant
 from server.settings import load
 
 LONGEST_OVERLAP = 24 * 30
+Does = Callable[[Desk, argparse.Namespace], Awaitable[None]]
 
 
-def new_key(arguments: argparse.Namespace) -> int:
+async def add(desk: Desk, given: argparse.Namespace) -> None:
+    """Take a merchant in, and print its API key and secret this once."""
+    key, name = secrets.token_urlsafe(32), desk.post.keys.new()
+    merchant = Merchant(
+        id=given.merchant,
+        name=given.name or given.merchant,
+        pay_to=given.pay_to,
+        key_digest=key_digest(key),
+        api_secret=name,
+        callback=given.callback,
+        logo=given.logo,
+    )
+    async with desk.db.change() as connection:
+        await add_merchant(connection, merchant, desk.clock.now())
+    say(f"{key}\n{desk.post.keys.api_secret(merchant.id, name)}")
+    note(f"API key and API secret. {_KNOWN} This is shown once.")
+
+
+async def new_key(desk: Desk, given: argparse.Namespace) -> None:
     """Change a merchant's API key, and print the new one this once; the old one counts for a while."""
-    asyncio.run(_new_key(arguments.merchant, timedelta(hours=arguments.overlap_hours)))
-    return 0
+    key, now, overlap = secrets.token_urlsafe(32), desk.clock.now(), timedelta(hours=given.overlap_hours)
+    async with desk.db.change() as connection:
+        await rotate_key(connection, given.merchant, key_digest(key), now, overlap)
+    say(key)
+    note(f"{_KNOWN} The old key {_ends(desk, overlap)}. This is shown once.")
+
+
+async def new_secret(desk: Desk, given: argparse.Namespace) -> None:
+    """Change the secret that a merchant's back end signs with, and print it this once; the old one counts on."""
+    name, now, overlap = desk.post.keys.new(), desk.clock.now(), timedelta(hours=given.overlap_hours)
+    async with desk.db.change() as connection:
+        await rotate_secret(connection, given.merchant, name, now, overlap)
+    say(desk.post.keys.api_secret(given.merchant, name))
+    note(f"{_KNOWN} The old secret {_ends(desk, overlap)}. This is shown once.")
+
+
+async def deposit(desk: Desk, given: argparse.Namespace) -> None:
+    """Write down what a merchant has paid in for fees, in dollars."""
+    await _book(desk, fees.deposit(given.merchant, given.dollars))
+
+
+async def withdraw(desk: Desk, given: argparse.Namespace) -> None:
+    """Write down what a merchant got back of it."""
+    await _book(desk, fees.withdrawal(given.merchant, given.dollars))
+
+
+async def balance(desk: Desk, given: argparse.Namespace) -> None:
+    """Print what is left of it."""
+    async with desk.db.read() as view:
+        say(fees.dollars(await view.fee_book.balance(given.merchant)))
 
 
 def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Declare the commands."""
-    about = "Manage merchants' API keys."
+    about = "Take merchants in, and manage their credentials."
     verbs = commands.add_parser("merchant", help=about, description=about).add_subparsers(required=True, metavar="VERB")
-    rotating = verbs.add_parser("rotate-key", help=new_key.__doc__, description=new_key.__doc__)
-    rotating.add_argument("merchant", help="the merchant's id")
-    rotating.add_argument(
-        "--overlap-hours", type=_hours, default=24, help="how long the old key counts; 0: it ends at once"
-    )
-    rotating.set_defaults(does=new_key)
+
+    def verb(name: str, does: Does) -> argparse.ArgumentParser:
+        one = verbs.add_parser(name, help=does.__doc__, description=does.__doc__)
+        one.add_argument("merchant", type=_id, help="the merchant's id")
+        one.set_defaults(does=lambda given: asyncio.run(_perform(does, given)))
+        return one
+
+    adding = verb("add", add)
+    adding.add_argument("--pay-to", type=_address, required=True, help="where its money goes")
+    adding.add_argument("--name", default="", help="as pages show it; the id if left out")
+    adding.add_argument("--logo", default="", help="URL of its logo")
+    adding.add_argument("--callback", help="the deployed contract that its orders' money is handed to")
+    for name, does in (("deposit", deposit), ("withdraw", withdraw)):
+        verb(name, does).add_argument("dollars", type=_dollars, help="such as 25 or 0.5")
+    verb("balance", balance)
+    for one in (verb("rotate-key", new_key), verb("rotate-secret", new_secret)):
+        one.add_argument(
+            "--overlap-hours", type=_hours, default=24, help="how long the old one counts; 0: it ends at once"
+        )
+
+
+async def _perform(does: Does, given: argparse.Namespace) -> int:
+    async with open_desk(load(role="webhook")) as desk:
+        await does(desk, given)
+    return 0
+
+
+async def _book(desk: Desk, entry: FeeEntry) -> None:
+    if entry.merchant not in desk.merchants:
+        raise UnknownMerchant(f"there is no merchant {entry.merchant!r} here")
+    async with desk.db.begin("fees booked") as work:
+        left = await work.fee_book.balance(entry.merchant)
+        if entry.kind is FeeKind.WITHDRAWAL and left < entry.amount:
+            raise OrderRefused(f"insufficient fee balance: available={fees.dollars(left)}")
+        await work.fee_book.add(entry)
+        say(fees.dollars(await work.fee_book.balance(entry.merchant)))
+
+
+_KNOWN = f"Every server knows it within {REFRESH:.0f} seconds."
+
+
+def _ends(desk: Desk, overlap: timedelta) -> str:
+    return f"is good until {desk.clock.now() + overlap:%Y-%m-%d %H:%M} UTC" if overlap else "is good no more"
 
 
 def _hours(text: str) -> int:
@@ -39,14 +131,33 @@ def _hours(text: str) -> int:
     return hours
 
 
-async def _new_key(merchant: str, overlap: timedelta) -> None:
-    clock, key = SystemClock(), secrets.token_urlsafe(32)
-    db, now = SqlDatabase(load(role="switch").database_url, clock), clock.now()
+def _id(text: str) -> str:
+    if not re.fullmatch(r"[a-z0-9][a-z0-9_-]{0,63}", text):
+        raise argparse.ArgumentTypeError("1 to 64 lower-case letters, digits, '_' and '-'")
+    return text
+
+
+def _dollars(text: str) -> int:
     try:
-        async with db.change() as connection:
-            await rotate_key(connection, merchant, key_digest(key), now, overlap)
-    finally:
-        await db.close()
-    ends = f"is good until {now + overlap:%Y-%m-%d %H:%M} UTC" if overlap else "is good no more"
-    sys.stdout.write(f"{key}\n")
-    sys.stderr.write(f"Every server knows it within {REFRESH:.0f} seconds. The old key {ends}. This is shown once.\n")
+        amount = atomic(text, PRICE_DECIMALS)
+    except ProtocolError as error:
+        raise argparse.ArgumentTypeError(error.detail) from error
+    if not amount:
+        raise argparse.ArgumentTypeError("above zero")
+    return amount
+
+
+def _address(text: str) -> str:
+    try:
+        return parse_address(text, "address")
+    except ProtocolError as error:
+        raise argparse.ArgumentTypeError(error.detail) from error
+
+
+def say(text: str) -> None:
+    sys.stdout.write(text + "\n")
+
+
+def note(text: str) -> None:
+    """What is not part of the output."""
+    sys.stderr.write(text + "\n")

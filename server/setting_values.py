@@ -11,6 +11,25 @@ from protocol.signatures import parse_address
 from server.domain.errors import ConfigurationError
 from server.key_sources import LOOPBACK
 
+
+@dataclass(frozen=True, slots=True)
+class CorePlace:
+    """A GOAT-compatible Core, and who this marketplace is there."""
+
+    url: str
+    merchant: str
+    key: str = field(repr=False)
+    secret: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class BackEnds:
+    """What merchants' back ends pay for an order, in millionths of a dollar; and the Core at which we are one."""
+
+    order_fee: int
+    core: CorePlace | None
+
+
 _PREFIX = re.compile(r"(?:/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*", re.ASCII)
 _SHORT_NAME = re.compile(r"[a-z][\w-]*", re.ASCII)
 _PLAIN_URL = re.compile(r"(?P<scheme>https?)://(?P<host>[\w.-]+|\[[\da-f:.]+\])(:\d{1,5})?(/[\w./~%-]*)?", re.ASCII)
@@ -56,6 +75,21 @@ def read_nodes(text: str) -> tuple[Nodes, ...]:
     if not found:
         raise ConfigurationError("PADDOCK_RPC_URL is empty; name at least one node")
     return tuple(found)
+
+
+def read_back_ends(environ: Mapping[str, str]) -> BackEnds:
+    """By the names that GOAT's clients use. Raises ConfigurationError where part of a Core is missing."""
+    names = ("GOATX402_API_URL", "GOATX402_MERCHANT_ID", "GOATX402_API_KEY", "GOATX402_API_SECRET")
+    url, merchant, key, secret = (environ.get(name, "") for name in names)
+    fee = integer(environ, "PADDOCK_ORDER_FEE", 0)
+    if not url:
+        return BackEnds(fee, None)
+    if not (merchant and key and secret):
+        raise ConfigurationError("GOATX402_API_URL also needs GOATX402_MERCHANT_ID, _API_KEY and _API_SECRET")
+    host, secure = plain_url("GOATX402_API_URL", url)
+    if not secure and host not in LOOPBACK:
+        raise ConfigurationError(f"GOATX402_API_URL: orders go to {host} over https only")
+    return BackEnds(fee, CorePlace(url, merchant, key, secret))
 
 
 def read_keys(text: str, variable: str) -> tuple[int, dict[int, bytes]]:

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from server.domain.errors import ConfigurationError
 from server.key_sources import LOOPBACK, KeySource, forms, read_key_source, read_key_sources
 from server.setting_values import (
+    BackEnds,
     Nodes,
     address,
     addresses,
@@ -21,6 +22,7 @@ from server.setting_values import (
     path,
     plain_url,
     positive,
+    read_back_ends,
     read_nodes,
     split,
 )
@@ -86,6 +88,7 @@ class Settings:
     confirmations: int | None
     anchor_seconds: int
     payer_orders: int
+    back_ends: BackEnds
     route_runs: int
     cool_off_failures: int
     cool_off_seconds: int
@@ -123,6 +126,7 @@ class Settings:
         """Everything in here that no log may show, each key also without its 0x or its id."""
         given = [getattr(self, one.name) for one in fields(self) if not one.repr]
         sources = (*self.settlement_keys, self.delegate_key, self.float_key, self.receipt_key)
+        given += [self.back_ends.core.key, self.back_ends.core.secret] if self.back_ends.core else []
         given += [source.key for source in sources if source.key]
         parts = [part.rpartition(":")[2].removeprefix("0x") for value in given for part in split(value)]
         return tuple(dict.fromkeys((*given, *parts)))
@@ -149,6 +153,7 @@ def load(environ: Mapping[str, str] = os.environ, role: str = "server") -> Setti
         confirmations=depth(environ, "PADDOCK_CONFIRMATIONS", 1 if devnet else None),
         anchor_seconds=integer(environ, "PADDOCK_ANCHOR_SECONDS", 5 if devnet else 60),
         payer_orders=positive(environ, "PADDOCK_PAYER_ORDERS", 32),
+        back_ends=read_back_ends(environ),
         route_runs=positive(environ, "PADDOCK_ROUTE_RUNS", 64),
         cool_off_failures=positive(environ, "PADDOCK_COOL_OFF_FAILURES", 3),
         cool_off_seconds=positive(environ, "PADDOCK_COOL_OFF_SECONDS", 600),
@@ -176,8 +181,7 @@ def load(environ: Mapping[str, str] = os.environ, role: str = "server") -> Setti
         facilitator_token=environ.get("PADDOCK_FACILITATOR_TOKEN", ""),
         webhook_keys=secrets["PADDOCK_WEBHOOK_KEYS"],
     )
-    _check_places(settings, role)
-    return settings
+    return _checked(settings, role)
 
 
 def _secrets(environ: Mapping[str, str], role: str, *, devnet: bool) -> Mapping[str, str]:
@@ -204,10 +208,9 @@ def _require(environ: Mapping[str, str], role: str) -> None:
             raise ConfigurationError(f"{name} is not set; see .env.example (PADDOCK_DEVNET=1 fills it in on a devnet)")
 
 
-def _check_places(settings: Settings, role: str) -> None:
-    """A devnet is near; off it the facilitator stands alone, at a host that was named and behind TLS.
-
-    Nodes are enough for their quorum.
+def _checked(settings: Settings, role: str) -> Settings:
+    """The settings, if their places are right: a devnet is near; off it the facilitator stands alone, at a host that
+    was named and behind TLS. Nodes are enough for their quorum.
     """
     if role == "server" and not settings.embedded_facilitator:
         _check_facilitator(settings)
@@ -221,6 +224,7 @@ def _check_places(settings: Settings, role: str) -> None:
         raise ConfigurationError("PADDOCK_WEBHOOK_ALLOW_PRIVATE=1 is only for a devnet")
     elif settings.embedded_facilitator and role == "server":
         raise ConfigurationError("PADDOCK_FACILITATOR_URL: the embedded facilitator is for the devnet; give its URL")
+    return settings
 
 
 def _check_facilitator(settings: Settings) -> None:

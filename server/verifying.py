@@ -14,20 +14,21 @@ from protocol.bundles import Anchored, Batch, Bundle, Page
 from protocol.errors import ProtocolError
 from protocol.headers import decode_json
 from protocol.networks import caip2
+from protocol.order_proofs import OrderProof, check_order_proof, read_order_proof
 from protocol.receipts import ZERO_HASH, Receipt
 from protocol.signatures import parse_address
 from protocol.verification import Report, check_bundle
 from server.adapters.chain import EvmChain
 from server.domain.anchors import read_stream, root_of, stream_call
 from server.domain.errors import Reverted
-from server.domain.evidence import TRANSFER, Mined, topic
+from server.domain.evidence import TRANSFER, Mined, topic, transfer_at
 from server.domain.outages import ChainUnavailable
 from server.ports import Call
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """What `paddock verify` may be told."""
-    parser.add_argument("receipt", nargs="?", help="file with a signed receipt or its bundle (JSON)")
+    parser.add_argument("receipt", nargs="?", help="file with a receipt, its bundle, or an order's proof (JSON)")
     parser.add_argument("--chain", nargs="+", metavar="FILE", help="the pages of a merchant's chain, in order")
     parser.add_argument(
         "--signer",
@@ -50,7 +51,11 @@ def verify(arguments: argparse.Namespace) -> int:
         if not arguments.receipt:
             say("nothing to check: name a receipt's file, or pages after --chain")
             return 1
-        bundle = decode_json(Path(arguments.receipt).read_bytes(), Bundle)
+        given = Path(arguments.receipt).read_bytes()
+        if proof := read_order_proof(given):
+            what = f"order {proof.payload.order_id}, {proof.payload.amount_wei} atomic units"
+            return _tell(what, asyncio.run(_order_proof(proof, options)), vouched=bool(options.signers))
+        bundle = decode_json(given, Bundle)
         report = asyncio.run(_receipt(bundle, options))
         what = f"order {bundle.receipt.order_id}, {bundle.receipt.amount} atomic units paid by {bundle.receipt.payer}"
         return _tell(what, report, vouched=bool(options.signers))
@@ -98,6 +103,26 @@ async def _receipt(bundle: Bundle, options: argparse.Namespace) -> Report:
             report.unchecked.append(f"the payment, which is on {receipt.network}: this RPC serves {network}")
         if bundle.chain and bundle.anchor:
             await _check_root(report, chain, network, bundle.chain.merchant, bundle.anchor)
+    return report
+
+
+async def _order_proof(proof: OrderProof, options: argparse.Namespace) -> Report:
+    report, payload = check_order_proof(proof, *options.signers), proof.payload
+    if report.wrong or not options.rpc:
+        why = "the file itself is not good" if report.wrong else "give --rpc"
+        report.unchecked.append(f"that the chain holds that log: {why}")
+        return report
+    async with _reading(options.rpc) as (chain, network):
+        if network != caip2(payload.chain_id):
+            report.unchecked.append(f"that log, which is on {caip2(payload.chain_id)}: this RPC serves {network}")
+            return report
+        mined = await chain.mined(payload.tx_hash)
+    found = transfer_at(mined, payload.log_index) if mined else None
+    parties = (proof.binding.token_contract, payload.from_addr, payload.to_addr)
+    wanted = (*(parse_address(text, "address") for text in parties), int(payload.amount_wei))
+    right = found is not None and (found.asset, found.sender, found.recipient, found.amount) == wanted
+    good = f"log {payload.log_index} of {payload.tx_hash} is that Transfer"
+    report.expect(right, good, f"{payload.tx_hash} does not show that Transfer at index {payload.log_index}")
     return report
 
 

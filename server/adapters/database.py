@@ -16,7 +16,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from server.adapters.book_rows import BookRows
 from server.adapters.case_rows import CaseRows
 from server.adapters.extension_rows import IdentifierRows, SignInRows
+from server.adapters.fee_rows import FeeRows
 from server.adapters.job_rows import OutboxRows
+from server.adapters.merchant_order_rows import ApiNonceRows, MerchantOrderRows
 from server.adapters.models import metadata
 from server.adapters.money_rows import DeliveryRows, LedgerRows, ProofRows, ReceiptRows
 from server.adapters.order_rows import OrderRows
@@ -32,12 +34,15 @@ from server.domain.errors import ConfigurationError
 from server.domain.outages import DatabaseUnavailable
 from server.ports import (
     Anchors,
+    ApiNonces,
     Bookkeeping,
     Cases,
     Clock,
     Deliveries,
+    FeeBook,
     Identifiers,
     Ledger,
+    MerchantOrders,
     Orders,
     Outbox,
     Pledges,
@@ -81,6 +86,9 @@ class SqlUnitOfWork:
         self.switches: Switches = SwitchRows(connection)
         self.pledges: Pledges = PledgeRows(connection)
         self.transfers: Transfers = TransferRows(connection)
+        self.merchant_orders: MerchantOrders = MerchantOrderRows(connection)
+        self.api_nonces: ApiNonces = ApiNonceRows(connection)
+        self.fee_book: FeeBook = FeeRows(connection, clock)
 
 
 class SqlDatabase:

@@ -6,13 +6,15 @@ import logging
 from collections.abc import AsyncIterator, MutableMapping
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import Column, insert, select, update
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from server.adapters.database import SqlDatabase
 from server.adapters.models import merchants
-from server.domain.errors import RotationPending, UnknownMerchant
+from server.domain.errors import MerchantKnown, RotationPending, UnknownMerchant
 from server.domain.market import Merchant
 
 log = logging.getLogger(__name__)
@@ -37,6 +39,15 @@ async def put_merchant(connection: AsyncConnection, merchant: Merchant, at: date
         await connection.execute(insert(merchants).values(**own, **values))
 
 
+async def add_merchant(connection: AsyncConnection, merchant: Merchant, at: datetime) -> None:
+    """Add one. Raises MerchantKnown if there is one of that id."""
+    values = {name: getattr(merchant, name) for name in _COLUMNS}
+    try:
+        await connection.execute(insert(merchants).values(**values, created_at=at))
+    except IntegrityError as error:
+        raise MerchantKnown(f"there is a merchant {merchant.id!r} already") from error
+
+
 async def rotate_key(
     connection: AsyncConnection, merchant_id: str, digest: bytes, now: datetime, overlap: timedelta
 ) -> None:
@@ -44,17 +55,37 @@ async def rotate_key(
 
     Raises UnknownMerchant, or RotationPending while a former key still counts; without overlap all former keys end.
     """
+    columns = (merchants.c.key_digest, merchants.c.former_digest, merchants.c.former_until)
+    await _rotate(connection, merchant_id, columns, digest, now, overlap)
+
+
+async def rotate_secret(
+    connection: AsyncConnection, merchant_id: str, name: str, now: datetime, overlap: timedelta
+) -> None:
+    """Give a merchant another API secret, by its name in `WebhookKeys`; for the rest as `rotate_key`."""
+    columns = (merchants.c.api_secret, merchants.c.former_secret, merchants.c.former_secret_until)
+    await _rotate(connection, merchant_id, columns, name, now, overlap)
+
+
+async def _rotate(
+    connection: AsyncConnection,
+    merchant_id: str,
+    columns: tuple[Column[Any], Column[Any], Column[Any]],
+    new: bytes | str,
+    now: datetime,
+    overlap: timedelta,
+) -> None:
+    """`columns` hold the credential, the one before it, and until when that counts."""
+    current, former, until = columns
     own = merchants.c.id == merchant_id
-    query = select(merchants.c.key_digest, merchants.c.former_until).where(own).with_for_update()
-    row = (await connection.execute(query)).first()
+    row = (await connection.execute(select(current, until).where(own).with_for_update())).first()
     if row is None:
         raise UnknownMerchant(f"there is no merchant {merchant_id!r} here")
-    if overlap and row.former_until and now < row.former_until:
-        raise RotationPending(
-            f"the key before the present one still counts, until {row.former_until:%Y-%m-%d %H:%M} UTC"
-        )
-    former = {"former_digest": row.key_digest, "former_until": now + overlap}
-    await connection.execute(update(merchants).where(own).values(key_digest=digest, **former))
+    old, ends = row
+    if overlap and ends and now < ends:
+        raise RotationPending(f"the one before the present one still counts, until {ends:%Y-%m-%d %H:%M} UTC")
+    values = {current.name: new, former.name: old, until.name: now + overlap}
+    await connection.execute(update(merchants).where(own).values(values))
 
 
 @asynccontextmanager

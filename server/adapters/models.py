@@ -206,6 +206,11 @@ merchants = Table(
     Column("key_digest", LargeBinary(32), nullable=False),
     Column("former_digest", LargeBinary(32)),
     Column("former_until", Utc),
+    Column("api_secret", String(64)),
+    Column("former_secret", String(64)),
+    Column("former_secret_until", Utc),
+    Column("callback", String(64)),
+    Column("logo", Text, nullable=False, server_default=""),
     Column("created_at", Utc, nullable=False),
 )
 

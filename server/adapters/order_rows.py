@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from protocol.payment import Method
 from server.adapters.models import IN_FLIGHT, order_events, orders
 from server.domain.errors import DuplicateClaim, StaleWrite
+from server.domain.merchant_orders import SERVICE as MERCHANT_ORDER
 from server.domain.orders import Authorization, Mode, Order, Terms
 from server.domain.states import FulfilmentState, MoneyBackState, PaymentState
 from server.ports import Clock, Event
@@ -63,6 +64,7 @@ class OrderRows:
             await self._connection.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(payer, _COUNTING))))
         query = select(func.count()).where(
             orders.c.payer == payer,
+            orders.c.service != MERCHANT_ORDER,
             IN_FLIGHT,
             or_(orders.c.payment != PaymentState.AUTHORIZED, orders.c.lease_until > now),
         )

@@ -1,26 +1,25 @@
 """Execute: run the contract call that a DELEGATE payment triggers, with the money that arrived."""
 
-from datetime import timedelta
+import msgspec
 
-from protocol.payment import Method
-from protocol.typed_data import RECEIVE_TYPE, Transfer, authorization_digest, order_nonce
 from server.application.chain_receipts import revoke_receipt
 from server.application.confirm import is_confirmed
 from server.application.deliver import REFUND, release
 from server.application.fulfil import run
 from server.application.paddock import Paddock
+from server.application.payout import outgoing, payout_call
 from server.application.send import outcome, prepare, sent_for, sign
 from server.domain import calls, ledger
 from server.domain.deliveries import Delivery
 from server.domain.errors import ConfigurationError, HandlerFailed, InternalError, Reverted, UnknownOrder
-from server.domain.evidence import Mined, Spend, TransferLog, transfers_of
+from server.domain.evidence import Mined, TransferLog, transfers_of
 from server.domain.market import Contract
+from server.domain.merchant_orders import MerchantOrder, sign_until
 from server.domain.orders import Order
 from server.domain.states import FulfilmentState, MoneyBackState, PaymentState
 from server.ports import TransactionSigner, UnitOfWork
+from server.services.merchant_order import Agreed
 from server.services.service import Execution, Service, json_answer
-
-PAYOUT_VALIDITY = timedelta(hours=1)
 
 
 async def execute(paddock: Paddock, order_id: str) -> float | None:
@@ -35,8 +34,11 @@ async def execute(paddock: Paddock, order_id: str) -> float | None:
     service, contract = callback_of(paddock, order)
     async with paddock.db.read() as view:
         sent = await sent_for(view, "callback", order_id)
+        made = await view.merchant_orders.get(order_id) if order.by_transfer else None
     if sent is None:
-        return await _start(paddock, order, contract) if await is_confirmed(paddock, order) else 1.0
+        if made and made.calldata and not made.signature:
+            return await _await_signature(paddock, order)
+        return await _start(paddock, order, contract, made) if await is_confirmed(paddock, order) else 1.0
     mined = await outcome(paddock.on(order.terms.network).chain, sent)
     if mined is None:
         return 0.5
@@ -47,12 +49,17 @@ async def execute(paddock: Paddock, order_id: str) -> float | None:
     return None
 
 
-async def _start(paddock: Paddock, order: Order, contract: Contract) -> float | None:
+async def _await_signature(paddock: Paddock, order: Order) -> float | None:
+    """The payer chooses what its money does, and has to sign that before the order's time is over."""
+    if paddock.clock.now() < sign_until(order):
+        return 1.0
+    await give_up(paddock, order, "its payer did not sign the calldata in time")
+    return None
+
+
+async def _start(paddock: Paddock, order: Order, contract: Contract, made: MerchantOrder | None) -> float | None:
     signer, ground = delegate_of(paddock), paddock.on(order.terms.network)
-    payout = authorization_for(paddock, order, signer.address, contract.address)
-    digest = authorization_digest(ground.market.domain(paddock.asset_of(order)), payout, RECEIVE_TYPE)
-    signature = await signer.sign_digest(digest)
-    data = calls.spent_eip3009(order.terms.asset, order.authorization.payer, payout, signature)
+    data = await payout_call(paddock, signer, order, contract, made)
     try:
         prepared = await prepare(ground.chain, signer, contract.address, data)
     except Reverted as error:
@@ -82,13 +89,13 @@ async def complete(paddock: Paddock, order: Order, service: Service, contract: C
     delivery = Delivery(order.id, answer.body, answer.content_type, paddock.clock.now())
     row = ledger.entry(order, "payout", ledger.callback(contract.address), ledger.delegate(order), payout)
     async with paddock.db.begin("callback done") as work:
+        if order.fulfilment is FulfilmentState.FAILED and order.money_back is not MoneyBackState.NONE:
+            order.give_back(MoneyBackState.NONE, "the callback was mined after all")
         order.callback_tx = mined.transaction
         await _record(work, order, mined)
         await work.deliveries.put(delivery)
         await work.ledger.add(row)
         await release(paddock, work, order, delivery)
-        if order.money_back is not MoneyBackState.NONE:
-            order.give_back(MoneyBackState.NONE, "the callback was mined after all")
         await work.orders.save(order)
 
 
@@ -108,24 +115,14 @@ async def give_up(paddock: Paddock, order: Order, reason: str, mined: Mined | No
 
 def payout_in(paddock: Paddock, order: Order, mined: Mined) -> TransferLog | None:
     """The Transfer that used the order's nonce of the delegate wallet, in a mined transaction."""
-    return next(iter(transfers_of(mined, outgoing(order, paddock.on(order.terms.network).market.delegate))), None)
+    _, contract = callback_of(paddock, order)
+    return next(iter(transfers_of(mined, outgoing(paddock, order, contract.address))), None)
 
 
 async def _record(work: UnitOfWork, order: Order, mined: Mined) -> None:
     sent = await work.transactions.of("callback", order.id)
     if sent and mined.transaction in {attempt.hash for attempt in sent.attempts}:
         await work.transactions.record(sent.hash, mined)
-
-
-def outgoing(order: Order, wallet: str) -> Spend:
-    """An order's money on its way out of a wallet of ours, as the chain knows it: payout and refund share the nonce."""
-    return Spend(Method.EIP3009, order.terms.asset, wallet, order_nonce(order.refund_name), "", order.due_back)
-
-
-def authorization_for(paddock: Paddock, order: Order, wallet: str, recipient: str) -> Transfer:
-    """A wallet's authorization over this order's money; payout and refund share its nonce."""
-    valid_before = int((paddock.clock.now() + PAYOUT_VALIDITY).timestamp())
-    return Transfer(wallet, recipient, order.due_back, 0, valid_before, order_nonce(order.refund_name))
 
 
 def delegate_of(paddock: Paddock) -> TransactionSigner:
@@ -137,9 +134,9 @@ def delegate_of(paddock: Paddock) -> TransactionSigner:
 
 def callback_of(paddock: Paddock, order: Order) -> tuple[Service, Contract]:
     """The order's service and the contract that it calls."""
-    service = paddock.services[order.terms.service]
-    assert service.callback is not None
-    return service, paddock.on(order.terms.network).market.contracts[service.callback]
+    service = paddock.service_of(order)
+    name = service.callback or msgspec.json.decode(order.arguments, type=Agreed).callback
+    return service, paddock.on(order.terms.network).market.contracts[name]
 
 
 def events(contract: Contract, mined: Mined) -> dict[str, dict[str, object]]:

@@ -7,6 +7,7 @@ from protocol.payment import Method
 from server.application.admit import require_place
 from server.application.paddock import Ground, Paddock
 from server.application.screen import screen_purchase
+from server.application.sell_through_core import at_core
 from server.domain.errors import BadArguments, DuplicateClaim, PaymentConflict
 from server.domain.market import Asset
 from server.domain.orders import Authorization, Mode, Order, Terms
@@ -23,20 +24,39 @@ LOOKED_WITHIN = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
-    """What a payer wants, by whoever may speak for it: the caller has checked that.
+class Sold:
+    """What an order is for: `amount` atomic units of `asset` to `pay_to`."""
 
-    `nonce` (32 bytes) is the payer's name for this wish: the same one again gets the same order, if `digest` (32 bytes)
-    is the same too. `network` and `asset` are home's first where they are None. `payer` and `asset` are checksummed.
+    service: str
+    merchant: str
+    mode: Mode
+    network: str
+    asset: Asset
+    amount: int
+    pay_to: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """Who wants something, by whoever may speak for it: the caller has checked that.
+
+    `nonce` (32 bytes) is a name for this wish: the same one again gets the same order, if `digest` (32 bytes) is the
+    same too. `payer` is checksummed. Without a `resource_url` it is about the order itself.
     """
 
-    service: Service
     arguments: bytes
     payer: str
     nonce: bytes
     digest: bytes
     intent: bytes
-    resource_url: str
+    resource_url: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted(Wish):
+    """What a payer wants of what is on sale. `network` and `asset` (checksummed) are home's first if they are None."""
+
+    service: Service
     network: str | None = None
     asset: str | None = None
 
@@ -54,10 +74,10 @@ async def order_transfer(paddock: Paddock, wanted: Wanted) -> Order:
         cursor = await view.transfers.cursor(ground.market.network)
     if known:
         return _same(known, wanted)
-    order = _order(paddock, wanted, ground, asset, _fresh(paddock, cursor))
+    order = waiting_order(paddock, _sold(paddock, wanted.service, ground, asset), wanted, fresh(paddock, cursor))
     await screen_purchase(paddock, wanted.payer, order.terms.pay_to)
     try:
-        async with paddock.db.begin("transfer ordered") as work:
+        async with at_core(paddock, order), paddock.db.begin("transfer ordered") as work:
             await work.orders.add(order)
             await require_place(paddock, work, order)
     except DuplicateClaim:
@@ -84,7 +104,14 @@ def _place(paddock: Paddock, wanted: Wanted) -> tuple[Ground, Asset]:
     return ground, asset
 
 
-def _fresh(paddock: Paddock, cursor: Cursor | None) -> Cursor:
+def _sold(paddock: Paddock, service: Service, ground: Ground, asset: Asset) -> Sold:
+    payee = mode_named(service.mode).pay_to(service, ground.market, paddock.merchants[service.merchant])
+    amount = asset.amount(service.amount)
+    return Sold(service.slug, service.merchant, Mode.DIRECT, ground.market.network, asset, amount, payee)
+
+
+def fresh(paddock: Paddock, cursor: Cursor | None) -> Cursor:
+    """A network's cursor. Raises TransfersUnwatched if nobody has looked lately."""
     if cursor is None or paddock.clock.now() - cursor.looked_at > LOOKED_WITHIN:
         raise TransfersUnwatched("no worker has looked for transfers on this network lately")
     return cursor
@@ -96,31 +123,34 @@ def _same(known: Order, wanted: Wanted) -> Order:
     return known
 
 
-def _order(paddock: Paddock, wanted: Wanted, ground: Ground, asset: Asset, cursor: Cursor) -> Order:
-    """All that the cursor has passed is older than the order, and cannot pay it."""
-    service, now = wanted.service, paddock.clock.now()
+def waiting_order(paddock: Paddock, sold: Sold, wish: Wish, cursor: Cursor) -> Order:
+    """An order that waits for a transfer, not stored yet.
+
+    All that the cursor has passed is older than the order, and cannot pay it.
+    """
+    now = paddock.clock.now()
     quote = paddock.quotes.issue(int(now.timestamp()), int(LIFE.total_seconds()))
     expires_at = datetime.fromtimestamp(quote.expires_at, UTC)
     terms = Terms(
-        service=service.slug,
-        merchant=service.merchant,
-        mode=Mode.DIRECT,
-        network=ground.market.network,
-        asset=asset.address,
-        amount=asset.amount(service.amount),
-        pay_to=mode_named(service.mode).pay_to(service, ground.market, paddock.merchants[service.merchant]),
-        resource_url=wanted.resource_url,
-        intent=wanted.intent,
+        service=sold.service,
+        merchant=sold.merchant,
+        mode=sold.mode,
+        network=sold.network,
+        asset=sold.asset.address,
+        amount=sold.amount,
+        pay_to=sold.pay_to,
+        resource_url=wish.resource_url or f"{paddock.origin}/api/v1/orders/{quote.id}",
+        intent=wish.intent,
         quoted_at=datetime.fromtimestamp(quote.issued_at, UTC),
         expires_at=expires_at,
     )
-    wish = Authorization(
+    signed = Authorization(
         scheme=SCHEME,
         method=Method.TRANSFER,
-        authority=asset.address,
-        payer=wanted.payer,
-        nonce=wanted.nonce,
-        digest=wanted.digest,
+        authority=sold.asset.address,
+        payer=wish.payer,
+        nonce=wish.nonce,
+        digest=wish.digest,
         valid_before=expires_at,
         x402_version=0,
         payload=b"",
@@ -128,8 +158,8 @@ def _order(paddock: Paddock, wanted: Wanted, ground: Ground, asset: Asset, curso
     order = Order(
         id=quote.id,
         terms=terms,
-        authorization=wish,
-        arguments=wanted.arguments,
+        authorization=signed,
+        arguments=wish.arguments,
         created_at=now,
         since_block=cursor.block,
         payment=PaymentState.CREATED,

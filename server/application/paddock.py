@@ -12,7 +12,8 @@ from server.domain.errors import ConfigurationError
 from server.domain.market import Asset, Market, Merchant
 from server.domain.orders import Order
 from server.domain.quotes import QuoteKeys
-from server.ports import Chain, Clock, Database, Facilitator, OpenScreening, Screening, TransactionSigner
+from server.ports import Chain, Clock, Core, Database, Facilitator, OpenScreening, Screening, TransactionSigner
+from server.services.merchant_order import SERVICE as MERCHANT_ORDER
 from server.services.service import Service
 
 
@@ -116,6 +117,9 @@ class Paddock:
     limits: Limits = field(default_factory=Limits)
     admission: Admission = field(default_factory=Admission)
     anchoring: Anchoring = field(default_factory=Anchoring)
+    core: Core | None = None
+    order_fee: int = 0
+    """What a merchant pays for an order of its back end, in millionths of a dollar."""
     other_receipt_signers: tuple[str, ...] = ()
     """Addresses whose receipts count beside those of `receipts`: former keys, and the next one."""
 
@@ -130,6 +134,10 @@ class Paddock:
     def shown_asset(self, order: Order) -> Asset:
         """The same for what is only told (`shown_asset`)."""
         return shown_asset(self.grounds, order)
+
+    def service_of(self, order: Order) -> Service:
+        """What an order is for, on sale or not. Raises KeyError for a service that was taken out."""
+        return MERCHANT_ORDER if order.terms.service == MERCHANT_ORDER.slug else self.services[order.terms.service]
 
     @property
     def floats_at(self) -> Mapping[str, str]:

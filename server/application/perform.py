@@ -34,7 +34,7 @@ async def perform(paddock: Paddock, order_id: str) -> float | None:
             return 1.0
         await _give_up(paddock, order, "the handler was interrupted")
         return None
-    service = paddock.services[order.terms.service]
+    service = paddock.service_of(order)
     order.fulfil(FulfilmentState.RUNNING)
     order.lease(paddock.clock.now() + paddock.limits.lease)
     async with paddock.db.begin("performing") as work:

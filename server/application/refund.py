@@ -8,6 +8,7 @@ from server.application.confirm import is_confirmed
 from server.application.deliver import owe_rest
 from server.application.execute import callback_of, complete, load
 from server.application.paddock import Paddock
+from server.application.payout import outgoing
 from server.application.refund_source import Source, signed_by, source_of, spend_from
 from server.application.screen import refused_refund
 from server.application.send import GAS_MARGIN, outcome, prepare, sent_for, sign
@@ -132,7 +133,11 @@ async def _ended(paddock: Paddock, order: Order, source: Source) -> float | None
     """The nonce is used: learn from the chain by what."""
     chain = paddock.on(order.terms.network).chain
     spend = spend_from(paddock.grounds, order, source.wallet)
-    transfer = await _unbooked(paddock, order, await chain.spent_in(spend, search_from(order.since_block)))
+    found = await chain.spent_in(spend, search_from(order.since_block))
+    if order.terms.mode is Mode.DELEGATE and spend.method is Method.PERMIT2:  # its Transfers are found by their payee
+        payout = outgoing(paddock, order, callback_of(paddock, order)[1].address)
+        found += await chain.spent_in(payout, search_from(order.since_block))
+    transfer = await _unbooked(paddock, order, found)
     if transfer is None:
         await _block(paddock, order, "the nonce was cancelled without a transfer")
     elif transfer.recipient == order.authorization.payer:

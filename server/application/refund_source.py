@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from protocol.payment import Payment
-from server.application.execute import PAYOUT_VALIDITY
 from server.application.paddock import Ground, Paddock, asset_of, ground_of
+from server.application.payout import PAYOUT_VALIDITY
 from server.domain import ledger
 from server.domain.errors import RefundRefused
 from server.domain.evidence import Spend, spend_of

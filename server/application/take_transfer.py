@@ -7,13 +7,14 @@ import logging
 
 from server.application.cases import open_case
 from server.application.chain_receipts import revoke_receipt
-from server.application.deliver import FOLLOW, PERFORM, UNPAID, owe_rest, receiver, sign_again
+from server.application.deliver import EXECUTE, FOLLOW, PERFORM, UNPAID, owe_rest, receiver, sign_again
+from server.application.order_fees import return_fee
 from server.application.paddock import Paddock
 from server.domain import ledger
 from server.domain.cases import CaseKind
 from server.domain.evidence import Mined, TransferLog, plain_transfers
 from server.domain.ledger import Entry
-from server.domain.orders import Order
+from server.domain.orders import Mode, Order
 from server.domain.states import FulfilmentState, MoneyBackState, PaymentState
 from server.ports import UnitOfWork
 
@@ -38,8 +39,12 @@ async def take_transfer(paddock: Paddock, work: UnitOfWork, order: Order, transf
 
 
 async def end_unpaid(paddock: Paddock, work: UnitOfWork, order: Order, state: PaymentState, why: str) -> None:
-    """The order's time is over, or it is cancelled, before its price came together: what came is due back."""
+    """The order's time is over, or it is cancelled, before its price came together: what came is due back.
+
+    So is the fee that its merchant has paid for it.
+    """
     order.pay(state, why)
+    await return_fee(work, order.id)
     if order.fulfilment is FulfilmentState.RELEASED:
         order.failure = f"delivered, then a reorganisation took the payment back: {why}"
         log.error("order %s was %s", order.id, order.failure)
@@ -102,6 +107,10 @@ async def _go_on(paddock: Paddock, work: UnitOfWork, order: Order, note: str) ->
     order.drop_lease()
     if order.fulfilment is FulfilmentState.RELEASED:
         await sign_again(paddock, work, order)
+    elif order.terms.mode is Mode.DELEGATE and order.fulfilment in (FulfilmentState.NONE, FulfilmentState.EXECUTING):
+        if order.fulfilment is FulfilmentState.NONE:
+            order.fulfil(FulfilmentState.EXECUTING)
+        await work.outbox.ensure(EXECUTE, order.id, now)
     elif order.fulfilment is not FulfilmentState.FAILED:
         await work.outbox.ensure(PERFORM, order.id, now)
     await work.outbox.add(FOLLOW, order.id, now)

@@ -8,10 +8,13 @@ from eth_abi.exceptions import DecodingError
 from eth_utils.address import to_checksum_address
 from eth_utils.crypto import keccak
 
+from protocol.payment import PERMIT2
 from protocol.typed_data import Transfer
 
 _TRANSFER_ARGUMENTS = "address,address,uint256,uint256,uint256,bytes32"
 _VRS = "uint8,bytes32,bytes32"
+_EIP3009_PULL = f"address,address,address,uint256,uint256,uint256,bytes32,{_VRS}"
+_PERMIT2_PULL = "address,address,address,address,uint256,uint256,uint256,bytes"
 _ERROR_TEXT = keccak(b"Error(string)")[:4]
 _PANIC = keccak(b"Panic(uint256)")[:4]
 
@@ -47,19 +50,48 @@ def transfer_with_authorization(transfer: Transfer, signature: bytes) -> bytes:
     )
 
 
-def spent_eip3009(asset: str, beneficiary: str, payout: Transfer, signature: bytes) -> bytes:
-    """The base entry of a GOAT-shaped callback; `payout` is the delegate wallet's authorization to the contract."""
-    return encode_call(
-        f"x402SpentEip3009(address,address,address,uint256,uint256,uint256,bytes32,{_VRS})",
-        asset,
-        beneficiary,
-        payout.payer,
-        payout.value,
-        payout.valid_after,
-        payout.valid_before,
-        payout.nonce,
-        *split_signature(signature),
-    )
+class SignedCalldata(NamedTuple):
+    """An action that the payer chose and signed until `deadline` (Unix seconds)."""
+
+    calldata: bytes
+    deadline: int
+    signature: bytes
+
+
+def spent_eip3009(
+    asset: str, beneficiary: str, payout: Transfer, signature: bytes, chosen: SignedCalldata | None = None
+) -> bytes:
+    """An entry of a GOAT-shaped callback: the base one, or with what the payer has chosen.
+
+    `payout` is the delegate wallet's authorization to the contract; its nonce is the order's id there.
+    """
+    pull = (asset, beneficiary, *payout[:1], *payout[2:], *split_signature(signature))
+    return _spent("x402SpentEip3009", _EIP3009_PULL, pull, payout.nonce, chosen)
+
+
+class Permit2Pull(NamedTuple):
+    """The delegate wallet's permit for a contract to take exactly `amount` atomic units until `deadline`."""
+
+    token: str
+    owner: str
+    amount: int
+    nonce: int
+    deadline: int
+
+
+def spent_permit2(beneficiary: str, pull: Permit2Pull, signature: bytes, chosen: SignedCalldata | None = None) -> bytes:
+    """The same for a token without EIP-3009."""
+    token, *rest = pull
+    values = (PERMIT2, token, beneficiary, *rest, signature)
+    return _spent("x402SpentPermit2", _PERMIT2_PULL, values, pull.nonce.to_bytes(32, "big"), chosen)
+
+
+def _spent(name: str, kinds: str, pull: tuple[Any, ...], order_id: bytes, chosen: SignedCalldata | None) -> bytes:
+    if chosen is None:
+        return encode_call(f"{name}({kinds})", *pull)
+    order = (chosen.calldata, order_id, int.from_bytes(order_id, "big"), chosen.deadline)
+    kinds += f",bytes,bytes32,uint256,uint256,{_VRS}"
+    return encode_call(f"{name}WithCalldata({kinds})", *pull, *order, *split_signature(chosen.signature))
 
 
 def split_signature(signature: bytes) -> tuple[int, bytes, bytes]:

@@ -3,8 +3,8 @@
 PaddockError
 ├── RequestRefused          the request itself
 │   ├── UnknownService, UnknownOrder, UnknownMerchant, UnknownProblem
-│   ├── NotAllowed (FacilitatorTokenMissing)
-│   ├── BadArguments, TooLarge, Misdirected
+│   ├── NotAllowed (FacilitatorTokenMissing, BadApiSignature)
+│   ├── BadArguments, TooLarge, Misdirected, OrderRefused, OtherMerchant
 │   └── MalformedPayment, SignInRefused
 ├── PaymentRefused          the payment: answered with 402 and fresh terms
 │   └── BindingMismatch, QuoteExpired
@@ -72,6 +72,21 @@ class FacilitatorTokenMissing(NotAllowed):
     action = "Send PADDOCK_FACILITATOR_TOKEN as 'Authorization: Bearer …'; ask its operator for it."
 
 
+class BadApiSignature(NotAllowed):
+    slug, title = "api-signature", "The request is not signed as it should be"
+    action = "Sign this very request anew, with a fresh timestamp and nonce; docs/guides/goat.md shows both ways."
+
+
+class OtherMerchant(RequestRefused):
+    slug, title, status = "other-merchant", "That is another merchant's", 403
+    action = "Name the merchant whose API key signs, or none."
+
+
+class OrderRefused(RequestRefused):
+    slug, title = "order-refused", "There can be no such order"
+    action = "Correct what the detail names; nothing was changed."
+
+
 class UnknownCase(RequestRefused):
     slug, title, status = "unknown-case", "There is no such case", 404
     action = "See /api/cases for those that you may read."
@@ -80,6 +95,11 @@ class UnknownCase(RequestRefused):
 class RotationPending(RequestRefused):
     slug, title, status = "rotation-pending", "The rotation before this one is not over", 409
     action = "Wait until the former key has ended, or end it at once with --overlap-hours 0."
+
+
+class MerchantKnown(RequestRefused):
+    slug, title, status = "merchant-known", "There is such a merchant already", 409
+    action = "Choose another id, or change the one that is there."
 
 
 class OperatorOnly(RequestRefused):

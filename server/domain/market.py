@@ -91,7 +91,9 @@ class Market:
 class Merchant:
     """A provider: `pay_to` receives DIRECT payments; `key_digest` is SHA-256 of its API key.
 
-    `former_digest` is that of the key before it, which counts until `former_until`.
+    `former_digest` is that of the key before it, which counts until `former_until`. `api_secret` and `former_secret`
+    are names of secrets (`WebhookKeys.api_secret`); without one its back end makes no orders. `callback` names the
+    deployed contract that its orders' money is handed to; none where it comes straight to `pay_to`.
     """
 
     id: str
@@ -100,9 +102,19 @@ class Merchant:
     key_digest: bytes
     former_digest: bytes | None = None
     former_until: datetime | None = None
+    api_secret: str | None = None
+    former_secret: str | None = None
+    former_secret_until: datetime | None = None
+    callback: str | None = None
+    logo: str = ""
 
     def digests(self, now: datetime) -> tuple[bytes, ...]:
         """Of every key that is good now."""
         if self.former_digest is None or self.former_until is None or now >= self.former_until:
             return (self.key_digest,)
         return self.key_digest, self.former_digest
+
+    def secret_names(self, now: datetime) -> tuple[str, ...]:
+        """Of every secret that is good now."""
+        former = self.former_secret if self.former_secret_until and now < self.former_secret_until else None
+        return tuple(name for name in (self.api_secret, former) if name)

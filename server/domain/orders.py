@@ -190,7 +190,13 @@ class Order:
 
     @property
     def refund_name(self) -> str:
-        """What names the next refund, and the nonce that lets it happen once: the order, then its further refunds."""
+        """What names the next refund, and the nonce that lets it happen once: the order, then its further refunds.
+
+        A payout goes by the order's own name. So where a callback has taken it, what comes back beside it has another
+        one, and a refund in the place of the payout has the same.
+        """
+        if self.terms.mode is Mode.DELEGATE and self.by_transfer and self.released_at:
+            return self.id if self.fulfilment is FulfilmentState.FAILED else f"{self.id}.{self.refunds + 1}"
         return f"{self.id}.{self.refunds}" if self.refunds else self.id
 
     @property

@@ -6,7 +6,7 @@ PaddockError
 └── Unavailable             try again with the same payment
     ├── SettlementInDoubt, ChainUnavailable, DatabaseUnavailable, SignerUnavailable, WalletFull
     ├── FacilitatorUnavailable: FacilitatorRefused
-    └── Paused, CircuitOpen, Starting, ScreeningUnavailable, TransfersUnwatched
+    └── Paused, CircuitOpen, Starting, ScreeningUnavailable, TransfersUnwatched, CoreUnavailable
 """
 
 from server.domain.errors import PaddockError
@@ -86,6 +86,11 @@ class TransfersUnwatched(Unavailable):
     slug, title = "transfers-unwatched", "Nobody looks for transfers at the moment"
     action = "Send nothing on chain. Wait for Retry-After seconds and ask again; the operator checks the worker."
     retry_after = 10
+
+
+class CoreUnavailable(Unavailable):
+    slug, title = "core-unavailable", "The Core that orders by transfer stand at cannot be reached or answers nonsense"
+    action = "Send nothing on chain. Wait for Retry-After seconds and ask again; pay by x402 meanwhile."
 
 
 class Starting(Unavailable):

@@ -64,7 +64,7 @@ def kinds_of(order: Order, changes: Sequence[Change]) -> list[Kind]:
 
 @dataclass(frozen=True)
 class WebhookKeys:
-    """The keys that endpoints' secrets are derived from, by id (0–255): the current one makes new secrets."""
+    """The keys that merchants' secrets are derived from, by id (0–255): the current one makes new secrets."""
 
     current: int
     keys: Mapping[int, bytes] = field(repr=False)
@@ -75,10 +75,17 @@ class WebhookKeys:
 
     def secret(self, endpoint_id: str, name: str) -> bytes:
         """The 32 bytes of a name. Raises ConfigurationError if its key is not among the configured ones."""
+        return self._derive("webhook", endpoint_id, name)
+
+    def api_secret(self, merchant: str, name: str) -> str:
+        """The secret (64 hex digits) by which a merchant's back end signs. Raises ConfigurationError likewise."""
+        return self._derive("api", merchant, name).hex()
+
+    def _derive(self, use: str, owner: str, name: str) -> bytes:
         key_id = int(name.partition(".")[0])
         if key_id not in self.keys:
-            raise ConfigurationError(f"PADDOCK_WEBHOOK_KEYS lacks key {key_id}, which an endpoint's secret is made of")
-        return hmac.digest(self.keys[key_id], f"paddock webhook {endpoint_id} {name}".encode(), hashlib.sha256)
+            raise ConfigurationError(f"PADDOCK_WEBHOOK_KEYS lacks key {key_id}, which a secret of {owner} is made of")
+        return hmac.digest(self.keys[key_id], f"paddock {use} {owner} {name}".encode(), hashlib.sha256)
 
 
 @dataclass(slots=True)

@@ -5,9 +5,12 @@ from server.ports.books import Bookkeeping
 from server.ports.cases import CaseEvent, Cases, Repeated, Suspects
 from server.ports.chain import Call, Chain, ChainReader, TransactionSigner
 from server.ports.clock import Clock
+from server.ports.core import Core
 from server.ports.database import Database, UnitOfWork
 from server.ports.extensions import Identifiers, SignIns
 from server.ports.facilitator import Facilitator
+from server.ports.fees import FeeBook
+from server.ports.merchant_orders import ApiNonces, MerchantOrders
 from server.ports.pledges import Pledges
 from server.ports.proofs import Anchors, ReceiptChain
 from server.ports.records import Deliveries, Event, Ledger, Orders, Proofs, Receipts
@@ -19,6 +22,7 @@ from server.ports.work import Job, Outbox, Settlements, Transactions
 
 __all__ = [
     "Anchors",
+    "ApiNonces",
     "Bookkeeping",
     "Call",
     "CaseEvent",
@@ -26,15 +30,18 @@ __all__ = [
     "Chain",
     "ChainReader",
     "Clock",
+    "Core",
     "Courier",
     "Database",
     "Deliveries",
     "Event",
     "Facilitator",
+    "FeeBook",
     "Fees",
     "Identifiers",
     "Job",
     "Ledger",
+    "MerchantOrders",
     "OpenScreening",
     "Orders",
     "Outbox",

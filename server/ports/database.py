@@ -6,6 +6,8 @@ from typing import Protocol
 from server.ports.books import Bookkeeping
 from server.ports.cases import Cases, Suspects
 from server.ports.extensions import Identifiers, SignIns
+from server.ports.fees import FeeBook
+from server.ports.merchant_orders import ApiNonces, MerchantOrders
 from server.ports.pledges import Pledges
 from server.ports.proofs import Anchors, ReceiptChain
 from server.ports.records import Deliveries, Ledger, Orders, Proofs, Receipts
@@ -37,6 +39,9 @@ class UnitOfWork(Protocol):
     switches: Switches
     pledges: Pledges
     transfers: Transfers
+    merchant_orders: MerchantOrders
+    api_nonces: ApiNonces
+    fee_book: FeeBook
 
 
 class Database(Protocol):

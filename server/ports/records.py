@@ -39,7 +39,8 @@ class Orders(Protocol):
     async def in_flight(self, payer: str, now: datetime) -> int:
         """How many orders of a payer are being worked on or paid for, this unit of work's own among them.
 
-        Of the same payer nobody else counts until this unit of work ends: two claims at once cannot both be the last.
+        Those that a merchant's back end made are not the payer's doing, and do not count. Of the same payer nobody
+        else counts until this unit of work ends: two claims at once cannot both be the last.
         """
 
     async def save(self, order: Order) -> None:

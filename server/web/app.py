@@ -20,6 +20,7 @@ from server.web.console import CONSOLE
 from server.web.credentials import Credentials
 from server.web.facilitator_api import facilitator_router
 from server.web.live import close_streams
+from server.web.order_api import ORDER_API
 from server.web.problem_pages import PROBLEM_PAGES
 from server.web.problems import HANDLERS
 from server.web.reference import PricedJson
@@ -67,6 +68,7 @@ MARKETPLACE: tuple[Any, ...] = (
     pages.reference_page,
     pages.STATIC_FILES,
     CONSOLE,
+    ORDER_API,
     WEBHOOKS,
 )
 

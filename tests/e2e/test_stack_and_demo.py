@@ -2,8 +2,10 @@
 
 import json
 import os
+import secrets
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import httpx
@@ -11,6 +13,7 @@ import psutil
 import pytest
 
 from tests.stack.buyer import read_header
+from tests.stack.goat_client import goat_sign
 from tests.stack.processes import ROOT, free_port
 
 KEYS = {"server", "facilitator", "rpc", "chain_id", "asset", "contracts", "accounts", "merchant", "services", "console"}
@@ -28,6 +31,14 @@ def run(*arguments, timeout=170, **environ):
     )
 
 
+def back_end(server, merchant):
+    """The status by which a back end is answered that asks for an order of its own."""
+    named = {"api_key": merchant["api_key"], "timestamp": str(int(time.time())), "nonce": secrets.token_hex(16)}
+    signed = {"X-API-Key": named["api_key"], "X-Timestamp": named["timestamp"], "X-Nonce": named["nonce"]}
+    signed["X-Sign"] = goat_sign(merchant["api_secret"], named)
+    return httpx.get(f"{server}/api/v1/orders/none", headers=signed).status_code
+
+
 def test_up_comes_back_healthy_with_a_complete_stack_file_and_down_leaves_no_process(tmp_path):
     up = run("scripts.stack", "up", "--var", str(tmp_path))
     try:
@@ -43,6 +54,8 @@ def test_up_comes_back_healthy_with_a_complete_stack_file_and_down_leaves_no_pro
             assert terms["amount"] == service["amount"]
             old = [entry["maxAmountRequired"] for entry in answer.json()["accepts"][:1]]
             assert old == ([service["amount"]] if terms["scheme"] == "exact" else []), "v1 knows exact only"
+        assert back_end(stack["server"], stack["merchant"]) == 404, "signed well, and there is no such order"
+        assert back_end(stack["server"], stack["merchant"] | {"api_secret": "another"}) == 401
         again = run("scripts.stack", "up", "--var", str(tmp_path))
         assert again.returncode != 0
         assert "up already" in again.stderr

@@ -9,6 +9,8 @@ from server.ports import Clock
 from tests.fakes.book_rows import FakeBooks
 from tests.fakes.case_rows import FakeCases, FakeSuspects
 from tests.fakes.extension_rows import FakeIdentifiers, FakeSignIns
+from tests.fakes.fee_rows import FakeFeeBook
+from tests.fakes.merchant_order_rows import FakeApiNonces, FakeMerchantOrders
 from tests.fakes.order_rows import FakeOrders
 from tests.fakes.pledge_rows import FakePledges
 from tests.fakes.proof_rows import FakeAnchors, FakeReceiptChain
@@ -52,6 +54,9 @@ class FakeUnitOfWork:
         self.switches = FakeSwitches(tables)
         self.pledges = FakePledges(tables)
         self.transfers = FakeTransfers(tables)
+        self.merchant_orders = FakeMerchantOrders(tables)
+        self.api_nonces = FakeApiNonces(tables)
+        self.fee_book = FakeFeeBook(tables)
 
 
 class FakeDatabase:

@@ -7,6 +7,7 @@ from operator import attrgetter
 from typing import TypeVar
 
 from server.domain.errors import DuplicateClaim, StaleWrite
+from server.domain.merchant_orders import SERVICE as MERCHANT_ORDER
 from server.domain.orders import Authorization, Order, Terms
 from server.domain.states import FulfilmentState, MoneyBackState, PaymentState
 from server.ports import Clock, Event
@@ -41,7 +42,8 @@ class FakeOrders:
         return next((replace(order, changes=[]) for order in found), None)
 
     async def in_flight(self, payer: str, now: datetime) -> int:
-        own = (order for order in self.tables.orders.values() if order.authorization.payer == payer)
+        orders = (order for order in self.tables.orders.values() if order.terms.service != MERCHANT_ORDER)
+        own = (order for order in orders if order.authorization.payer == payer)
         return sum(_in_flight(order, now) for order in own)
 
     async def save(self, order: Order) -> None:

@@ -15,6 +15,7 @@ BUNDLER = to_checksum_address("0x" + "b0" * 20)
 """A stranger's contract that makes several calls in one transaction."""
 _PERMIT = "((address,uint256),uint256,uint256)"
 _EXACT = (_PERMIT, "address", "(address,uint256)", "bytes")
+_PLAIN = (_PERMIT, "(address,uint256)", "address", "bytes")
 _UPTO = (_PERMIT, "uint256", "address", "(address,address,uint256)", "bytes")
 _TYPES = {
     "PermitWitnessTransferFrom": ["TokenPermissions permitted", "address spender", "uint256 nonce", "uint256 deadline"],
@@ -88,6 +89,32 @@ def _take(
     frame.call(PERMIT2, address_of(token), selector("transferFrom(address,address,uint256)") + arguments)
 
 
+def _pull(permit2: Contract, frame: Frame, sender: str, arguments: bytes) -> bytes:
+    """Permit2's own entry: the sender takes what the owner permitted it, to wherever it says."""
+    ((token, most), nonce, deadline), (to, amount), owner, signature = decode(_PLAIN, arguments)
+    owner, key = address_of(owner), (address_of(owner), nonce.to_bytes(32, "big"))
+    if frame.timestamp > deadline:
+        raise revert("SignatureExpired(uint256)", deadline)
+    if amount > most:
+        raise revert("InvalidAmount(uint256)", most)
+    if key in frame.state.permits:
+        raise revert("InvalidNonce()")
+    frame.state.permits.add(key)
+    fields = [*_TYPES["PermitWitnessTransferFrom"]]
+    told = {"PermitTransferFrom": fields, "TokenPermissions": _TYPES["TokenPermissions"]}
+    types = {
+        name: [dict(zip(("type", "name"), one.split(), strict=True)) for one in ones] for name, ones in told.items()
+    }
+    permitted = {"token": address_of(token), "amount": most}
+    message = {"permitted": permitted, "spender": sender, "nonce": nonce, "deadline": deadline}
+    domain = {"name": "Permit2", "chainId": frame.chain_id, "verifyingContract": PERMIT2}
+    if not is_signed(frame, owner, digest_of(encode_typed_data(domain, types, message)), signature):
+        raise revert("InvalidSigner()")
+    moved = encode(["address", "address", "uint256"], [owner, to, amount])
+    frame.call(permit2.address, address_of(token), selector("transferFrom(address,address,uint256)") + moved)
+    return b""
+
+
 def _invalidate(_permit2: Contract, frame: Frame, sender: str, arguments: bytes) -> bytes:
     word, mask = decode(("uint256", "uint256"), arguments)
     spent = [word * 256 + bit for bit in range(256) if mask >> bit & 1]
@@ -107,7 +134,10 @@ def bundle(calls: list[tuple[str, bytes]]) -> tuple[str, bytes]:
 
 
 PERMIT2_CONTRACTS = (
-    Contract(PERMIT2, {"invalidateUnorderedNonces(uint256,uint256)": _invalidate}),
+    Contract(
+        PERMIT2,
+        {"invalidateUnorderedNonces(uint256,uint256)": _invalidate, f"permitTransferFrom({','.join(_PLAIN)})": _pull},
+    ),
     Contract(EXACT_PROXY, {f"settle({','.join(_EXACT)})": _settle_exact}),
     Contract(UPTO_PROXY, {f"settle({','.join(_UPTO)})": _settle_upto}),
     Contract(BUNDLER, {"bundle((address,bytes)[])": _bundle}),

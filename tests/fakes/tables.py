@@ -8,7 +8,9 @@ from server.domain.anchors import Anchor, Chained, Site
 from server.domain.books import WalletCursor
 from server.domain.cases import Case
 from server.domain.deliveries import Delivery
+from server.domain.fees import FeeEntry
 from server.domain.ledger import Entry
+from server.domain.merchant_orders import MerchantOrder
 from server.domain.orders import Order
 from server.domain.pledges import Pledge
 from server.domain.sending import ChainTransaction
@@ -61,6 +63,9 @@ class Tables:
     announcements: dict[str, Announcement] = field(default_factory=dict)
     webhook_deliveries: dict[str, WebhookDelivery] = field(default_factory=dict)
     pledges: dict[str, Pledge] = field(default_factory=dict)
+    merchant_orders: dict[str, MerchantOrder] = field(default_factory=dict)
+    fees: list[FeeEntry] = field(default_factory=list)
+    api_nonces: dict[tuple[str, str], datetime] = field(default_factory=dict)
 
     def copy(self) -> "Tables":
         return Tables(**{name: getattr(self, name).copy() for name in self.__dataclass_fields__})

@@ -36,7 +36,7 @@ class Watch:
 
 
 def main(out: str, *folders: str) -> int:
-    """The exit status is pytest's: mutants can only be judged by tests that pass without them."""
+    """The exit status is pytest's. Tests that fail come to no line: they could say nothing of a mutant."""
     watched = coverage.Coverage(
         data_file=None,
         config_file=False,

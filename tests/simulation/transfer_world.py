@@ -11,8 +11,10 @@ from server.adapters.signers import LocalSigner
 from server.application.deliver import WATCH_TRANSFERS
 from server.application.send import prepare
 from server.domain.calls import encode_call
+from server.domain.market import Asset
 from server.domain.orders import Order
 from server.services.service import Service
+from tests.fakes.chain import DOLLAR
 from tests.simulation.world import ORIGIN, World, open_world
 from tests.stack.signed import signed_request
 
@@ -79,9 +81,9 @@ class TransferWorld:
 
 
 @asynccontextmanager
-async def open_transfers(*services: Service) -> AsyncIterator[TransferWorld]:
+async def open_transfers(*services: Service, assets: tuple[Asset, ...] = (DOLLAR,)) -> AsyncIterator[TransferWorld]:
     """A world whose watcher has looked once."""
-    async with open_world(*services) as world:
+    async with open_world(*services, assets=assets) as world:
         found = TransferWorld(world, world.paddock.merchants["paddock"].pay_to)
         await found.watch()
         await world.work(2)

@@ -245,6 +245,10 @@ def settlement_keys(number: int) -> list[LocalSigner]:
     return [LocalSigner(account("settler").key.hex()), *more]
 
 
+def _merchant() -> Merchant:
+    return Merchant("paddock", "Test", account("merchant").address, digest(MERCHANT_KEY), api_secret="1.test")
+
+
 @asynccontextmanager
 async def open_world(
     *services: Service,
@@ -282,7 +286,7 @@ async def open_world(
         facilitator=facilitator,
         grounds=grounds,
         services={one.slug: one for one in on_sale},
-        merchants={"paddock": Merchant("paddock", "Test", account("merchant").address, digest(MERCHANT_KEY))},
+        merchants={"paddock": _merchant()},
         quotes=QuoteKeys(1, {1: b"q" * 32}),
         receipts=LocalSigner(account("receipts").key.hex()),
         opened_at=clock.now(),

@@ -6,10 +6,11 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
-from server.application.execute import outgoing
+from protocol.payment import Method
+from protocol.typed_data import order_nonce
 from server.application.paddock import Ground
 from server.domain.anchors import Kind
-from server.domain.evidence import TransferLog, that_moved
+from server.domain.evidence import Spend, TransferLog, that_moved
 from server.domain.ledger import Entry, standing
 from server.domain.orders import Mode, Order
 from server.domain.states import FulfilmentState, MoneyBackState, PaymentState
@@ -160,6 +161,8 @@ class _Look:
     async def check_order(self, order: Order, *, ended: bool) -> None:
         if order.by_transfer:
             self._check_transfers(order, ended)
+            if order.terms.mode is Mode.DELEGATE:
+                await self._check_payout(order)
             return
         transfer = await self._payment_of(order)
         self._check_grant(order, transfer)
@@ -288,9 +291,17 @@ class _Look:
         """G6: the delegate wallet gave an order's money away at most once, and where the order says."""
         ground = self.stage.grounds[order.terms.network]
         since = self.since.blocks.get(order.terms.network, 0)
-        out = next(iter(await ground.chain.spent_in(outgoing(order, ground.market.delegate), since)), None)
-        refunded = order.money_back is MoneyBackState.REFUNDED
+        asset, payer = ground.market.asset_at(order.terms.asset), order.authorization.payer
+        assert asset is not None
+        nonce, most = order_nonce(order.id), max(order.price, order.received or 0)
+        elsewhere = [contract.address for contract in ground.market.contracts.values()]
+        found = []
+        for to in (payer, *(elsewhere if asset.method is Method.PERMIT2 else ())):  # EIP-3009 finds it by its nonce
+            spend = Spend(asset.method, asset.address, ground.market.delegate, nonce, to, most)
+            found += await ground.chain.spent_in(spend, since)
+        out = found[0] if found else None
         released = order.fulfilment is FulfilmentState.RELEASED
+        refunded = order.money_back is MoneyBackState.REFUNDED and not released
         if (refunded or released) and out is None:
             self._say("G4", f"order {order.id} is {order.fulfilment}/{order.money_back}, and no money left for it")
         if out and refunded and out.recipient != order.authorization.payer:

@@ -37,7 +37,7 @@ EXAMPLES = {"server/services/balance.py", "server/services/tip.py", "contracts/c
 MADE = ("var/", ".venv/", "node_modules")
 """What `make` makes; not in the repository."""
 SUFFIXES = (".py", ".sol", ".md", ".toml", ".sh", ".yml", ".yaml", ".txt", ".json", ".example")
-OWN_NAMES = {"policy.toml", "agent.db", "buy.py", "receipt.json", "chain.json"}
+OWN_NAMES = {"policy.toml", "agent.db", "buy.py", "receipt.json", "chain.json", "proof.json"}
 HOSTS = {"127.0.0.1", "keepachangelog.com", "semver.org"}
 
 every_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(TOP).as_posix())
@@ -250,7 +250,7 @@ def variables() -> set[str]:
 
 def listed() -> dict[str, str]:
     """The variables of .env.example with their values."""
-    return dict(re.findall(r"^# ([A-Z_]+)=(.*)$", EXAMPLE_ENV.read_text(), re.MULTILINE))
+    return dict(re.findall(r"^# ([A-Z0-9_]+)=(.*)$", EXAMPLE_ENV.read_text(), re.MULTILINE))
 
 
 def test_the_example_environment_lists_exactly_what_is_read():

@@ -1,0 +1,98 @@
+"""What the order API tells: an order's terms as x402 has them, where it stands, and who a merchant is."""
+
+from typing import Any
+
+from protocol.networks import chain_id
+from protocol.payment import Method
+from protocol.wire import SCHEME_EXACT
+from server.application.create_order import takes
+from server.application.paddock import Paddock
+from server.application.sign_calldata import choice_of
+from server.domain.market import Merchant
+from server.domain.merchant_orders import MerchantOrder, flow_of, sign_until, status_of
+from server.domain.orders import Mode, Order
+from server.domain.states import PaymentState
+
+EXTENSION = "goatx402"
+
+
+def payment_required(paddock: Paddock, order: Order, made: MerchantOrder) -> dict[str, Any]:
+    """The body of the 402; its header is the same, encoded."""
+    terms = order.terms
+    flow = flow_of(terms.mode, paddock.asset_of(order).method)
+    extension = {
+        "destinationChain": terms.network,
+        "expiresAt": int(terms.expires_at.timestamp()),
+        "paymentMethod": Method.TRANSFER,
+        "receiveType": terms.mode,
+    }
+    to_sign: dict[str, Any] = {}
+    if made.calldata:
+        extension["signatureEndpoint"] = f"{paddock.origin}/api/v1/orders/{order.id}/calldata-signature"
+        extension["signatureExpiresAt"] = int(sign_until(order).timestamp())
+        to_sign["calldata_sign_request"] = choice_of(paddock, order, made).sign_request()
+    left = int((terms.expires_at - paddock.clock.now()).total_seconds())
+    return {
+        "x402Version": 2,
+        "resource": {"url": terms.resource_url, "description": f"Order {made.dapp_order_id} of {terms.merchant}"},
+        "accepts": [
+            {
+                "scheme": SCHEME_EXACT,
+                "network": terms.network,
+                "amount": str(terms.amount),
+                "asset": terms.asset,
+                "payTo": terms.pay_to,
+                "maxTimeoutSeconds": max(0, left),
+                "extra": {"flow": flow, "tokenSymbol": made.symbol, "assetTransferMethod": Method.TRANSFER},
+            }
+        ],
+        "extensions": {EXTENSION: extension},
+        "order_id": order.id,
+        "flow": flow,
+        "token_symbol": made.symbol,
+    } | to_sign
+
+
+def order_view(paddock: Paddock, order: Order, made: MerchantOrder) -> dict[str, Any]:
+    """Where it stands; the last two members once it is confirmed."""
+    terms, status = order.terms, status_of(order, paddock.clock.now())
+    is_paid = order.payment is PaymentState.SETTLED
+    paid = {"tx_hash": order.settlement_tx, "confirmed_at": order.paid_at} if is_paid else {}
+    return {
+        "order_id": order.id,
+        "merchant_id": terms.merchant,
+        "dapp_order_id": made.dapp_order_id,
+        "chain_id": chain_id(terms.network),
+        "token_contract": terms.asset,
+        "token_symbol": made.symbol,
+        "from_address": order.authorization.payer,
+        "amount_wei": str(terms.amount),
+        "status": status,
+    } | paid
+
+
+def merchant_view(paddock: Paddock, merchant: Merchant) -> dict[str, Any]:
+    """Where each asset is to be sent that the merchant is paid in."""
+    mode = receive_type(merchant)
+    return {
+        "merchant_id": merchant.id,
+        "name": merchant.name,
+        "logo": merchant.logo,
+        "receive_type": mode,
+        "wallets": [
+            {
+                "address": ground.market.delegate if merchant.callback else merchant.pay_to,
+                "chain_id": ground.market.chain_id,
+                "token_symbol": asset.symbol,
+                "token_contract": asset.address,
+            }
+            for ground in paddock.grounds.values()
+            for asset in ground.market.assets
+            if takes(ground, merchant, asset)
+        ],
+    }
+
+
+def receive_type(merchant: Merchant) -> Mode:
+    """DELEGATE where its money is handed to a contract."""
+    return Mode.DELEGATE if merchant.callback else Mode.DIRECT
