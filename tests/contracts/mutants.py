@@ -7,7 +7,6 @@ BOOKS = "contracts/base/PaymentBooks.sol"
 OWNER = "contracts/base/TwoStepOwner.sol"
 FRAME = "contracts/base/ActionFrame.sol"
 BOUNDED = "contracts/base/BoundedCall.sol"
-VAULT = "contracts/callbacks/StakingVault.sol"
 ESCROW = "contracts/callbacks/EscrowRelease.sol"
 SUBSCRIPTION = "contracts/callbacks/Subscription.sol"
 BASE = "contracts/X402Callback.sol"
@@ -187,7 +186,6 @@ CALLBACK_MUTANTS = [
     _never("dispatch", PASS, "selector == MINT_TO", "unwritten action"),
     _never("price", PASS, "payment.amount >= PRICE && payment.amount <= MAXIMUM", "price holds"),
     _never("supply", PASS, "minted < SUPPLY", "sold out"),
-    _never("stake's holder", VAULT, "stake.holder == msg.sender", "every function"),
     _never("hold's payer", ESCROW, "msg.sender == hold.payer, ", "every function"),
     _never("subscription's dispatch", SUBSCRIPTION, "selector == EXTEND_FOR", "unwritten action"),
     _gone("booking", PASS, "_declareRevenue(payment.orderId, payment.token, payment.amount);", "right payments"),
