@@ -25,8 +25,11 @@ check-static: setup ## the part of check that runs no test
 	.venv/bin/lint-imports
 	$(PY) -m scripts.limits
 
-check-contracts: setup ## forge's suites, the battery on every callback, and all its mutants
+check-contracts: setup ## the contracts' suites, the battery, a million random calls, slither, and every guard's test (an hour)
 	$(PY) -m pytest -m "" tests/contracts
+	FOUNDRY_PROFILE=deep $(PY) -m scripts.solc.foundry test --match-path 'tests/contracts/forge/invariant/*'
+	$(PY) -m scripts.proof.slither
+	$(PY) -m scripts.proof.mutants
 
 bench: setup     ## measure beside the official Python SDK, on one core (ONLY=P1 takes one figure)
 	@$(PY) -m scripts.bench $(if $(ONLY),--only $(ONLY))

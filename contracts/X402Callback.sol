@@ -7,6 +7,8 @@ import {SignatureChecker} from "@openzeppelin/contracts/utils/cryptography/Signa
 import {ActionFrame} from "./base/ActionFrame.sol";
 import {PaymentBooks} from "./base/PaymentBooks.sol";
 import {PaymentGuard} from "./base/PaymentGuard.sol";
+import {IDelegateExecutor} from "./interfaces/IDelegateExecutor.sol";
+import {IDelegateTarget} from "./interfaces/IDelegateTarget.sol";
 import {IPermit2} from "./interfaces/IPermit2.sol";
 import {IX402Callback} from "./interfaces/IX402Callback.sol";
 import {CallbackTypedData} from "./libraries/CallbackTypedData.sol";
@@ -18,10 +20,12 @@ import {CallbackTypedData} from "./libraries/CallbackTypedData.sol";
 ///
 /// @dev Order ids. An order is worked on once. The base entries carry no order id: there the nonce of the pull is the
 /// order id (keccak256 of its UTF-8 bytes), so that payout and refund, both authorizations of the delegate wallet with
-/// that nonce, exclude each other in the token. With calldata, `orderId` and `calldataNonce` are the same value.
+/// that nonce, exclude each other in the token. With calldata, `orderId` and `calldataNonce` are the same value. From an
+/// executor the order id comes as the payer signed it, and is that payer's alone.
 ///
 /// Who may spend. EIP-3009 pulls use `receiveWithAuthorization` and Permit2 binds its spender, so that nobody can
-/// spend the delegate wallet's signature outside of this contract.
+/// spend the delegate wallet's signature outside of this contract. A listed executor hands over in {onPayment} what the
+/// payer's one signature moved to it; the payer's part is then proved by the token, and the rest is as ever.
 ///
 /// What the payer signs. Our own struct, which names the payment's nonce, is always accepted. GOAT's struct, which
 /// does not, is accepted where the nonce is the order id that it does name: in either case the signature covers
@@ -30,7 +34,7 @@ import {CallbackTypedData} from "./libraries/CallbackTypedData.sol";
 /// The action runs in a frame of its own with a fixed amount of gas: less cannot be given by a relayer, more cannot be
 /// burnt, and no more than an error of one argument is read back. The frame is entered by one self-call of
 /// {performAction}; calldata is handed over as data and never called, so there is no selector to smuggle in.
-abstract contract X402Callback is IX402Callback, PaymentGuard, PaymentBooks, ActionFrame, EIP712 {
+abstract contract X402Callback is IX402Callback, IDelegateTarget, PaymentGuard, PaymentBooks, ActionFrame, EIP712 {
     /// @notice Whether the order was worked on.
     mapping(bytes32 orderId => bool) public isConsumed;
 
@@ -74,6 +78,7 @@ abstract contract X402Callback is IX402Callback, PaymentGuard, PaymentBooks, Act
         bytes32 r,
         bytes32 s
     ) external nonReentrant {
+        _requireCaller();
         Payment memory payment = Payment(nonce, originalPayer, token, amount);
         _check(payment, BASE_ACTION);
         uint256 held = _consume(payment, BASE_ACTION);
@@ -92,6 +97,7 @@ abstract contract X402Callback is IX402Callback, PaymentGuard, PaymentBooks, Act
         uint256 deadline,
         bytes calldata signature
     ) external nonReentrant {
+        _requireCaller();
         Payment memory payment = Payment(bytes32(nonce), originalPayer, token, amount);
         _check(payment, BASE_ACTION);
         _requirePermit2(permit2);
@@ -120,6 +126,7 @@ abstract contract X402Callback is IX402Callback, PaymentGuard, PaymentBooks, Act
         bytes32 calldataR,
         bytes32 calldataS
     ) external nonReentrant {
+        _requireCaller();
         Payment memory payment = Payment(orderId, originalPayer, token, amount);
         bytes4 selector = _selectorOf(calldata_);
         _check(payment, selector);
@@ -149,6 +156,7 @@ abstract contract X402Callback is IX402Callback, PaymentGuard, PaymentBooks, Act
         bytes32 calldataR,
         bytes32 calldataS
     ) external nonReentrant {
+        _requireCaller();
         Payment memory payment = Payment(orderId, originalPayer, token, amount);
         bytes4 selector = _selectorOf(calldata_);
         _check(payment, selector);
@@ -162,6 +170,21 @@ abstract contract X402Callback is IX402Callback, PaymentGuard, PaymentBooks, Act
         _perform(payment, held, calldata_);
     }
 
+    /// @inheritdoc IDelegateTarget
+    /// @dev The executor has the payer's signature over all of this; what it hands over is counted here all the same.
+    function onPayment(bytes32 orderId, address payer, address token, uint256 amount, bytes calldata action)
+        external
+        nonReentrant
+    {
+        _requireExecutor();
+        Payment memory payment = Payment(orderId, payer, token, amount);
+        bytes4 selector = action.length == 0 ? BASE_ACTION : _selectorOf(action);
+        _check(payment, selector);
+        uint256 held = _consume(payment, selector);
+        IDelegateExecutor(msg.sender).collect();
+        _perform(payment, held, action);
+    }
+
     /// @notice The base action: what a payment buys its payer. Must book or send on exactly `payment.amount`.
     function _onPayment(Payment calldata payment) internal virtual;
 
@@ -173,7 +196,7 @@ abstract contract X402Callback is IX402Callback, PaymentGuard, PaymentBooks, Act
     }
 
     /// @inheritdoc ActionFrame
-    function _act(Payment calldata payment, bytes calldata action) internal override {
+    function _act(Payment calldata payment, bytes calldata action) internal virtual override {
         if (action.length == 0) {
             _onPayment(payment);
         } else {
@@ -183,7 +206,6 @@ abstract contract X402Callback is IX402Callback, PaymentGuard, PaymentBooks, Act
 
     /// @dev What holds for every payment, whichever way it comes.
     function _check(Payment memory payment, bytes4 selector) private view {
-        _requireCaller();
         _requirePrice(payment.token, selector, payment.amount);
         require(payment.payer != address(0), PayerMissing(payment.orderId));
         require(!isConsumed[payment.orderId], OrderConsumed(payment.orderId));

@@ -34,6 +34,10 @@ from scripts.solc import ROOT, CompilerMissing
 RPC = "http://127.0.0.1:8545"
 USDC = 1_000_000
 DAY = 86_400
+PRICES = [USDC // 100, 10_000 * USDC]
+"""The smallest and the largest payment of what has no price of its own."""
+TARGET_GAS = 250_000
+"""What a callback contract gets from the executor beyond the gas of its action: twice what it needs."""
 
 
 def access_pass(title: str, symbol: str, price: int, supply: int) -> Callable[[Site], list[Any]]:
@@ -42,6 +46,24 @@ def access_pass(title: str, symbol: str, price: int, supply: int) -> Callable[[S
     def arguments(site: Site) -> list[Any]:
         token = site.addresses["TestUSD"]
         return [site.merchant, [site.delegate], token, PERMIT2, title, symbol, price, supply, 30 * DAY]
+
+    return arguments
+
+
+def paid_in_dollars(*terms: Any) -> Callable[[Site], list[Any]]:
+    """Arguments of a callback of the merchant's that is paid in the first asset; its own `terms` follow.
+
+    A role's name in them, at any depth, stands for its address.
+    """
+
+    def named(term: Any, site: Site) -> Any:
+        if isinstance(term, list):
+            return [named(part, site) for part in term]
+        return getattr(site, term) if isinstance(term, str) else term
+
+    def arguments(site: Site) -> list[Any]:
+        token = site.addresses["TestUSD"]
+        return [site.merchant, [site.delegate], token, PERMIT2, *named(list(terms), site)]
 
     return arguments
 
@@ -56,8 +78,13 @@ DEPLOYMENTS = (
     Deployment("TestUSD", "TestUSD", lambda site: [site.deployer]),
     Deployment("BatchSettler", "BatchSettler", nothing),
     Deployment("WalletSettler", "WalletSettler", nothing),
+    Deployment("DelegateExecutor", "DelegateExecutor", lambda site: [site.deployer]),
     Deployment("AccessPass", "AccessPass", access_pass("Paddock Access Pass", "PASS", 1 * USDC, 1_000_000)),
     Deployment("LaunchPass", "AccessPass", access_pass("Paddock Launch Pass", "LAUNCH", 5 * USDC // 2, 1)),
+    Deployment("StakingVault", "StakingVault", paid_in_dollars(USDC // 10, 10_000 * USDC)),
+    Deployment("Subscription", "Subscription", paid_in_dollars(1 * USDC, 30 * DAY, 12)),
+    Deployment("RevenueSplit", "RevenueSplit", paid_in_dollars(PRICES, [["deployer", 500]], "merchant")),
+    Deployment("EscrowRelease", "EscrowRelease", paid_in_dollars(PRICES, "deployer", 7 * DAY)),
     Deployment("SmartWalletFactory", "SmartWalletFactory", nothing),
     Deployment("TestDAI", "TestDAI", nothing),
     Deployment("SignatureChecker", "SignatureChecker", nothing),
@@ -107,6 +134,7 @@ def deploy(
             for asset in ASSETS:
                 if asset.contract in deployed:
                     _make_ready(asset, contracts[asset.contract])
+            _introduce(contracts)
     except ape.exceptions.ApeException as error:
         raise DeployError(f"Ape could not deploy to {rpc}: {error}") from error
     etch(rpc, artifacts)
@@ -130,9 +158,28 @@ def _account(role: str) -> Any:
 
 def _make_ready(asset: Asset, row: dict[str, Any]) -> None:
     """Send what makes an asset's token ready to be paid with."""
-    token = container_of(asset.contract, row["abi"], "0x").at(row["address"])
+    token = _at({asset.contract: row}, asset.contract)
     for step in asset.calls():
         getattr(token, step.method)(*step.arguments, sender=_account(step.role))
+
+
+def _introduce(contracts: dict[str, Any]) -> None:
+    """Have the executor pay every callback contract, and every callback contract take its payments."""
+    executor = _at(contracts, "DelegateExecutor")
+    for name, row in contracts.items():
+        if any(entry.get("name") == "onPayment" for entry in row["abi"]):
+            target = _at(contracts, name)
+            gas = target.ACTION_GAS() + TARGET_GAS
+            if executor.gasOf(target.address) != gas:
+                executor.listTarget(target.address, gas, sender=_account("deployer"))
+            if not target.isExecutor(executor.address):
+                target.listExecutor(executor.address, True, sender=_account("merchant"))
+
+
+def _at(contracts: dict[str, Any], name: str) -> Any:
+    """Ape's view of a deployed contract."""
+    row = contracts[name]
+    return container_of(name, row["abi"], "0x").at(row["address"])
 
 
 def main(arguments: list[str] | None = None) -> int:

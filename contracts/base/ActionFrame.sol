@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.28;
 
+import {BoundedCall} from "./BoundedCall.sol";
+
 /// @title A call frame of its own for an action, with a fixed amount of gas.
 /// @notice Less gas cannot be given by a relayer, more cannot be burnt by the action, and of an error no more is read
 /// back than a selector and one argument. A failed action undoes everything.
-abstract contract ActionFrame {
+abstract contract ActionFrame is BoundedCall {
     /// @notice A payment that an action may rely on.
     /// @param orderId the order it is for, worked on once
     /// @param payer who paid, and whom the base action is for
@@ -17,8 +19,6 @@ abstract contract ActionFrame {
         uint256 amount;
     }
 
-    /// @dev Gas kept back to close the books after the action.
-    uint256 private constant CLOSING_GAS = 60_000;
     /// @dev The longest error passed on as it is: a selector and one argument.
     uint256 private constant ERROR_LENGTH = 36;
 
@@ -28,10 +28,6 @@ abstract contract ActionFrame {
     /// @dev Set for the one call that enters the frame, so that an action cannot enter it again by calling its host.
     bool private transient _entering;
 
-    /// @notice The transaction leaves the action less than its gas.
-    error ActionGasTooLow(uint256 available, uint256 required);
-    /// @notice The action failed without an error short enough to pass on; `reason` is its first word, 0 if none.
-    error ActionFailed(bytes32 orderId, bytes32 reason);
     /// @notice Only this contract enters the frame, once a payment.
     error FrameClosed(address caller);
 
@@ -55,33 +51,7 @@ abstract contract ActionFrame {
     /// @dev Enters the frame with exactly {ACTION_GAS}; passes a short error on and cuts a long one.
     function _runAction(Payment memory payment, bytes memory action) internal {
         bytes memory call_ = abi.encodeCall(this.performAction, (payment, action));
-        uint256 actionGas = ACTION_GAS;
-        // A call gets at most 63/64 of what is left: insist on so much that 63/64 of it is the whole of ACTION_GAS.
-        uint256 required = actionGas + actionGas / 63 + CLOSING_GAS;
-        require(gasleft() >= required, ActionGasTooLow(gasleft(), required));
         _entering = true;
-        bool succeeded;
-        assembly ("memory-safe") {
-            succeeded := call(actionGas, address(), 0, add(call_, 0x20), mload(call_), 0, 0)
-        }
-        if (!succeeded) _revertWithReason(payment.orderId);
-    }
-
-    /// @dev Reverts with the error just returned if it has at most one argument, else with {ActionFailed}.
-    function _revertWithReason(bytes32 orderId) private pure {
-        bytes32 reason;
-        assembly ("memory-safe") {
-            let size := returndatasize()
-            if iszero(or(lt(size, 4), gt(size, ERROR_LENGTH))) {
-                let pointer := mload(0x40)
-                returndatacopy(pointer, 0, size)
-                revert(pointer, size)
-            }
-            if gt(size, 0x20) { size := 0x20 }
-            mstore(0, 0)
-            returndatacopy(0, 0, size)
-            reason := mload(0)
-        }
-        revert ActionFailed(orderId, reason);
+        _callBounded(address(this), ACTION_GAS, call_, payment.orderId, ERROR_LENGTH);
     }
 }

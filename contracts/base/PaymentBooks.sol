@@ -3,13 +3,13 @@ pragma solidity ^0.8.28;
 
 import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
 import {SafeERC20} from "@openzeppelin/contracts/token/ERC20/utils/SafeERC20.sol";
-import {ReentrancyGuard} from "@openzeppelin/contracts/utils/ReentrancyGuard.sol";
+import {ReentrancyGuardTransient} from "@openzeppelin/contracts/utils/ReentrancyGuardTransient.sol";
 import {TwoStepOwner} from "./TwoStepOwner.sol";
 
 /// @title The books of a contract that holds money: what it owes and what it earned.
 /// @notice Per token, the balance equals liabilities plus revenue plus what strangers sent by mistake (the surplus).
 /// The owner takes declared revenue and nothing else.
-abstract contract PaymentBooks is TwoStepOwner, ReentrancyGuard {
+abstract contract PaymentBooks is TwoStepOwner, ReentrancyGuardTransient {
     using SafeERC20 for IERC20;
 
     /// @notice Tokens held for others.
@@ -21,7 +21,7 @@ abstract contract PaymentBooks is TwoStepOwner, ReentrancyGuard {
     event RevenueDeclared(bytes32 indexed orderId, address indexed token, uint256 amount);
     /// @notice `amount` of the order's payment is held for somebody.
     event LiabilityRecorded(bytes32 indexed orderId, address indexed token, uint256 amount);
-    /// @notice `amount` held for the order is held no longer.
+    /// @notice `amount` held for the order (0: for many orders) is held no longer.
     event LiabilityReleased(bytes32 indexed orderId, address indexed token, uint256 amount);
     /// @notice `amount` that came outside of any order became revenue.
     event SurplusDeclared(address indexed token, uint256 amount);
@@ -67,6 +67,12 @@ abstract contract PaymentBooks is TwoStepOwner, ReentrancyGuard {
     function _releaseLiability(bytes32 orderId, address token, uint256 amount) internal {
         liabilities[token] -= amount;
         emit LiabilityReleased(orderId, token, amount);
+    }
+
+    /// @dev Pays `amount` held for the order (0: for many orders) to `to`. The caller is `nonReentrant`.
+    function _payOut(bytes32 orderId, address token, address to, uint256 amount) internal {
+        _releaseLiability(orderId, token, amount);
+        IERC20(token).safeTransfer(to, amount);
     }
 
     /// @dev What the books say is here.

@@ -36,6 +36,8 @@ abstract contract PaymentGuard is TwoStepOwner {
 
     /// @notice Whether `caller` may hand in payments.
     mapping(address caller => bool) public isCaller;
+    /// @notice Whether `executor` is a delegate executor that payments come from.
+    mapping(address executor => bool) public isExecutor;
     /// @notice Whether payments in `token` are taken.
     mapping(address token => bool) public isToken;
     /// @notice Whether `permit2` is a Permit2 that payments may come through.
@@ -45,6 +47,8 @@ abstract contract PaymentGuard is TwoStepOwner {
 
     /// @notice `caller` was listed, or struck off.
     event CallerListed(address indexed caller, bool listed);
+    /// @notice `executor` was listed, or struck off.
+    event ExecutorListed(address indexed executor, bool listed);
     /// @notice `token` was listed, or struck off.
     event TokenListed(address indexed token, bool listed);
     /// @notice `permit2` was listed, or struck off.
@@ -54,6 +58,8 @@ abstract contract PaymentGuard is TwoStepOwner {
 
     /// @notice `caller` may not hand in payments.
     error CallerNotListed(address caller);
+    /// @notice `executor` is not a delegate executor that this contract trusts.
+    error ExecutorNotListed(address executor);
     /// @notice Payments in `token` are not taken.
     error TokenNotListed(address token);
     /// @notice `permit2` is not a Permit2 this contract knows.
@@ -87,6 +93,13 @@ abstract contract PaymentGuard is TwoStepOwner {
         _listCaller(caller, listed);
     }
 
+    /// @notice List `executor`, or strike it off.
+    /// @dev Its word is believed for who paid and what the payer chose; for the money this contract counts itself.
+    function listExecutor(address executor, bool listed) external onlyOwner {
+        isExecutor[executor] = listed;
+        emit ExecutorListed(executor, listed);
+    }
+
     /// @notice List `token`, or strike it off.
     function listToken(address token, bool listed) external onlyOwner {
         _listToken(token, listed);
@@ -106,6 +119,11 @@ abstract contract PaymentGuard is TwoStepOwner {
     /// @dev Reverts unless the sender is listed.
     function _requireCaller() internal view {
         require(isCaller[msg.sender], CallerNotListed(msg.sender));
+    }
+
+    /// @dev Reverts unless the sender is a listed executor.
+    function _requireExecutor() internal view {
+        require(isExecutor[msg.sender], ExecutorNotListed(msg.sender));
     }
 
     /// @dev Reverts unless `permit2` is listed.

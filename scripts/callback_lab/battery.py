@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from scripts.callback_lab import checks_actions as actions
+from scripts.callback_lab import checks_executor as executor
 from scripts.callback_lab import checks_lists as lists
 from scripts.callback_lab import checks_money as money
 from scripts.callback_lab import checks_payments as payments
@@ -49,6 +50,8 @@ BATTERY = (
     Check("right payments", "C12", lists.right_payments, ACTION),
     Check("GOAT's form", "C11", lists.goats_choice, ACTION),
     Check("wrong caller", "C1", lists.wrong_caller, BASE),
+    Check("wrong executor", "C1", executor.wrong_executor, BASE),
+    Check("lying executor", "C4", executor.lying_executor, BASE),
     Check("unlisted selector", "C2", lists.unlisted_selector, BASE),
     Check(
         "unwritten action",

@@ -45,6 +45,8 @@ def reentrancy_by_token(bench: Bench) -> None:
     """In the middle of a pull the token hands in another payment, or has revenue paid out as the owner."""
     calls = {entry.partition("(")[0]: bench.request(entry, "inner", caller=bench.token).calldata() for entry in ENTRIES}
     calls["withdrawRevenue"] = encode_call("withdrawRevenue(address,address,uint256)", bench.token, bench.token, 0)
+    order = (keccak(text="inner"), bench.cast.payer.address, bench.token, bench.bounds[bytes(4)][0], b"")
+    calls["onPayment"] = encode_call("onPayment(bytes32,address,address,uint256,bytes)", *order)
     calls["declareSurplus"] = encode_call("declareSurplus(address)", bench.token)
     with bench.token_becomes("ReentrantToken"):
         _make_owner_and_caller(bench, bench.token)
@@ -146,6 +148,7 @@ def _fails_aloud(bench: Bench, request: Request, *errors: str, why: str) -> None
 def _make_owner_and_caller(bench: Bench, who: str) -> None:
     """So that nothing but the guard stands in its way."""
     bench.by_owner("listCaller(address,bool)", who, True)
+    bench.by_owner("listExecutor(address,bool)", who, True)
     bench.by_owner("transferOwnership(address)", who)
     bench.send(who, bench.address, "acceptOwnership()")
 

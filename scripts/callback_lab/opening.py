@@ -75,6 +75,8 @@ def open_bench(stage: Stage, subject: Subject, given: Given) -> Bench:
     crook = open_crook(stage, subject.props["MisbehavingCallback"])
     address, logs = _create(stage.node, artifact, values)
     bounds = _listed_actions(logs)
+    if not bounds:
+        raise LabError(f"{artifact.name} lists no action, so nothing can be bought: list BASE_ACTION with its bounds")
     chosen = [selector for selector in bounds if selector != BASE_ACTION]
     action = choose_action(artifact, subject.text, chosen, given.calldata, stage.words.names)
     return _bench(stage, artifact, address, logs, action, crook)

@@ -10,7 +10,7 @@ from eth_abi.abi import encode
 from eth_abi.exceptions import EncodingError
 from eth_utils.address import is_address
 
-from scripts.callback_lab.abi import selector, type_of
+from scripts.callback_lab.abi import selector, type_of, types_of
 from scripts.callback_lab.errors import LabError
 from scripts.callback_lab.request import ENTRIES
 from scripts.compile import Artifact, compile_contracts, sources_of
@@ -178,6 +178,9 @@ def as_type(name: str, kind: str, value: Any, names: Mapping[str, str]) -> Any:
     try:
         if kind.endswith("]"):
             return [as_type(name, kind[: kind.rindex("[")], one, names) for one in value]
+        if kind.startswith("("):
+            parts = zip(types_of(f"tuple{kind}"), value, strict=True)
+            return tuple(as_type(name, part, one, names) for part, one in parts)
         if kind == "address":
             address = names.get(value, value)
             if is_address(address):

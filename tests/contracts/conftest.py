@@ -1,6 +1,8 @@
-"""A devnet for each module of tests of deployed contracts, deployed as a user deploys."""
+"""What forge says of its suites, and a devnet for each module of tests of deployed contracts, as a user deploys."""
 
+import json
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 
@@ -9,7 +11,7 @@ from scripts.callback_lab.node import Node, open_node
 from scripts.callback_lab.opening import Given, open_bench, set_stage
 from scripts.callback_lab.subject import find_subject
 from scripts.solc import ROOT, CompilerMissing
-from scripts.solc.foundry import ToolMissing
+from scripts.solc.foundry import ToolMissing, forge
 from tests.conftest import missing
 from tests.contracts.devnet import Devnet, read, run_deploy
 from tests.stack.anvil import run_anvil
@@ -54,3 +56,16 @@ def devnet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Devnet]:
             yield Devnet(anvil, read(folder, 31337))
     except ToolMissing as error:
         missing(str(error))
+
+
+@pytest.fixture(scope="session")
+def results() -> dict[str, Any]:
+    """What forge says of every suite."""
+    try:
+        run = forge("test", "--offline", "--json")
+    except (ToolMissing, CompilerMissing) as error:
+        missing(str(error))
+    start = run.stdout.find("{")
+    assert start >= 0, f"forge could not run:\n{run.stdout}\n{run.stderr}"
+    answer: dict[str, Any] = json.JSONDecoder().raw_decode(run.stdout[start:])[0]
+    return answer

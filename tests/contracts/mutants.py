@@ -6,6 +6,9 @@ GUARD = "contracts/base/PaymentGuard.sol"
 BOOKS = "contracts/base/PaymentBooks.sol"
 OWNER = "contracts/base/TwoStepOwner.sol"
 FRAME = "contracts/base/ActionFrame.sol"
+BOUNDED = "contracts/base/BoundedCall.sol"
+ESCROW = "contracts/callbacks/EscrowRelease.sol"
+SUBSCRIPTION = "contracts/callbacks/Subscription.sol"
 BASE = "contracts/X402Callback.sol"
 PASS = "contracts/callbacks/AccessPass.sol"
 
@@ -36,15 +39,21 @@ def _without(name: str, file: str, text: str, word: str, check: str) -> Mutant:
     return Mutant(name, file, text, text.replace(word, ""), check)
 
 
-def _entry(name: str, beginning: str) -> list[Mutant]:
-    """An entry without its lock, and without what holds for every payment; `beginning` is how its body begins."""
-    lock, check = "external nonReentrant {\n        ", "        _check(payment, BASE_ACTION);\n"
+def _entry(name: str, beginning: str, check: str) -> list[Mutant]:
+    """An entry without its lock, its list of callers, and what holds for every payment.
+
+    `beginning` is how its body begins after the callers' check, up to the payment's own `check`.
+    """
+    lock, caller = "external nonReentrant {\n        ", "_requireCaller();\n        "
     return [
-        Mutant(f"lock of {name}", BASE, lock + beginning, "external {\n        " + beginning, "reentrancy by token"),
-        Mutant(f"checks of {name}", BASE, beginning + check, beginning, "wrong caller"),
+        Mutant(f"lock of {name}", BASE, lock + caller + beginning, "external {\n        " + caller + beginning, LOCK),
+        Mutant(f"caller of {name}", BASE, caller + beginning, beginning, "wrong caller"),
+        Mutant(f"checks of {name}", BASE, beginning, beginning.replace(check, ""), "foreign token"),
     ]
 
 
+LOCK = "reentrancy by token"
+_CHECK_BASE = "        _check(payment, BASE_ACTION);\n"
 _BY_NONCE = "Payment memory payment = Payment(nonce, originalPayer, token, amount);\n"
 _BY_PERMIT2 = "Payment memory payment = Payment(bytes32(nonce), originalPayer, token, amount);\n"
 _CHOSEN = (
@@ -56,6 +65,7 @@ _THEN_PERMIT2 = (
     "        _requirePermit2(permit2);\n        (bytes32 ours, bytes32 goats) = CallbackTypedData.hashPermit2("
 )
 _CHECK = "        _check(payment, selector);\n"
+_HANDED = "        uint256 held = _consume(payment, selector);\n        IDelegateExecutor(msg.sender).collect();\n"
 _PULL = (
     "IERC3009(token).receiveWithAuthorization(owner, address(this), amount, validAfter, validBefore, nonce, v, r, s);\n"
 )
@@ -120,36 +130,29 @@ FRAMES = [
     _never("frame", FRAME, "msg.sender == address(this) && _entering", "frame closed"),
     _gone("entering", FRAME, " && _entering", "frame closed"),
     _gone("entering twice", FRAME, "_entering = false;", "reentrancy by action"),
-    _never("gas floor", FRAME, "gasleft() >= required", "starved action"),
-    Mutant(
-        "63/64", FRAME, "actionGas + actionGas / 63 + CLOSING_GAS", "actionGas + CLOSING_GAS / 60_000", "starved action"
-    ),
-    Mutant("gas ceiling", FRAME, "call(actionGas, ", "call(gas(), ", "burning action"),
-    _gone("failure", FRAME, "if (!succeeded) _revertWithReason(payment.orderId);", "failing action"),
-    Mutant(
-        "long error", FRAME, "iszero(or(lt(size, 4), gt(size, ERROR_LENGTH)))", "iszero(lt(size, 4))", "return bomb"
-    ),
-    _gone("copied error", FRAME, "if gt(size, 0x20) { size := 0x20 }", "return bomb"),
+    _never("gas floor", BOUNDED, "gasleft() >= required", "starved action"),
+    Mutant("63/64", BOUNDED, "gas_ + gas_ / 63 + CLOSING_GAS", "gas_ + CLOSING_GAS / 60_000", "starved action"),
+    Mutant("gas ceiling", BOUNDED, "call(gas_, target", "call(gas(), target", "burning action"),
+    _gone("failure", BOUNDED, "if (!succeeded) _revertWithReason(orderId, longest);", "failing action"),
+    Mutant("long error", BOUNDED, "iszero(or(lt(size, 4), gt(size, longest)))", "iszero(lt(size, 4))", "return bomb"),
+    _gone("copied error", BOUNDED, "if gt(size, 0x20) { size := 0x20 }", "return bomb"),
 ]
 ENTRIES = [
-    *_entry("Eip3009", _BY_NONCE),
-    *_entry("Permit2", _BY_PERMIT2),
-    Mutant("checks of Eip3009WithCalldata", BASE, _CHECK + _THEN_EIP3009, _THEN_EIP3009, "wrong caller"),
-    Mutant("checks of Permit2WithCalldata", BASE, _CHECK + _THEN_PERMIT2, _THEN_PERMIT2, "wrong caller"),
+    *_entry("Eip3009", _BY_NONCE + _CHECK_BASE, _CHECK_BASE),
+    *_entry("Permit2", _BY_PERMIT2 + _CHECK_BASE, _CHECK_BASE),
+    *_entry("Eip3009WithCalldata", _CHOSEN + _CHECK + _THEN_EIP3009, _CHECK),
+    *_entry("Permit2WithCalldata", _CHOSEN + _CHECK + _THEN_PERMIT2, _CHECK),
+    _gone("executor", BASE, "_requireExecutor();", "wrong executor"),
+    _never("executor's list", GUARD, "isExecutor[msg.sender]", "wrong executor"),
     _without(
-        "lock of Eip3009WithCalldata",
-        BASE,
-        " nonReentrant {\n        " + _CHOSEN + _CHECK + _THEN_EIP3009,
-        " nonReentrant",
-        "reentrancy by token",
+        "listExecutor",
+        GUARD,
+        "listExecutor(address executor, bool listed) external onlyOwner",
+        " onlyOwner",
+        "wrong executor",
     ),
-    _without(
-        "lock of Permit2WithCalldata",
-        BASE,
-        " nonReentrant {\n        " + _CHOSEN + _CHECK + _THEN_PERMIT2,
-        " nonReentrant",
-        "reentrancy by token",
-    ),
+    _without("lock of onPayment", BASE, "nonReentrant\n    {\n        _requireExecutor();", "nonReentrant", LOCK),
+    Mutant("checks of onPayment", BASE, _CHECK + _HANDED, _HANDED, "lying executor"),
     Mutant(
         "Permit2's list", BASE, "BASE_ACTION);\n        _requirePermit2(permit2);", "BASE_ACTION);", "foreign Permit2"
     ),
@@ -167,7 +170,6 @@ ENTRIES = [
     ),
 ]
 PAYMENTS = [
-    _gone("caller's check", BASE, "_requireCaller();", "wrong caller"),
     _gone("price's check", BASE, "_requirePrice(payment.token, selector, payment.amount);", "foreign token"),
     _never("payer", BASE, "payment.payer != address(0)", "missing payer"),
     _never("order", BASE, "!isConsumed[payment.orderId]", "order again"),
@@ -184,5 +186,7 @@ CALLBACK_MUTANTS = [
     _never("dispatch", PASS, "selector == MINT_TO", "unwritten action"),
     _never("price", PASS, "payment.amount >= PRICE && payment.amount <= MAXIMUM", "price holds"),
     _never("supply", PASS, "minted < SUPPLY", "sold out"),
+    _never("hold's payer", ESCROW, "msg.sender == hold.payer, ", "every function"),
+    _never("subscription's dispatch", SUBSCRIPTION, "selector == EXTEND_FOR", "unwritten action"),
     _gone("booking", PASS, "_declareRevenue(payment.orderId, payment.token, payment.amount);", "right payments"),
 ]

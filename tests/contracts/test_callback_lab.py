@@ -14,7 +14,7 @@ from scripts.callback_lab.battery import BATTERY
 from scripts.callback_lab.errors import LabError
 from scripts.callback_lab.lab import examine
 from scripts.callback_lab.opening import Given
-from scripts.callback_lab.subject import parse_given
+from scripts.callback_lab.subject import as_type, parse_given
 from scripts.compile import compile_contracts
 from scripts.solc import ROOT
 from tests.stack.anvil import run_anvil
@@ -147,6 +147,13 @@ def test_bad_input_is_told_what_to_do(target: str, options: dict[str, object], s
     assert says in str(raised.value)
 
 
+@pytest.mark.timeout(600)
+def test_a_callback_that_lists_no_action_is_not_called_safe(checkout: Path) -> None:
+    path = str(checkout / "contracts/callbacks/Unbooked.sol")
+    with pytest.raises(LabError, match="lists no action, so nothing can be bought"):
+        examine(path, Given({"actions": []}, ()), remappings=["@paddock/=contracts/"])
+
+
 def test_several_callbacks_in_a_file_want_one_named(checkout: Path) -> None:
     path = checkout / "contracts" / "callbacks" / "AccessPass.sol"
     twin = path.with_name("Twins.sol")
@@ -177,6 +184,15 @@ def test_constructor_arguments_are_read_from_pairs_and_json() -> None:
     for wrong in ("price", "=5", "{price}"):
         with pytest.raises(LabError, match="--constructor"):
             parse_given([wrong])
+
+
+def test_structs_and_lists_may_be_given_with_names_in_them() -> None:
+    names = {"TestUSD": "0x" + "11" * 20, "buyer": "0x" + "22" * 20}
+    given = ["buyer", [["TestUSD", "7"]], "mintTo(address)"]
+    read = as_type("terms", "(address,(address,uint256)[],bytes4)", given, names)
+    assert read == (names["buyer"], [(names["TestUSD"], 7)], bytes.fromhex("755edd17"))
+    with pytest.raises(LabError, match="terms wants a"):
+        as_type("terms", "(address,uint256)", ["buyer"], names)
 
 
 def test_an_action_that_the_source_does_not_spell_is_asked_for() -> None:

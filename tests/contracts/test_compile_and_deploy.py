@@ -17,6 +17,7 @@ from tests.contracts.devnet import Devnet, read, run_deploy
 from tests.stack.anvil import Anvil, run_anvil
 
 USDC = 1_000_000
+CALLBACKS = ("AccessPass", "LaunchPass", "StakingVault", "Subscription", "RevenueSplit", "EscrowRelease")
 ENTRIES = {
     "0bf29d00": "x402SpentEip3009",
     "ed1a2433": "x402SpentPermit2",
@@ -67,6 +68,14 @@ def test_the_callbacks_have_goats_selectors_and_take_payments_from_the_delegate_
     assert contract.PRICE().call() == price
     assert contract.SUPPLY().call() == supply
     assert contract.DURATION().call() == 30 * 86_400
+
+
+@pytest.mark.parametrize("name", CALLBACKS)
+def test_the_executor_and_every_callback_know_each_other(devnet: Devnet, name: str) -> None:
+    executor, callback = devnet.contract("DelegateExecutor"), devnet.contract(name)
+    assert executor.functions.owner().call() == account("deployer").address
+    assert callback.functions.isExecutor(executor.address).call()
+    assert executor.functions.gasOf(callback.address).call() > callback.functions.ACTION_GAS().call() + 200_000
 
 
 def test_the_paying_roles_have_money_and_the_pauper_has_none(devnet: Devnet) -> None:

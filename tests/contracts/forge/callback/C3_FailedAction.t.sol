@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.28;
 
-import {ActionFrame} from "contracts/base/ActionFrame.sol";
+import {BoundedCall} from "contracts/base/BoundedCall.sol";
 import {PaymentBooks} from "contracts/base/PaymentBooks.sol";
 import {MisbehavingCallback} from "contracts/mocks/hostile/MisbehavingCallback.sol";
 import {CallbackTest} from "../base/CallbackTest.sol";
@@ -23,34 +23,34 @@ contract C3FailedActionTest is CallbackTest {
 
     function test_entries_revert_when_the_action_reverts_without_an_error() public {
         bytes32 orderId = _request(Entry.Eip3009).orderId;
-        _failsWith("", abi.encodeWithSelector(ActionFrame.ActionFailed.selector, orderId, bytes32(0)));
+        _failsWith("", abi.encodeWithSelector(BoundedCall.ActionFailed.selector, orderId, bytes32(0)));
     }
 
     function test_entries_revert_when_the_action_reverts_with_less_than_a_selector() public {
         bytes32 orderId = _request(Entry.Eip3009).orderId;
         bytes memory expected =
-            abi.encodeWithSelector(ActionFrame.ActionFailed.selector, orderId, bytes32(bytes3(0x010203)));
+            abi.encodeWithSelector(BoundedCall.ActionFailed.selector, orderId, bytes32(bytes3(0x010203)));
         _failsWith(hex"010203", expected);
     }
 
     function test_entries_revert_when_the_action_reverts_at_length(bytes calldata reason) public {
         vm.assume(reason.length > 36);
         bytes32 orderId = _request(Entry.Eip3009).orderId;
-        _failsWith(reason, abi.encodeWithSelector(ActionFrame.ActionFailed.selector, orderId, bytes32(reason)));
+        _failsWith(reason, abi.encodeWithSelector(BoundedCall.ActionFailed.selector, orderId, bytes32(reason)));
     }
 
     function test_entries_revert_when_the_arguments_do_not_decode() public {
         Request memory request = _request(Entry.Eip3009WithCalldata);
         request.action = abi.encodePacked(MisbehavingCallback.fail.selector, uint256(1 << 200));
         _sign(request);
-        _refused(request, abi.encodeWithSelector(ActionFrame.ActionFailed.selector, request.orderId, bytes32(0)));
+        _refused(request, abi.encodeWithSelector(BoundedCall.ActionFailed.selector, request.orderId, bytes32(0)));
     }
 
     function test_entries_revert_when_the_action_burns_all_its_gas() public {
         Request memory request = _request(Entry.Permit2WithCalldata);
         request.action = abi.encodeCall(MisbehavingCallback.burnGas, ());
         _sign(request);
-        _refused(request, abi.encodeWithSelector(ActionFrame.ActionFailed.selector, request.orderId, bytes32(0)));
+        _refused(request, abi.encodeWithSelector(BoundedCall.ActionFailed.selector, request.orderId, bytes32(0)));
     }
 
     function test_entries_revert_when_the_action_books_nothing() public {

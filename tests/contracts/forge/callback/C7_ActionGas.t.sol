@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.28;
 
-import {ActionFrame} from "contracts/base/ActionFrame.sol";
+import {BoundedCall} from "contracts/base/BoundedCall.sol";
 import {MisbehavingCallback} from "contracts/mocks/hostile/MisbehavingCallback.sol";
 import {CallbackTest} from "../base/CallbackTest.sol";
 import {Entry, Request} from "../base/Request.sol";
@@ -27,7 +27,7 @@ contract C7ActionGasTest is CallbackTest {
 
     function test_entries_revert_when_the_gas_left_is_below_the_floor() public {
         Request memory request = _request(Entry.Eip3009);
-        vm.expectPartialRevert(ActionFrame.ActionGasTooLow.selector);
+        vm.expectPartialRevert(BoundedCall.ActionGasTooLow.selector);
         this.submitWithGas(request, 400_000);
     }
 

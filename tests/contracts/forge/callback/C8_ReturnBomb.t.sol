@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.28;
 
-import {ActionFrame} from "contracts/base/ActionFrame.sol";
+import {BoundedCall} from "contracts/base/BoundedCall.sol";
 import {MisbehavingCallback} from "contracts/mocks/hostile/MisbehavingCallback.sol";
 import {ReturnBombWallet} from "contracts/mocks/hostile/ReturnBombWallet.sol";
 import {X402Callback} from "contracts/X402Callback.sol";
@@ -15,7 +15,7 @@ contract C8ReturnBombTest is CallbackTest {
     function test_a_bomb_is_cut_to_its_first_word() public {
         Request memory request = _bombing(200_000);
         bytes32 word = bytes32(bytes4(0x0badb00b));
-        _refused(request, abi.encodeWithSelector(ActionFrame.ActionFailed.selector, request.orderId, word));
+        _refused(request, abi.encodeWithSelector(BoundedCall.ActionFailed.selector, request.orderId, word));
     }
 
     function test_a_big_bomb_costs_no_more_than_the_action_has() public {

@@ -17,7 +17,7 @@ contract C12ConservationTest {
 
     /// @notice What forge calls at random.
     function targetSelectors() external view returns (FuzzSelector[] memory targets) {
-        bytes4[] memory selectors = new bytes4[](7);
+        bytes4[] memory selectors = new bytes4[](9);
         selectors[0] = Market.pay.selector;
         selectors[1] = Market.refund.selector;
         selectors[2] = Market.strayTransfer.selector;
@@ -25,6 +25,8 @@ contract C12ConservationTest {
         selectors[4] = Market.withdraw.selector;
         selectors[5] = Market.reprice.selector;
         selectors[6] = Market.payBadly.selector;
+        selectors[7] = Market.buy.selector;
+        selectors[8] = Market.buyBadly.selector;
         targets = new FuzzSelector[](1);
         targets[0] = FuzzSelector(address(market), selectors);
     }

@@ -3,24 +3,27 @@ pragma solidity ^0.8.28;
 
 import {PaymentGuard} from "contracts/base/PaymentGuard.sol";
 import {MisbehavingCallback} from "contracts/mocks/hostile/MisbehavingCallback.sol";
-import {CallbackTest} from "../base/CallbackTest.sol";
+import {ExecutorTest} from "../base/ExecutorTest.sol";
+import {Purchase} from "../base/Purchase.sol";
 import {Entry, Request} from "../base/Request.sol";
 import {Signatures} from "../base/Signatures.sol";
 import {vm} from "../base/Vm.sol";
 
 /// @title Everybody at once: payers, replays, refunds, failing actions, strays, and an owner who helps himself.
 /// @dev Does what it does with the callback, whatever comes of it, and keeps its own count.
-contract Market is CallbackTest {
+contract Market is ExecutorTest {
     /// @notice Payments that went through, and refunds.
     uint256 public payments;
     uint256 public refunds;
     /// @notice Money by where it should be.
     uint256 public paidIn;
+    uint256 public paidByPayer;
     uint256 public owed;
     uint256 public withdrawn;
     uint256 public stray;
 
     bytes32[] private _orders;
+    uint256 private _quotes;
 
     /// @notice A payment as it should be.
     function pay(uint8 entry, bool owe, uint128 amount) external {
@@ -32,6 +35,40 @@ contract Market is CallbackTest {
     /// @notice A payment by any entry, for any action, of any price, perhaps for an order of before.
     function payBadly(uint8 entry, uint8 crime, uint256 amount, uint8 orderSeed, bool fresh) external {
         _pay(_entry(entry), _order(orderSeed, fresh), amount % (2 * uint256(MAXIMUM)), _crime(crime));
+    }
+
+    /// @notice A payment as it should be, through the executor.
+    function buy(uint8 way, bool owe, uint128 amount) external {
+        uint256 before = payments;
+        _buy(way, ++_quotes, MAXIMUM - amount % 1_000, _crime(owe ? 0 : 7), 0);
+        vm.assertEq(payments, before + 1, "a good purchase was refused");
+    }
+
+    /// @notice A payment through the executor: any entry, action and price, perhaps a replay, perhaps with too little gas.
+    function buyBadly(uint8 way, uint8 crime, uint256 amount, uint8 quote, uint8 salt, uint32 gas_) external {
+        _buy(way, quote % (_quotes + 1), amount % (2 * uint256(MAXIMUM)), _crime(crime), salt);
+        Purchase memory starved = _purchase(_way(way));
+        try this.executeWithGas(starved, 21_000 + gas_ % 500_000) {
+            revert("a starved action ran");
+        } catch {}
+    }
+
+    /// @dev Whatever comes of it, it is counted.
+    function _buy(uint8 way, uint256 quote, uint256 amount, bytes memory action, uint8 salt) private {
+        Purchase memory p = _purchase(_way(way));
+        p.payment.amount = amount;
+        p.payment.callData = action;
+        p.payment.salt = bytes32(uint256(salt));
+        _order(p, abi.encode("quote", quote));
+        bool wasConsumed = callback.isConsumed(p.payment.orderId);
+        bool wasUsed = usd.authorizationState(PAYER, notary.commitment(p));
+        try this.execute(p) {
+            vm.assertFalse(wasConsumed || wasUsed, "an order or a payment twice");
+            ++payments;
+            paidIn += amount;
+            paidByPayer += amount;
+            if (bytes4(action) == MisbehavingCallback.owe.selector) owed += amount;
+        } catch {}
     }
 
     /// @dev Whatever comes of it, it is counted.
@@ -107,7 +144,9 @@ contract Market is CallbackTest {
         vm.assertEq(paidIn, owed + revenue + withdrawn, "money is conserved");
         vm.assertEq(callback.totalEffects(), payments, "one effect per payment");
         vm.assertEq(usd.balanceOf(ADMIN), withdrawn, "the owner has what was withdrawn");
-        vm.assertEq(usd.balanceOf(PAYER), refunds * MINIMUM, "the payer has the refunds");
+        uint256 payers = FUNDS + refunds * MINIMUM - paidByPayer;
+        vm.assertEq(usd.balanceOf(PAYER), payers, "the payer has the rest, and the refunds");
+        _assertNothingStays();
     }
 
     function _order(uint8 seed, bool fresh) private returns (bytes32 orderId) {

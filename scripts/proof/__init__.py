@@ -1,0 +1,1 @@
+"""What `make check-contracts` asks of the contracts beyond their tests."""
