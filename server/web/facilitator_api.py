@@ -5,7 +5,6 @@ from typing import Any
 import msgspec
 from litestar import Request, Response, Router, get, post
 
-from protocol.errors import ProtocolError
 from protocol.headers import decode_json, to_json
 from protocol.networks import v1_name
 from protocol.wire import SCHEME_EXACT, SCHEME_UPTO, FacilitatorRequest, SettleResponse
@@ -63,13 +62,13 @@ class _Versioned(msgspec.Struct):
 
 
 def _read(body: bytes) -> tuple[FacilitatorRequest, int]:
-    """The request in v2's words, and the version that it was asked in. Raises ProtocolError for any other version."""
-    version = decode_json(body, _Versioned).x402_version
-    if version == 1:
+    """The request in v2's words, and the version that it was asked in; of another one its payment is, too."""
+    if decode_json(body, _Versioned).x402_version == 1:
         return decode_json(body, FacilitatorRequestV1).modern(), 1
-    if version != 2:
-        raise ProtocolError("invalid_x402_version", "x402Version must be 1 or 2")
-    return decode_json(body, FacilitatorRequest), 2
+    asked = decode_json(body, FacilitatorRequest)
+    if asked.x402_version != 2:
+        asked.payment_payload.x402_version = asked.x402_version
+    return asked, 2
 
 
 def _in_words_of(version: int, response: SettleResponse) -> SettleResponse:

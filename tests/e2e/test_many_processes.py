@@ -26,7 +26,9 @@ def place(own_anvil, postgres_url, valkey_url, deployments, tmp_path):
 
 @pytest.fixture
 async def buyer(own_anvil, market):
-    async with httpx.AsyncClient(timeout=60, limits=httpx.Limits(max_connections=N)) as client:
+    # No connection is kept: a server may end an idle one in the moment in which the next request goes out.
+    limits = httpx.Limits(max_connections=N, max_keepalive_connections=0)
+    async with httpx.AsyncClient(timeout=60, limits=limits) as client:
         one = Buyer(client)
         fund(own_anvil, market, one.account.address, 1_000_000_000)
         yield one

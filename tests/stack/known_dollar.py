@@ -47,7 +47,7 @@ def _word(text: str) -> str:
 
 def main(arguments: list[str]) -> int:
     """scripts.deploy, with the token moved before anything is told its address."""
-    really = deploying._deploy
+    really = deploying.put
     rpc = arguments[arguments.index("--rpc") + 1]
 
     def moving(artifact: Any, *rest: Any) -> dict[str, Any]:
@@ -57,7 +57,7 @@ def main(arguments: list[str]) -> int:
             row["address"] = DOLLAR
         return row
 
-    deploying._deploy = moving
+    deploying.put = moving
     return deploying.main(arguments)
 
 
