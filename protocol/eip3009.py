@@ -8,7 +8,7 @@ from protocol.networks import chain_id
 from protocol.payment import Method, Payment
 from protocol.signatures import parse_address, parse_hex
 from protocol.typed_data import TokenDomain, Transfer, authorization_digest
-from protocol.wire import ExactPayload, PaymentRequirements
+from protocol.wire import ExactAuthorization, ExactPayload, PaymentRequirements
 
 
 def read(requirements: PaymentRequirements, payload: dict[str, object]) -> Payment:
@@ -17,16 +17,7 @@ def read(requirements: PaymentRequirements, payload: dict[str, object]) -> Payme
         exact = msgspec.convert(payload, ExactPayload)
     except msgspec.ValidationError as error:
         raise ProtocolError("invalid_payload", f"not an EIP-3009 payload: {error}") from error
-    authorization = exact.authorization
-    domain = token_domain(requirements)
-    transfer = Transfer(
-        parse_address(authorization.from_, "authorization.from"),
-        parse_address(authorization.to, "authorization.to"),
-        parse_amount(authorization.value, "authorization.value"),
-        parse_uint(authorization.valid_after, "authorization.validAfter"),
-        parse_uint(authorization.valid_before, "authorization.validBefore"),
-        parse_hex(authorization.nonce, "authorization.nonce", 32),
-    )
+    domain, transfer = token_domain(requirements), transfer_of(exact.authorization)
     return Payment(
         requirements.scheme,
         Method.EIP3009,
@@ -36,6 +27,18 @@ def read(requirements: PaymentRequirements, payload: dict[str, object]) -> Payme
         signed=authorization_digest(domain, transfer),
         signature=parse_hex(exact.signature, "signature"),
         domain=domain,
+    )
+
+
+def transfer_of(authorization: ExactAuthorization) -> Transfer:
+    """What is authorized, as typed values. Raises ProtocolError(`invalid_payload`) with the name of what is wrong."""
+    return Transfer(
+        parse_address(authorization.from_, "authorization.from"),
+        parse_address(authorization.to, "authorization.to"),
+        parse_amount(authorization.value, "authorization.value"),
+        parse_uint(authorization.valid_after, "authorization.validAfter"),
+        parse_uint(authorization.valid_before, "authorization.validBefore"),
+        parse_hex(authorization.nonce, "authorization.nonce", 32),
     )
 
 

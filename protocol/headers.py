@@ -15,6 +15,9 @@ PAYMENT_RESPONSE = "PAYMENT-RESPONSE"
 X_PAYMENT = "X-PAYMENT"
 X_PAYMENT_RESPONSE = "X-PAYMENT-RESPONSE"
 IDEMPOTENT_REPLAYED = "Idempotent-Replayed"
+MCP_PAYMENT = "x402/payment"
+MCP_RESPONSE = "x402/payment-response"
+"""Members of `_meta` that stand for the headers in x402's transport over MCP: of a call, and of its result."""
 
 MAX_HEADER = 16 * 1024
 MAX_DEPTH = 24

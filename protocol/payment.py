@@ -23,12 +23,27 @@ class Method(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Delegated:
+    """What an executor does with a payment of scheme delegate: hand it to `target`, which runs `calldata`.
+
+    Empty calldata is what the target does by itself. `order` is the order's id on chain for this payer, `quote_hash`
+    keccak256 of the quote's token, `salt` the payer's choice: 32 bytes each.
+    """
+
+    target: str
+    calldata: bytes
+    order: bytes
+    quote_hash: bytes
+    salt: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Payment:
     """A payment that was read, and not yet checked by signature. Addresses are checksummed, times Unix seconds.
 
     `value` moves whole (scheme exact) or is the most that may move (upto). `domain` is the token's EIP-712 domain as
-    the terms name it, for EIP-3009 alone; `facilitator` may settle it alone, where the scheme says so. `signed` is the
-    EIP-712 digest that the payer signed.
+    the terms name it, for EIP-3009 alone; `facilitator` may settle it alone, where the scheme says so; `delegated` is
+    what scheme delegate sets off. `signed` is the EIP-712 digest that the payer signed.
     """
 
     scheme: str
@@ -45,6 +60,7 @@ class Payment:
     signature: bytes = field(repr=False)
     domain: TokenDomain | None = None
     facilitator: str | None = None
+    delegated: Delegated | None = None
 
     @property
     def authority(self) -> str:

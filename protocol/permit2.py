@@ -19,13 +19,10 @@ from protocol.typed_data import word
 from protocol.wire import SCHEME_UPTO, PaymentRequirements, Permit2Payload
 
 _DOMAIN_TYPE = keccak(b"EIP712Domain(string name,uint256 chainId,address verifyingContract)")
-_TOKENS = b"TokenPermissions(address token,uint256 amount)"
-_TOKENS_TYPE = keccak(_TOKENS)
-_PERMIT = (
-    b"PermitWitnessTransferFrom(TokenPermissions permitted,address spender,uint256 nonce,uint256 deadline,"
-    b"Witness witness)" + _TOKENS
-)
-_PULL = b"PermitTransferFrom(TokenPermissions permitted,address spender,uint256 nonce,uint256 deadline)" + _TOKENS
+TOKENS = b"TokenPermissions(address token,uint256 amount)"
+_TOKENS_TYPE = keccak(TOKENS)
+_WITNESSED = b"PermitWitnessTransferFrom(TokenPermissions permitted,address spender,uint256 nonce,uint256 deadline,"
+_PULL = b"PermitTransferFrom(TokenPermissions permitted,address spender,uint256 nonce,uint256 deadline)" + TOKENS
 _EXACT_WITNESS = b"Witness(address to,uint256 validAfter)"
 _UPTO_WITNESS = b"Witness(address to,address facilitator,uint256 validAfter)"
 
@@ -54,15 +51,18 @@ def permit_digest(chain: int, permit: Permit) -> bytes:
         witness_type, witness = _UPTO_WITNESS, word(permit.to) + word(permit.facilitator) + word(permit.valid_after)
     else:
         witness_type, witness = _EXACT_WITNESS, word(permit.to) + word(permit.valid_after)
-    struct = keccak(
-        keccak(_PERMIT + witness_type)
-        + keccak(_TOKENS_TYPE + word(permit.token) + word(permit.amount))
-        + word(permit.spender)
-        + word(permit.nonce)
-        + word(permit.deadline)
-        + keccak(keccak(witness_type) + witness)
-    )
-    return keccak(b"\x19\x01" + _domain_separator(chain) + struct)
+    pull = (permit.spender, permit.token, permit.amount, permit.nonce, permit.deadline)
+    type_string = b"Witness witness)" + TOKENS + witness_type
+    return witnessed_digest(chain, *pull, witness=keccak(keccak(witness_type) + witness), type_string=type_string)
+
+
+def witnessed_digest(
+    chain: int, spender: str, token: str, amount: int, nonce: int, deadline: int, *, witness: bytes, type_string: bytes
+) -> bytes:
+    """The EIP-712 digest of a permit with any witness: its struct hash, and how Permit2 is told of its type."""
+    permitted = keccak(_TOKENS_TYPE + word(token) + word(amount))
+    struct = keccak(_WITNESSED + type_string) + permitted + word(spender) + word(nonce) + word(deadline) + witness
+    return keccak(b"\x19\x01" + _domain_separator(chain) + keccak(struct))
 
 
 def pull_digest(chain: int, spender: str, token: str, amount: int, nonce: int, deadline: int) -> bytes:

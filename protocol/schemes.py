@@ -2,12 +2,12 @@
 
 from typing import Any
 
-from protocol import eip3009, permit2
+from protocol import delegate, delegate_permit2, eip3009, permit2
 from protocol.amounts import parse_amount
 from protocol.errors import ProtocolError
 from protocol.payment import Method, Payment
 from protocol.signatures import parse_address, recover
-from protocol.wire import SCHEME_EXACT, SCHEME_UPTO, PaymentRequirements
+from protocol.wire import SCHEME_DELEGATE, SCHEME_EXACT, SCHEME_UPTO, PaymentRequirements
 
 LEAST_VALIDITY = 6
 """Seconds an authorization must still be valid: less, and it can lapse before it is mined."""
@@ -45,11 +45,14 @@ def method_of(requirements: PaymentRequirements) -> Method:
 
 def read(requirements: PaymentRequirements, payload: dict[str, object]) -> Payment:
     """A scheme payload as typed values, in the form that its terms ask for. Raises ProtocolError."""
-    if requirements.scheme not in (SCHEME_EXACT, SCHEME_UPTO):
-        raise ProtocolError("unsupported_scheme", f"schemes are {SCHEME_EXACT} and {SCHEME_UPTO}")
-    if method_of(requirements) is Method.PERMIT2:
-        return permit2.read(requirements, payload)
-    return eip3009.read(requirements, payload)
+    if requirements.scheme not in (SCHEME_EXACT, SCHEME_UPTO, SCHEME_DELEGATE):
+        raise ProtocolError("unsupported_scheme", f"schemes are {SCHEME_EXACT}, {SCHEME_UPTO} and {SCHEME_DELEGATE}")
+    by_permit2 = method_of(requirements) is Method.PERMIT2
+    if requirements.scheme == SCHEME_DELEGATE:
+        reader = delegate_permit2.read if by_permit2 else delegate.read
+    else:
+        reader = permit2.read if by_permit2 else eip3009.read
+    return reader(requirements, payload)
 
 
 def check_terms(payment: Payment, requirements: PaymentRequirements, now: int) -> None:
@@ -74,6 +77,14 @@ def check_signature(payment: Payment) -> None:
         raise _refused(payment, "signature", error.detail) from error
     if signer != payment.payer:
         raise _refused(payment, "signature", "the signature is not the payer's")
+
+
+def is_by_key(payment: Payment) -> bool:
+    """Whether the payer's own key signed it; else code has to say whether it is the payer's."""
+    try:
+        return recover(payment.signed, payment.signature) == payment.payer
+    except ProtocolError:
+        return False
 
 
 def _refused(payment: Payment, what: str, detail: str) -> ProtocolError:

@@ -10,6 +10,7 @@ _DOMAIN_TYPE = keccak(b"EIP712Domain(string name,string version,uint256 chainId,
 _FIELDS = b"(address from,address to,uint256 value,uint256 validAfter,uint256 validBefore,bytes32 nonce)"
 TRANSFER_TYPE = keccak(b"TransferWithAuthorization" + _FIELDS)
 RECEIVE_TYPE = keccak(b"ReceiveWithAuthorization" + _FIELDS)
+CANCEL_TYPE = keccak(b"CancelAuthorization(address authorizer,bytes32 nonce)")
 
 
 class TokenDomain(NamedTuple):
@@ -55,6 +56,12 @@ def authorization_digest(domain: TokenDomain, transfer: Transfer, type_hash: byt
         + word(transfer.valid_before)
         + transfer.nonce
     )
+    return keccak(b"\x19\x01" + domain_separator(domain) + struct)
+
+
+def cancellation_digest(domain: TokenDomain, authorizer: str, nonce: bytes) -> bytes:
+    """What the payer signs (EIP-3009, EIP-712) so that an unused authorization can never be used."""
+    struct = keccak(CANCEL_TYPE + word(authorizer) + nonce)
     return keccak(b"\x19\x01" + domain_separator(domain) + struct)
 
 

@@ -6,6 +6,7 @@ import msgspec
 
 SCHEME_EXACT = "exact"
 SCHEME_UPTO = "upto"
+SCHEME_DELEGATE = "delegate"
 
 
 class Resource(msgspec.Struct, omit_defaults=True, rename="camel"):
@@ -59,6 +60,14 @@ class ExactPayload(msgspec.Struct):
     authorization: ExactAuthorization
 
 
+class DelegatePayload(msgspec.Struct):
+    """The `payload` of scheme delegate: the authorization's nonce commits to all else; `salt` is 32 bytes in 0x-hex."""
+
+    signature: str
+    authorization: ExactAuthorization
+    salt: str
+
+
 class TokenPermissions(msgspec.Struct):
     """The token and the amount of a Permit2 permit; `amount` is a decimal string of atomic units."""
 
@@ -90,6 +99,24 @@ class Permit2Payload(msgspec.Struct):
 
     signature: str
     permit2_authorization: Permit2Authorization = msgspec.field(name="permit2Authorization")
+
+
+class DelegatePermit(msgspec.Struct):
+    """Permit2's part of scheme delegate: the nonce is the commitment, and so is the witness, which is not repeated."""
+
+    permitted: TokenPermissions
+    from_: str = msgspec.field(name="from")
+    spender: str
+    nonce: str
+    deadline: str
+
+
+class DelegatePermit2Payload(msgspec.Struct):
+    """The `payload` of scheme delegate with Permit2; `salt` is 32 bytes in 0x-hex."""
+
+    signature: str
+    permit2_authorization: DelegatePermit = msgspec.field(name="permit2Authorization")
+    salt: str
 
 
 class PaymentPayload(msgspec.Struct, omit_defaults=True, rename="camel", kw_only=True):

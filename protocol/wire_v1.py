@@ -4,8 +4,16 @@ from typing import Any
 
 import msgspec
 
-from protocol.networks import V1_NAMES, v1_name
-from protocol.wire import FacilitatorRequest, PaymentPayload, PaymentRequired, PaymentRequirements, SettleResponse
+from protocol.errors import ProtocolError
+from protocol.networks import V1_NAMES, from_v1, v1_name
+from protocol.wire import (
+    FacilitatorRequest,
+    PaymentPayload,
+    PaymentRequired,
+    PaymentRequirements,
+    Resource,
+    SettleResponse,
+)
 
 
 class RequirementsV1(msgspec.Struct, rename="camel", kw_only=True):
@@ -20,15 +28,35 @@ class RequirementsV1(msgspec.Struct, rename="camel", kw_only=True):
     description: str
     mime_type: str = "application/json"
     max_timeout_seconds: int
-    extra: dict[str, Any] = {}
+    extra: dict[str, Any] | None = None
+
+    def modern(self) -> PaymentRequirements:
+        """The same in v2's words. Raises ProtocolError for a network that has no v1 name and is not in CAIP-2 form."""
+        return PaymentRequirements(
+            scheme=self.scheme,
+            network=from_v1(self.network),
+            amount=self.max_amount_required,
+            asset=self.asset,
+            pay_to=self.pay_to,
+            max_timeout_seconds=self.max_timeout_seconds,
+            extra=self.extra or {},
+        )
 
 
 class PaymentRequiredV1(msgspec.Struct, rename="camel", kw_only=True):
     """The v1 402 body."""
 
     x402_version: int = msgspec.field(name="x402Version", default=1)
-    error: str
+    error: str | None = None
     accepts: list[RequirementsV1]
+
+    def modern(self) -> PaymentRequired:
+        """The same in v2's words: the entries for the first one's resource. Raises ProtocolError, also without any."""
+        if not self.accepts:
+            raise ProtocolError("invalid_payment_requirements", "the 402 accepts nothing")
+        resource = self.accepts[0].resource
+        entries = [entry.modern() for entry in self.accepts if entry.resource == resource]
+        return PaymentRequired(x402_version=1, error=self.error, resource=Resource(url=resource), accepts=entries)
 
 
 class PaymentPayloadV1(msgspec.Struct, rename="camel", kw_only=True):
@@ -44,10 +72,20 @@ class SettleResponseV1(msgspec.Struct, rename="camel", kw_only=True):
     """The v1 `X-PAYMENT-RESPONSE` header's content."""
 
     success: bool
-    transaction: str
-    network: str
+    transaction: str | None = None
+    network: str | None = None
     payer: str | None = None
     error_reason: str | None = None
+
+    def modern(self) -> SettleResponse:
+        """The same in v2's words. Raises ProtocolError for a network that nobody knows."""
+        return SettleResponse(
+            success=self.success,
+            transaction=self.transaction or "",
+            network=from_v1(self.network) if self.network else "",
+            payer=self.payer,
+            error_reason=self.error_reason,
+        )
 
 
 def required_v1(required: PaymentRequired) -> PaymentRequiredV1:
@@ -70,6 +108,14 @@ def _entry(entry: PaymentRequirements, required: PaymentRequired) -> Requirement
         mime_type=required.resource.mime_type or "application/json",
         max_timeout_seconds=entry.max_timeout_seconds,
         extra=entry.extra,
+    )
+
+
+def payment_v1(payment: PaymentPayload) -> PaymentPayloadV1:
+    """The same payment in v1's words, without terms and extensions."""
+    accepted = payment.accepted
+    return PaymentPayloadV1(
+        x402_version=1, scheme=accepted.scheme, network=v1_name(accepted.network), payload=payment.payload
     )
 
 
