@@ -16,23 +16,25 @@ from server.adapters.courier import HttpCourier
 from server.adapters.database import SqlDatabase
 from server.adapters.egress import GuardedClient
 from server.adapters.facilitator_client import Kind, RemoteFacilitator
+from server.adapters.gateway import open_gateway
 from server.adapters.goat_core import open_core
 from server.adapters.keys import address_of_key, open_signer
 from server.adapters.market_checks import check_market
-from server.adapters.merchant_rows import all_merchants, keep_fresh, key_digest
+from server.adapters.merchant_rows import all_merchants, keep_fresh
 from server.adapters.networks import Depths, Known, market_of, read_deployments, read_networks
 from server.adapters.nodes import NodeChain
 from server.adapters.quorum import QuorumChain
 from server.adapters.screening import ListScreening
 from server.application.admission import Admission
 from server.application.announce import AnnouncingDatabase
+from server.application.catalogue import kept_shelf
 from server.application.paddock import Anchoring, Ground, Paddock, Settling
 from server.application.post import Post
 from server.application.wallets import HotWallet
 from server.application.watch import keep_watch
 from server.domain.addresses import EgressRules
 from server.domain.errors import ConfigurationError
-from server.domain.market import Merchant
+from server.domain.market import key_digest
 from server.domain.quotes import QuoteKeys
 from server.domain.webhooks import WebhookKeys
 from server.facilitator.cool_off import CoolOff
@@ -41,6 +43,7 @@ from server.facilitator.settler import Settler
 from server.key_sources import KeySource
 from server.ports import Clock, Courier, Facilitator, OpenScreening, TransactionSigner
 from server.services import CATALOGUE
+from server.services.upstream import Door
 from server.setting_values import Nodes, read_keys, split
 from server.settings import DEVNET_SECRETS, SIGNING_KEYS, Settings
 
@@ -84,7 +87,8 @@ async def open_parts(settings: Settings) -> AsyncIterator[Parts]:
             there = known.get(network, Known())
             depths = there.depths
             found = market_of(network, chain_id(network), deployed, there, settings.delegate_address)
-            market = replace(found, factories=frozenset(settings.wallet_factories))
+            factories = frozenset(settings.wallet_factories)
+            market = replace(found, factories=factories, execution_gas=settings.execution_gas)
             chain = connect(settings, nodes, depths, clock)
             stack.push_async_callback(chain.close)
             await check_market(chain, market, devnet=settings.devnet)
@@ -117,26 +121,23 @@ async def open_paddock(parts: Parts, facilitator: Facilitator, *, holds_delegate
     async with AsyncExitStack() as stack:
         await stack.enter_async_context(keep_fresh(parts.db, merchants))
         receipts = await stack.enter_async_context(signer(settings, settings.receipt_key))
-        delegate: TransactionSigner | None = None
-        floats: dict[str, TransactionSigner] = {}
         courier: HttpCourier | None = None
         core = await stack.enter_async_context(open_core(settings.back_ends.core, parts.clock))
+        gateway = await stack.enter_async_context(open_gateway(egress_rules(settings)))
+        door = Door(gateway, post_for(settings).keys, parts.clock)
+        shelf = await stack.enter_async_context(kept_shelf(CATALOGUE, door, parts.db))
         if holds_delegate:
             courier = HttpCourier(GuardedClient(egress_rules(settings)))
             stack.push_async_callback(courier.close)
-            delegate = await stack.enter_async_context(signer(settings, settings.delegate_key))
-            _require_key_of("PADDOCK_DELEGATE", delegate, settings.delegate_address)
-            if settings.float_key.given:
-                own = await stack.enter_async_context(signer(settings, settings.float_key))
-                if settings.float_address:
-                    _require_key_of("PADDOCK_FLOAT", own, settings.float_address)
-                floats = {settings.merchant_id: own}
+        delegate, floats = await _money_keys(settings, stack) if holds_delegate else (None, {})
         yield Paddock(
             db=AnnouncingDatabase(parts.db),
             clock=parts.clock,
             facilitator=facilitator,
             grounds=parts.grounds,
-            services={service.slug: service for service in CATALOGUE},
+            services=shelf.services,
+            off_sale=shelf.off_sale,
+            gateway=gateway,
             merchants=merchants,
             quotes=QuoteKeys(current, keys),
             receipts=receipts,
@@ -152,8 +153,23 @@ async def open_paddock(parts: Parts, facilitator: Facilitator, *, holds_delegate
             admission=Admission(settings.payer_orders, settings.route_runs),
             other_receipt_signers=settings.receipt_signers,
             core=core,
+            open_registration=settings.back_ends.joining,
             order_fee=settings.back_ends.order_fee,
         )
+
+
+async def _money_keys(
+    settings: Settings, stack: AsyncExitStack
+) -> tuple[TransactionSigner, dict[str, TransactionSigner]]:
+    """The delegate wallet's key, and those of refund floats by merchant. Raises ConfigurationError."""
+    delegate = await stack.enter_async_context(signer(settings, settings.delegate_key))
+    _require_key_of("PADDOCK_DELEGATE", delegate, settings.delegate_address)
+    if not settings.float_key.given:
+        return delegate, {}
+    own = await stack.enter_async_context(signer(settings, settings.float_key))
+    if settings.float_address:
+        _require_key_of("PADDOCK_FLOAT", own, settings.float_address)
+    return delegate, {settings.merchant_id: own}
 
 
 def _require_key_of(name: str, key: TransactionSigner, address: str) -> None:
@@ -177,29 +193,6 @@ def delegate_wallet(parts: Parts) -> HotWallet:
         cap=settings.delegate_cap,
         gas_floor=settings.delegate_gas_floor,
     )
-
-
-@dataclass(frozen=True)
-class Desk:
-    """Implements application.post.Office: what managing webhooks takes, without a chain."""
-
-    db: SqlDatabase
-    clock: SystemClock
-    post: Post
-    merchants: Mapping[str, Merchant]
-
-
-@asynccontextmanager
-async def open_desk(settings: Settings) -> AsyncIterator[Desk]:
-    """Database and keys, for a command."""
-    clock = SystemClock()
-    db = SqlDatabase(settings.database_url, clock)
-    try:
-        async with db.view() as connection:
-            merchants = await all_merchants(connection)
-        yield Desk(db, clock, post_for(settings), merchants)
-    finally:
-        await db.close()
 
 
 def post_for(settings: Settings, courier: Courier | None = None) -> Post:

@@ -11,22 +11,24 @@ from alembic import command
 from alembic.config import Config
 
 from server import (
+    callback_commands,
     case_commands,
     identity_commands,
     kit_commands,
     merchant_commands,
     statement_command,
+    upstream_commands,
     webhook_commands,
     worker,
 )
 from server.adapters.clock import SystemClock
 from server.adapters.database import SqlDatabase
-from server.adapters.merchant_rows import key_digest, put_merchant
+from server.adapters.merchant_rows import put_merchant
 from server.application.pause import turn
 from server.application.reconcile import reconcile
 from server.bootstrap import open_parts, remote_facilitator, wanted_kinds
 from server.domain.errors import ConfigurationError, PaddockError
-from server.domain.market import Merchant
+from server.domain.market import Merchant, key_digest
 from server.domain.switches import SETTLEMENT_PAUSED
 from server.logs import configure
 from server.settings import Settings, load
@@ -168,6 +170,8 @@ def parser() -> argparse.ArgumentParser:
     )
     webhook_commands.register(hooks)
     identity_commands.add_to(merchant_commands.add_to(commands))
+    upstream_commands.add_to(commands)
+    callback_commands.add_to(commands)
     kit_commands.add_to(commands)
     add("pause", pause).add_argument("--reason", required=True, help="why, for the operators; buyers are not told")
     add("resume", resume)

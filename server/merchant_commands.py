@@ -11,12 +11,12 @@ from datetime import timedelta
 from protocol.amounts import atomic
 from protocol.errors import ProtocolError
 from protocol.signatures import parse_address
-from server.adapters.merchant_rows import REFRESH, add_merchant, key_digest, rotate_key, rotate_secret
-from server.bootstrap import Desk, open_desk
+from server.adapters.merchant_rows import REFRESH, add_merchant, rotate_key, rotate_secret
+from server.desk import Desk, open_desk
 from server.domain import fees
 from server.domain.errors import OrderRefused, UnknownMerchant
 from server.domain.fees import FeeEntry, FeeKind
-from server.domain.market import PRICE_DECIMALS, Merchant
+from server.domain.market import PRICE_DECIMALS, Merchant, key_digest
 from server.settings import load
 
 LONGEST_OVERLAP = 24 * 30

@@ -24,8 +24,10 @@ class CorePlace:
 
 @dataclass(frozen=True, slots=True)
 class BackEnds:
-    """What merchants' back ends pay for an order, in millionths of a dollar; and the Core at which we are one."""
+    """Whether merchants come by themselves (`joining`); what their back ends pay for an order, in millionths of a
+    dollar; and the Core at which we are one."""
 
+    joining: bool
     order_fee: int
     core: CorePlace | None
 
@@ -81,15 +83,15 @@ def read_back_ends(environ: Mapping[str, str]) -> BackEnds:
     """By the names that GOAT's clients use. Raises ConfigurationError where part of a Core is missing."""
     names = ("GOATX402_API_URL", "GOATX402_MERCHANT_ID", "GOATX402_API_KEY", "GOATX402_API_SECRET")
     url, merchant, key, secret = (environ.get(name, "") for name in names)
-    fee = integer(environ, "PADDOCK_ORDER_FEE", 0)
+    joining, fee = flag(environ, "PADDOCK_OPEN_REGISTRATION"), integer(environ, "PADDOCK_ORDER_FEE", 0)
     if not url:
-        return BackEnds(fee, None)
+        return BackEnds(joining, fee, None)
     if not (merchant and key and secret):
         raise ConfigurationError("GOATX402_API_URL also needs GOATX402_MERCHANT_ID, _API_KEY and _API_SECRET")
     host, secure = plain_url("GOATX402_API_URL", url)
     if not secure and host not in LOOPBACK:
         raise ConfigurationError(f"GOATX402_API_URL: orders go to {host} over https only")
-    return BackEnds(fee, CorePlace(url, merchant, key, secret))
+    return BackEnds(joining, fee, CorePlace(url, merchant, key, secret))
 
 
 def read_keys(text: str, variable: str) -> tuple[int, dict[int, bytes]]:

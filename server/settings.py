@@ -7,6 +7,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from server.domain.errors import ConfigurationError
+from server.domain.market import EXECUTION_GAS
 from server.key_sources import LOOPBACK, KeySource, forms, read_key_source, read_key_sources
 from server.setting_values import (
     BackEnds,
@@ -93,6 +94,7 @@ class Settings:
     cool_off_failures: int
     cool_off_seconds: int
     wallet_factories: tuple[str, ...]
+    execution_gas: int
     ready_file: Path | None
     metrics_port: int
     delegate_cap: int
@@ -134,8 +136,7 @@ class Settings:
 
 def load(environ: Mapping[str, str] = os.environ, role: str = "server") -> Settings:
     """Read and check for a role of NEEDS. Raises ConfigurationError that names the variable and what to set."""
-    devnet = flag(environ, "PADDOCK_DEVNET")
-    port, secrets = integer(environ, "PADDOCK_PORT", 8402), _secrets(environ, role, devnet=devnet)
+    devnet, secrets = flag(environ, "PADDOCK_DEVNET"), _secrets(environ, role)
     settings = Settings(
         devnet=devnet,
         database_url=environ.get("PADDOCK_DATABASE_URL", f"sqlite:///{TOP}/var/paddock.db"),
@@ -146,9 +147,9 @@ def load(environ: Mapping[str, str] = os.environ, role: str = "server") -> Setti
         rpc_quorum=integer(environ, "PADDOCK_RPC_QUORUM", 0),
         facilitator_url=environ.get("PADDOCK_FACILITATOR_URL", EMBEDDED),
         facilitator_hosts=hosts(environ.get("PADDOCK_FACILITATOR_HOSTS", "")),
-        origins=origins(environ.get("PADDOCK_ORIGINS", f"http://127.0.0.1:{port}")),
+        port=integer(environ, "PADDOCK_PORT", 8402),
+        origins=origins(environ.get("PADDOCK_ORIGINS", f"http://127.0.0.1:{environ.get('PADDOCK_PORT') or 8402}")),
         host=environ.get("PADDOCK_HOST", "127.0.0.1"),
-        port=port,
         finality=depth(environ, "PADDOCK_FINALITY", 2 if devnet else None),
         confirmations=depth(environ, "PADDOCK_CONFIRMATIONS", 1 if devnet else None),
         anchor_seconds=integer(environ, "PADDOCK_ANCHOR_SECONDS", 5 if devnet else 60),
@@ -158,6 +159,7 @@ def load(environ: Mapping[str, str] = os.environ, role: str = "server") -> Setti
         cool_off_failures=positive(environ, "PADDOCK_COOL_OFF_FAILURES", 3),
         cool_off_seconds=positive(environ, "PADDOCK_COOL_OFF_SECONDS", 600),
         wallet_factories=addresses(environ, "PADDOCK_WALLET_FACTORIES"),
+        execution_gas=positive(environ, "PADDOCK_EXECUTION_GAS", EXECUTION_GAS),
         ready_file=path(environ, "PADDOCK_READY_FILE"),
         screening_file=path(environ, "PADDOCK_SCREENING_FILE"),
         metrics_port=integer(environ, "PADDOCK_METRICS_PORT", 0),
@@ -184,8 +186,9 @@ def load(environ: Mapping[str, str] = os.environ, role: str = "server") -> Setti
     return _checked(settings, role)
 
 
-def _secrets(environ: Mapping[str, str], role: str, *, devnet: bool) -> Mapping[str, str]:
+def _secrets(environ: Mapping[str, str], role: str) -> Mapping[str, str]:
     """What is secret, by variable; a devnet has defaults for all of it, and nothing else may use one of them."""
+    devnet = flag(environ, "PADDOCK_DEVNET")
     secrets = {name: environ.get(name, default if devnet else "") for name, default in DEVNET_SECRETS.items()}
     if not devnet:
         _refuse_defaults(secrets)

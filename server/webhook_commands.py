@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
 from server.application import endpoints
-from server.bootstrap import Desk, open_desk
+from server.desk import Desk, open_desk
 from server.domain.errors import BadWebhook
 from server.settings import load
 

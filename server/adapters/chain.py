@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, cast
 
@@ -119,6 +119,11 @@ class EvmChain:
         async with _reading("eth_call"):
             return bytes(await self._web3.eth.call(_transaction(call), "latest" if block is None else block))
 
+    async def preview(self, call: Call, code: Mapping[str, bytes]) -> bytes:
+        overrides: Any = {address: {"code": "0x" + there.hex()} for address, there in code.items()}
+        async with _reading("eth_call"):
+            return bytes(await self._web3.eth.call(_transaction(call), "latest", overrides))
+
     async def estimate_gas(self, call: Call) -> int:
         async with _reading("eth_estimateGas"):
             return _number(await self._web3.eth.estimate_gas(_transaction(call)))
@@ -154,7 +159,8 @@ class EvmChain:
             transactions = dict.fromkeys("0x" + bytes(log["transactionHash"]).hex() for log in logs)
         found: list[TransferLog] = []
         for transaction in transactions:
-            if by_permit2 and spend.nonce not in await self._input(transaction):
+            named = not by_permit2 or spend.executed  # by an event, which `transfers_of` looks for
+            if not named and spend.nonce not in await self._input(transaction):
                 continue
             mined = await self.mined(transaction)
             found += transfers_of(mined, spend) if mined else []

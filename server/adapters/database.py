@@ -13,12 +13,15 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
+from server.adapters.allowlist_rows import AllowlistRows
 from server.adapters.book_rows import BookRows
 from server.adapters.case_rows import CaseRows
+from server.adapters.choice_rows import CalldataSignatureRows
 from server.adapters.extension_rows import IdentifierRows, SignInRows
 from server.adapters.fee_rows import FeeRows
 from server.adapters.job_rows import OutboxRows
 from server.adapters.merchant_order_rows import ApiNonceRows, MerchantOrderRows
+from server.adapters.merchant_rows import MerchantRows
 from server.adapters.models import metadata
 from server.adapters.money_rows import DeliveryRows, LedgerRows, ProofRows, ReceiptRows
 from server.adapters.order_rows import OrderRows
@@ -30,13 +33,16 @@ from server.adapters.suspect_rows import SuspectRows
 from server.adapters.switch_rows import SwitchRows
 from server.adapters.transaction_rows import TransactionRows
 from server.adapters.transfer_rows import TransferRows
+from server.adapters.upstream_rows import UpstreamRows
 from server.adapters.webhook_rows import WebhookRows
 from server.domain.errors import ConfigurationError
 from server.domain.outages import DatabaseUnavailable
 from server.ports import (
+    Allowlists,
     Anchors,
     ApiNonces,
     Bookkeeping,
+    CalldataSignatures,
     Cases,
     Clock,
     Deliveries,
@@ -44,6 +50,7 @@ from server.ports import (
     Identifiers,
     Ledger,
     MerchantOrders,
+    Merchants,
     Orders,
     Outbox,
     Pledges,
@@ -58,6 +65,7 @@ from server.ports import (
     Transactions,
     Transfers,
     UnitOfWork,
+    Upstreams,
     Webhooks,
 )
 
@@ -87,11 +95,15 @@ class SqlUnitOfWork:
         self.webhooks: Webhooks = WebhookRows(connection, clock)
         self.switches: Switches = SwitchRows(connection)
         self.pledges: Pledges = PledgeRows(connection)
+        self.calldata: CalldataSignatures = CalldataSignatureRows(connection)
+        self.allowlists: Allowlists = AllowlistRows(connection)
         self.transfers: Transfers = TransferRows(connection)
         self.reputation: Reputation = ReputationRows(connection)
         self.merchant_orders: MerchantOrders = MerchantOrderRows(connection)
         self.api_nonces: ApiNonces = ApiNonceRows(connection)
         self.fee_book: FeeBook = FeeRows(connection, clock)
+        self.upstreams: Upstreams = UpstreamRows(connection)
+        self.merchants: Merchants = MerchantRows(connection, clock)
 
 
 class SqlDatabase:

@@ -23,7 +23,11 @@ RESOLVER_THREADS = 16
 
 
 class Unreachable(Exception):
-    """No answer came. The text is for whoever chose the URL, and names no address."""
+    """No answer came. The text is for whoever chose the URL, and names no address; `begun`: something was sent."""
+
+    def __init__(self, why: str, begun: bool) -> None:
+        super().__init__(why)
+        self.begun = begun
 
 
 class AddressRefused(httpx.ConnectError):
@@ -32,11 +36,16 @@ class AddressRefused(httpx.ConnectError):
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """An answer: `body` is its beginning, as it was sent; `seconds` went by until that was read."""
+    """An answer: `body` is its beginning, as it was sent, and `whole` tells whether it is all of it.
+
+    `seconds` went by until that was read; `media_type` is what Content-Type says, without parameters.
+    """
 
     status: int
     body: bytes
     seconds: float
+    media_type: str = ""
+    whole: bool = True
 
 
 class SystemResolver:
@@ -125,6 +134,7 @@ class GuardedClient:
         An answer whose status came counts, also when its body does not end. Raises Unreachable.
         """
         started, status, body = time.monotonic(), None, bytearray()
+        media_type, whole = "", False
         try:
             async with (
                 asyncio.timeout(seconds),
@@ -133,14 +143,17 @@ class GuardedClient:
                 ) as response,
             ):
                 status = response.status_code
+                media_type = response.headers.get("content-type", "").partition(";")[0].strip().lower()
                 async for chunk in response.aiter_raw():
                     body += chunk
-                    if len(body) >= most:
+                    if len(body) > most:
                         break
+                whole = len(body) <= most
         except (TimeoutError, httpx.HTTPError, httpx.InvalidURL, UnicodeError) as error:
             if status is None:
-                raise Unreachable(_reason(error, seconds)) from error
-        return Fetched(status, bytes(body[:most]), time.monotonic() - started)
+                never = isinstance(error, httpx.ConnectError | httpx.InvalidURL | UnicodeError)
+                raise Unreachable(_reason(error, seconds), begun=not never) from error
+        return Fetched(status, bytes(body[:most]), time.monotonic() - started, media_type, whole)
 
 
 def _pinned(request: httpx.Request, address: str) -> httpx.Request:

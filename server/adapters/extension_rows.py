@@ -1,5 +1,7 @@
 """Payment identifiers and sign-ins as rows."""
 
+from collections.abc import Sequence
+from contextlib import suppress
 from datetime import datetime
 
 from sqlalchemy import delete, insert, select
@@ -67,3 +69,15 @@ class SignInRows:
             await self._connection.execute(insert(sign_in_nonces).values(nonce=nonce, until=until))
         except IntegrityError as error:
             raise DuplicateClaim("this nonce was used") from error
+
+    async def use_one_of(self, nonces: Sequence[str], until: datetime) -> bool:
+        query = select(sign_in_nonces.c.nonce).where(sign_in_nonces.c.nonce.in_(nonces))
+        used = set((await self._connection.execute(query)).scalars())
+        for nonce in nonces:
+            if nonce in used:
+                continue
+            with suppress(IntegrityError):  # another request was first with this one
+                async with self._connection.begin_nested():
+                    await self._connection.execute(insert(sign_in_nonces).values(nonce=nonce, until=until))
+                return True
+        return False

@@ -12,6 +12,7 @@ import msgspec
 from protocol.errors import ProtocolError
 from protocol.headers import decode_json
 from protocol.wire import (
+    SCHEME_DELEGATE,
     SCHEME_UPTO,
     FacilitatorRequest,
     PaymentPayload,
@@ -77,6 +78,7 @@ class RemoteFacilitator:
         self._looked_at = float("-inf")
         self._lacking = ""
         self._settlers: dict[str, str] = {}
+        self._executors: dict[str, str] = {}
         self._problem = "the facilitator was not asked yet" if wanted else ""
 
     async def close(self) -> None:
@@ -105,6 +107,9 @@ class RemoteFacilitator:
     def settlers(self) -> Mapping[str, str]:
         return self._settlers
 
+    def executors(self) -> Mapping[str, str]:
+        return self._executors
+
     async def verify(self, payload: PaymentPayload, requirements: PaymentRequirements) -> VerifyResponse:
         verdict = await self._post("verify", payload, requirements, VerifyResponse)
         if verdict.is_valid:
@@ -127,11 +132,8 @@ class RemoteFacilitator:
             self._problem = error.detail
         else:
             offered = {Kind(kind.scheme, kind.network) for kind in supported.kinds if kind.x402_version == 2}
-            self._settlers = {
-                kind.network: str(kind.extra["facilitatorAddress"])
-                for kind in supported.kinds
-                if (kind.x402_version, kind.scheme) == (2, SCHEME_UPTO) and "facilitatorAddress" in kind.extra
-            }
+            self._settlers = _told(supported, SCHEME_UPTO, "facilitatorAddress")
+            self._executors = _told(supported, SCHEME_DELEGATE, "executor")
             self._lacking = ", ".join(str(kind) for kind in self._wanted if kind not in offered)
             self._problem = f"the facilitator does not settle {self._lacking}" if self._lacking else ""
         self._looked_at = time.monotonic()
@@ -165,6 +167,12 @@ class RemoteFacilitator:
             return decode_json(content, kind)
         except ProtocolError as error:
             raise FacilitatorUnavailable(f"/{verb} answered with something else than its response") from error
+
+
+def _told(supported: Supported, scheme: str, member: str) -> dict[str, str]:
+    """What it says of a scheme on each network (x402 v2)."""
+    own = [kind for kind in supported.kinds if (kind.x402_version, kind.scheme) == (2, scheme)]
+    return {kind.network: str(kind.extra[member]) for kind in own if member in kind.extra}
 
 
 def _require_payer(verb: str, named: str | None, payload: PaymentPayload) -> None:

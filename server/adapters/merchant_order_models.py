@@ -1,6 +1,6 @@
 """The tables of merchants' back ends: their orders' own names, and the nonces of their signed requests."""
 
-from sqlalchemy import Column, ForeignKey, LargeBinary, String, Table, UniqueConstraint
+from sqlalchemy import Column, ForeignKey, String, Table, UniqueConstraint
 
 from server.adapters.models import Utc, metadata
 
@@ -11,8 +11,6 @@ merchant_orders = Table(
     Column("merchant", String(64), nullable=False),
     Column("dapp_order_id", String(128), nullable=False),
     Column("symbol", String(32), nullable=False),
-    Column("calldata", LargeBinary, nullable=False),
-    Column("signature", LargeBinary),
     UniqueConstraint("merchant", "dapp_order_id"),
 )
 

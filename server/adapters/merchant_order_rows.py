@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import delete, func, insert, or_, select, tuple_, update
+from sqlalchemy import delete, func, insert, select, tuple_
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -43,13 +43,6 @@ class MerchantOrderRows:
         own = (merchant_orders.c.merchant == merchant) & (merchant_orders.c.dapp_order_id == dapp_order_id)
         row = (await self._connection.execute(select(merchant_orders).where(own))).mappings().first()
         return MerchantOrder(**row) if row else None
-
-    async def sign(self, order_id: str, signature: bytes) -> None:
-        table = merchant_orders.c
-        free = or_(table.signature.is_(None), table.signature == signature)
-        write = update(merchant_orders).where(table.order_id == order_id, free).values(signature=signature)
-        if (await self._connection.execute(write)).rowcount != 1:
-            raise DuplicateClaim("another signature is kept for that order")
 
     async def equal(self, way: Way, amount: int) -> Sequence[str]:
         if self._connection.dialect.name == "postgresql":  # SQLite has one writer at a time as it is

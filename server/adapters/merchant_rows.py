@@ -1,27 +1,70 @@
 """Merchants as rows."""
 
 import asyncio
-import hashlib
 import logging
-from collections.abc import AsyncIterator, MutableMapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, MutableMapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Protocol
 
-from sqlalchemy import Column, insert, select, update
+from sqlalchemy import Column, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from server.adapters.database import SqlDatabase
 from server.adapters.models import merchants
-from server.domain.errors import MerchantKnown, RotationPending, UnknownMerchant
+from server.adapters.upstream_models import merchant_changes
+from server.domain.errors import MerchantKnown, RotationPending, StaleWrite, UnknownMerchant
 from server.domain.market import Merchant
+from server.domain.merchant_changes import MerchantChange
+from server.ports import Clock
 
 log = logging.getLogger(__name__)
 
 REFRESH = 2.0
 """Seconds after which a server knows what was changed about merchants."""
 _COLUMNS = tuple(Merchant.__dataclass_fields__)
+_AUDIT = tuple(MerchantChange.__dataclass_fields__)
+
+
+class Viewed(Protocol):
+    """A database that gives reading connections."""
+
+    def view(self) -> AbstractAsyncContextManager[AsyncConnection]: ...
+
+
+class MerchantRows:
+    """Implements ports.Merchants."""
+
+    def __init__(self, connection: AsyncConnection, clock: Clock) -> None:
+        self._connection, self._clock = connection, clock
+
+    async def get(self, merchant: str) -> Merchant | None:
+        query = select(*(merchants.c[name] for name in _COLUMNS)).where(merchants.c.id == merchant)
+        row = (await self._connection.execute(query)).first()
+        return Merchant(*row) if row else None
+
+    async def add(self, merchant: Merchant, by: str) -> None:
+        await add_merchant(self._connection, merchant, self._clock.now())
+        await self._note(merchant.id, "", merchant.pay_to, by)
+
+    async def paid_at(self, pay_to: str) -> int:
+        query = select(func.count()).where(merchants.c.pay_to == pay_to)
+        return int((await self._connection.execute(query)).scalar_one())
+
+    async def move(self, merchant: Merchant, pay_to: str, by: str) -> None:
+        same = (merchants.c.id == merchant.id, merchants.c.pay_to == merchant.pay_to)
+        if (await self._connection.execute(update(merchants).where(*same).values(pay_to=pay_to))).rowcount != 1:
+            raise StaleWrite(f"{merchant.id} is paid elsewhere by now")
+        await self._note(merchant.id, merchant.pay_to, pay_to, by)
+
+    async def changes(self, merchant: str, limit: int) -> Sequence[MerchantChange]:
+        own = select(merchant_changes).where(merchant_changes.c.merchant == merchant)
+        rows = (await self._connection.execute(own.order_by(merchant_changes.c.id.desc()).limit(limit))).mappings()
+        return [MerchantChange(**{name: row[name] for name in _AUDIT}) for row in rows]
+
+    async def _note(self, merchant: str, old: str, new: str, by: str) -> None:
+        line = {"merchant": merchant, "old": old, "new": new, "at": self._clock.now(), "by": by[:64]}
+        await self._connection.execute(insert(merchant_changes).values(line))
 
 
 async def all_merchants(connection: AsyncConnection) -> dict[str, Merchant]:
@@ -89,7 +132,7 @@ async def _rotate(
 
 
 @asynccontextmanager
-async def keep_fresh(db: SqlDatabase, known: MutableMapping[str, Merchant]) -> AsyncIterator[None]:
+async def keep_fresh(db: Viewed, known: MutableMapping[str, Merchant]) -> AsyncIterator[None]:
     """While the block lasts, bring what is known of merchants up to date, so that no server needs a new start."""
 
     async def refresh() -> None:
@@ -107,8 +150,3 @@ async def keep_fresh(db: SqlDatabase, known: MutableMapping[str, Merchant]) -> A
     finally:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
-
-
-def key_digest(key: str) -> bytes:
-    """What is kept of an API key: SHA-256, for keys are long and random."""
-    return hashlib.sha256(key.encode()).digest()

@@ -24,8 +24,6 @@ class ReceiptChainRows:
         self._connection = connection
 
     async def enqueue(self, order_id: str, merchant: str, released_at: datetime) -> None:
-        if await self.of(order_id):
-            return
         try:
             async with self._connection.begin_nested():
                 await self._connection.execute(
@@ -35,6 +33,8 @@ class ReceiptChainRows:
             known = select(receipt_queue.c.order_id).where(receipt_queue.c.order_id == order_id)
             if (await self._connection.execute(known)).first() is None:  # it waits not already: something else is wrong
                 raise
+        if await self.of(order_id):  # looked up last: the insert may have waited for the one that appended it
+            await self._leave_queue(order_id)
 
     async def waiting(self, merchant: str, limit: int) -> Sequence[str]:
         table = receipt_queue.c
@@ -55,7 +55,10 @@ class ReceiptChainRows:
             )
         except IntegrityError as error:
             raise StaleWrite(f"somebody else wrote entry {entry.index} of {entry.merchant}'s chain") from error
-        await self._connection.execute(delete(receipt_queue).where(receipt_queue.c.order_id == entry.order_id))
+        await self._leave_queue(entry.order_id)
+
+    async def _leave_queue(self, order_id: str) -> None:
+        await self._connection.execute(delete(receipt_queue).where(receipt_queue.c.order_id == order_id))
 
     async def of(self, order_id: str) -> Sequence[Chained]:
         query = select(receipt_chain).where(receipt_chain.c.order_id == order_id).order_by(_INDEX)

@@ -102,6 +102,9 @@ class QuorumChain:
     async def call(self, call: Call) -> bytes:
         return cast(bytes, await self._agree("call", call))
 
+    async def preview(self, call: Call, code: Mapping[str, bytes]) -> bytes:
+        return cast(bytes, await self._agree("preview", call, code))
+
     async def transfers(
         self, asset: str, address: str, from_block: int = 0, to_block: int | None = None
     ) -> list[TransferLog]:

@@ -10,6 +10,8 @@ from eth_typing import Hash32, HexStr
 from eth_utils.address import to_checksum_address
 from hexbytes import HexBytes
 
+from protocol.errors import ProtocolError
+from protocol.keystores import open_keystore
 from server.domain.errors import ConfigurationError
 from server.domain.sending import SignedTransaction
 from server.ports import Call, Fees
@@ -29,8 +31,8 @@ class LocalSigner:
         except (OSError, UnicodeDecodeError) as error:
             raise ConfigurationError(f"{name}_KEYSTORE or its password file cannot be read: {error}") from None
         try:
-            return cls(bytes(Account.decrypt(sealed, password)))
-        except (ValueError, TypeError, LookupError, AttributeError, NotImplementedError):
+            return cls(open_keystore(sealed, password))
+        except ProtocolError:
             raise ConfigurationError(
                 f"{name}_KEYSTORE is no Ethereum keystore, or the password in {name}_PASSWORD_FILE does not open it"
             ) from None

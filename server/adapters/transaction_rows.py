@@ -67,10 +67,10 @@ class TransactionRows:
         own = (_T.network == network) & (_T.sender == sender)
         return await self._found(own & (_T.state == TransactionState.SIGNED))
 
-    async def above(self, network: str, sender: str, block: int) -> Sequence[ChainTransaction]:
+    async def above(self, network: str, sender: str, block: int, nonce: int) -> Sequence[ChainTransaction]:
         own = (_T.network == network) & (_T.sender == sender)
         mined = _T.state.in_((TransactionState.SUCCEEDED, TransactionState.REVERTED))
-        return await self._found(own & mined & (_T.block > block))
+        return await self._found(own & mined & ((_T.block > block) | (_T.nonce >= nonce)))
 
     async def record(self, transaction: str, mined: Mined) -> None:
         state = TransactionState.SUCCEEDED if mined.succeeded else TransactionState.REVERTED

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 
+from server.application.allowlist import AllowlistWatch
 from server.application.breaker import Breaker
 from server.application.pause import PauseWatch
 from server.domain.outages import RouteBusy
@@ -26,6 +27,7 @@ class Admission:
     failures: int = 5
     rest: timedelta = timedelta(seconds=5)
     pause: PauseWatch = field(default_factory=PauseWatch)
+    actions: AllowlistWatch = field(default_factory=AllowlistWatch)
     running: Counter[str] = field(default_factory=Counter)
     breakers: dict[str, Breaker] = field(default_factory=dict)
 

@@ -7,8 +7,9 @@ from server.application.admission import VERIFY, Slot
 from server.application.admit import require_open, require_place, require_settling, take_slot, watching
 from server.application.identify import identify
 from server.application.paddock import Paddock
-from server.application.present import PaidCall, Presented, stored_form
+from server.application.present import PaidCall, Presented, read_arguments, stored_form
 from server.application.screen import screen_purchase
+from server.application.sign_choice import keep_signature, require_runnable
 from server.application.watch import require_room
 from server.domain.errors import DuplicateClaim, PaymentConflict, PaymentRefused, StaleWrite
 from server.domain.orders import Authorization, Mode, Order, Terms
@@ -19,16 +20,17 @@ FAR_FUTURE = datetime(9999, 12, 31, tzinfo=UTC)
 
 
 async def claim(
-    paddock: Paddock, service: Service, call: PaidCall, presented: Presented, arguments: bytes, slot: Slot
+    paddock: Paddock, service: Service, call: PaidCall, presented: Presented, slot: Slot
 ) -> tuple[Order, bool]:
     """The order of this payment, and whether the caller owns it now (a fresh claim, or a lapsed lease taken over).
 
     Raises PaymentRefused if the facilitator does not accept the payment, PaymentConflict if it or its quote belongs to
-    another purchase (or its identifier), WalletFull if the wallet that is paid may hold no more. No claim is made
-    without a valid signature, and none beyond a limit (TooBusy, Unavailable).
+    another purchase (or its identifier), BadArguments, WalletFull if the wallet that is paid may hold no more. No claim
+    is made without a valid signature, and none beyond a limit (TooBusy, Unavailable).
     """
     known = await _known(paddock, presented)
     if known is None:
+        arguments = read_arguments(service, call)
         if presented.refusal:
             raise presented.refusal
         network = presented.payment.network
@@ -39,6 +41,7 @@ async def claim(
             verdict = await paddock.facilitator.verify(presented.payload, presented.requirements)
         if verdict.is_valid:
             order = _order(paddock, service, call, presented, arguments, await _height(paddock, network))
+            await require_runnable(paddock, order, presented.calldata_signature)
             require_settling(paddock)
             take_slot(slot, order)
             try:
@@ -46,6 +49,7 @@ async def claim(
                     await work.orders.add(order)
                     await require_place(paddock, work, order)
                     await identify(work, call, presented, order)
+                    await keep_signature(paddock, work, order, presented.calldata_signature)
                 return order, True
             except DuplicateClaim:
                 slot.free()

@@ -112,7 +112,7 @@ async def _prepared(paddock: Paddock, new: NewOrder, ground: Ground, asset: Asse
     terms = [merchant.id, name, new.network, asset.address, new.payer, str(new.amount), new.calldata.hex()]
     digest = hashlib.sha256(msgspec.json.encode(terms)).digest()
     wish = Wish(
-        arguments=msgspec.json.encode(Agreed(merchant.id, name, merchant.callback or "")),
+        arguments=msgspec.json.encode(_agreed(new)),
         payer=new.payer,
         nonce=hashlib.sha256(msgspec.json.encode([SERVICE, merchant.id, name])).digest(),
         digest=digest,
@@ -121,7 +121,12 @@ async def _prepared(paddock: Paddock, new: NewOrder, ground: Ground, asset: Asse
     async with paddock.db.read() as view:
         cursor = await view.transfers.cursor(new.network)
     order = waiting_order(paddock, sold, wish, fresh(paddock, cursor))
-    return order, MerchantOrder(order.id, merchant.id, name, asset.symbol, new.calldata)
+    return order, MerchantOrder(order.id, merchant.id, name, asset.symbol)
+
+
+def _agreed(new: NewOrder) -> Agreed:
+    calldata = "0x" + new.calldata.hex() if new.calldata else None
+    return Agreed(new.merchant.id, new.dapp_order_id, new.merchant.callback or "", calldata)
 
 
 async def _known(paddock: Paddock, order: Order, made: MerchantOrder) -> tuple[Order, MerchantOrder] | None:

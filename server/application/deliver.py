@@ -40,10 +40,12 @@ async def record_settled(paddock: Paddock, order_id: str, transfers: Sequence[Tr
         order.paid_at = order.paid_at or paddock.clock.now()
         order.pay(PaymentState.SETTLED, "late" if was in UNPAID else transfer.transaction)
         order.drop_lease()
-        if was in UNPAID:
+        if was in UNPAID and not order.atomic:
             await _take_late(paddock, work, order)
         if order.fulfilment is FulfilmentState.RELEASED:
             await sign_again(paddock, work, order)
+        elif order.fulfilment is FulfilmentState.EXECUTING and order.atomic:
+            await work.outbox.add(EXECUTE, order.id, paddock.clock.now())
         elif order.fulfilment in (FulfilmentState.NONE, FulfilmentState.READY):
             if paddock.on(order.terms.network).confirmations == 1:
                 await proceed(paddock, work, order)
@@ -57,6 +59,8 @@ async def record_settled(paddock: Paddock, order_id: str, transfers: Sequence[Tr
 
 def receiver(order: Order) -> str:
     """The account that an order's payment arrives at."""
+    if order.atomic:
+        return ledger.executor(order)
     return ledger.delegate(order) if order.terms.mode is Mode.DELEGATE else ledger.merchant(order)
 
 

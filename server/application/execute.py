@@ -1,24 +1,23 @@
 """Execute: run the contract call that a DELEGATE payment triggers, with the money that arrived."""
 
-import msgspec
-
 from server.application.chain_receipts import revoke_receipt
 from server.application.confirm import is_confirmed
-from server.application.deliver import REFUND, release
+from server.application.deliver import REFUND, receiver, release
 from server.application.fulfil import run
 from server.application.paddock import Paddock
 from server.application.payout import outgoing, payout_call
-from server.application.send import outcome, prepare, sent_for, sign
+from server.application.send import GAS_MARGIN, call_of, outcome, prepare, sent_for, sign
+from server.application.sign_choice import choice_of
 from server.domain import calls, ledger
 from server.domain.deliveries import Delivery
 from server.domain.errors import ConfigurationError, HandlerFailed, InternalError, Reverted, UnknownOrder
-from server.domain.evidence import Mined, TransferLog, transfers_of
+from server.domain.evidence import Mined, TransferLog, moved_by_executor, transfers_of
 from server.domain.market import Contract
-from server.domain.merchant_orders import MerchantOrder, sign_until
 from server.domain.orders import Order
+from server.domain.sending import ChainTransaction
 from server.domain.states import FulfilmentState, MoneyBackState, PaymentState
 from server.ports import TransactionSigner, UnitOfWork
-from server.services.merchant_order import Agreed
+from server.services.choices import callback_in
 from server.services.service import Execution, Service, json_answer
 
 
@@ -32,38 +31,59 @@ async def execute(paddock: Paddock, order_id: str) -> float | None:
     if order.fulfilment is not FulfilmentState.EXECUTING or order.payment is not PaymentState.SETTLED:
         return None
     service, contract = callback_of(paddock, order)
+    if order.atomic:
+        return await _conclude(paddock, order, service, contract)
     async with paddock.db.read() as view:
         sent = await sent_for(view, "callback", order_id)
-        made = await view.merchant_orders.get(order_id) if order.by_transfer else None
     if sent is None:
-        if made and made.calldata and not made.signature:
-            return await _await_signature(paddock, order)
-        return await _start(paddock, order, contract, made) if await is_confirmed(paddock, order) else 1.0
+        return await _begin(paddock, order, contract)
     mined = await outcome(paddock.on(order.terms.network).chain, sent)
     if mined is None:
         return 0.5
     if not mined.succeeded:
-        await give_up(paddock, order, "the callback's transaction reverted", mined)
+        await give_up(paddock, order, await _why_reverted(paddock, order, contract, sent), mined)
         return None
     await complete(paddock, order, service, contract, mined)
     return None
 
 
-async def _await_signature(paddock: Paddock, order: Order) -> float | None:
-    """The payer chooses what its money does, and has to sign that before the order's time is over."""
-    if paddock.clock.now() < sign_until(order):
-        return 1.0
-    await give_up(paddock, order, "its payer did not sign the calldata in time")
+async def _conclude(paddock: Paddock, order: Order, service: Service, contract: Contract) -> float | None:
+    """The payment's own chain transaction ran the callback: nothing is sent, its events are read."""
+    mined = await paddock.on(order.terms.network).chain.mined(order.settlement_tx or "")
+    if mined is None:
+        return 0.5
+    await complete(paddock, order, service, contract, mined)
     return None
 
 
-async def _start(paddock: Paddock, order: Order, contract: Contract, made: MerchantOrder | None) -> float | None:
+async def _begin(paddock: Paddock, order: Order, contract: Contract) -> float | None:
+    """Once the payment stands, and the payer has signed what it chose; without that, its money is due back in time."""
+    choice, chosen = choice_of(paddock, order), None
+    if choice:
+        async with paddock.db.read() as view:
+            signed = await view.calldata.get(order.id)
+        left = (choice.sign_by - paddock.clock.now()).total_seconds()
+        if signed is None and left > 0:
+            return left
+        if signed is None:
+            await give_up(paddock, order, "the payer did not sign the calldata that it chose in time")
+            return None
+        chosen = calls.SignedCalldata(choice.action.calldata, choice.action.deadline, signed.signature)
+    return await _start(paddock, order, contract, chosen) if await is_confirmed(paddock, order) else 1.0
+
+
+async def _start(
+    paddock: Paddock, order: Order, contract: Contract, chosen: calls.SignedCalldata | None
+) -> float | None:
     signer, ground = delegate_of(paddock), paddock.on(order.terms.network)
-    data = await payout_call(paddock, signer, order, contract, made)
+    data = await payout_call(paddock, signer, order, contract, chosen)
     try:
         prepared = await prepare(ground.chain, signer, contract.address, data)
     except Reverted as error:
         await give_up(paddock, order, calls.describe_revert(contract.abi, error.data))
+        return None
+    if prepared.gas > ground.market.execution_gas * GAS_MARGIN:
+        await give_up(paddock, order, f"the callback would use {prepared.gas} gas, more than is paid for here")
         return None
     async with paddock.db.begin("callback signed") as work:
         if await sent_for(work, "callback", order.id):
@@ -74,6 +94,16 @@ async def _start(paddock: Paddock, order: Order, contract: Contract, made: Merch
         await work.orders.save(order)
     await ground.chain.send(transaction.newest.raw)
     return 0.1
+
+
+async def _why_reverted(paddock: Paddock, order: Order, contract: Contract, sent: ChainTransaction) -> str:
+    """Why a mined call failed, by the contract's errors; the chain keeps no reason, so it is asked once more."""
+    reason = "the callback's transaction reverted"
+    try:
+        await paddock.on(order.terms.network).chain.call(call_of(sent))
+    except Reverted as error:
+        return f"{reason}: {calls.describe_revert(contract.abi, error.data)}"
+    return reason
 
 
 async def complete(paddock: Paddock, order: Order, service: Service, contract: Contract, mined: Mined) -> None:
@@ -87,7 +117,7 @@ async def complete(paddock: Paddock, order: Order, service: Service, contract: C
     except HandlerFailed:  # the effect is on chain and paid for: it is delivered, if in plainer words
         answer = json_answer(execution)
     delivery = Delivery(order.id, answer.body, answer.content_type, paddock.clock.now())
-    row = ledger.entry(order, "payout", ledger.callback(contract.address), ledger.delegate(order), payout)
+    row = ledger.entry(order, "payout", ledger.callback(contract.address), receiver(order), payout)
     async with paddock.db.begin("callback done") as work:
         if order.fulfilment is FulfilmentState.FAILED and order.money_back is not MoneyBackState.NONE:
             order.give_back(MoneyBackState.NONE, "the callback was mined after all")
@@ -114,8 +144,14 @@ async def give_up(paddock: Paddock, order: Order, reason: str, mined: Mined | No
 
 
 def payout_in(paddock: Paddock, order: Order, mined: Mined) -> TransferLog | None:
-    """The Transfer that used the order's nonce of the delegate wallet, in a mined transaction."""
+    """The Transfer by which the payment reached its callback, in a mined transaction.
+
+    From the delegate wallet it used the order's nonce; from an executor it follows the payer's own.
+    """
     _, contract = callback_of(paddock, order)
+    if order.atomic:
+        handed_on = moved_by_executor(mined, order.spend, order.terms.pay_to, contract.address)
+        return next((one for one in handed_on if one.amount == order.price), None)
     return next(iter(transfers_of(mined, outgoing(paddock, order, contract.address))), None)
 
 
@@ -135,7 +171,8 @@ def delegate_of(paddock: Paddock) -> TransactionSigner:
 def callback_of(paddock: Paddock, order: Order) -> tuple[Service, Contract]:
     """The order's service and the contract that it calls."""
     service = paddock.service_of(order)
-    name = service.callback or msgspec.json.decode(order.arguments, type=Agreed).callback
+    name = callback_in(service, order.arguments)
+    assert name is not None
     return service, paddock.on(order.terms.network).market.contracts[name]
 
 

@@ -4,9 +4,12 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
-from protocol import payment_identifier, receipts, sign_in
+from protocol import actions, payment_identifier, receipts, sign_in
 from protocol.intent import Intent
+from protocol.payment import Method
+from protocol.schemes import method_of
 from protocol.wire import PaymentRequirements
+from server.application.enter import doors
 from server.application.offer import offers, route
 from server.application.paddock import Paddock
 from server.domain import challenges
@@ -18,17 +21,30 @@ _IDENTIFIER = payment_identifier.declaration(required=False)
 
 
 async def extensions(
-    paddock: Paddock, service: Service, intent: Intent, origin: str, accepts: Sequence[PaymentRequirements]
+    paddock: Paddock,
+    service: Service,
+    intent: Intent,
+    origin: str,
+    accepts: Sequence[PaymentRequirements],
+    offered: str,
 ) -> dict[str, Any]:
-    """Signed offers, payment identifiers, and a challenge to sign in; nothing is stored for any of them.
+    """Signed offers of `offered`, payment identifiers, where to sign chosen calldata, a challenge to sign in; nothing
+    is stored.
 
     While the signer is away there are no offers: nobody needs one to pay.
     """
     signed: dict[str, Any] = {}
     with suppress(SignerUnavailable):
-        signed = {receipts.EXTENSION: await offers(paddock, service, origin, accepts)}
+        signed = {receipts.EXTENSION: await offers(paddock, service, offered, accepts)}
+    chosen = {}
+    if accepts and "calldata" in accepts[0].extra:
+        by_permit2 = method_of(accepts[0]) is Method.PERMIT2
+        submit_at = f"{accepts[0].extra['statusUrl']}/{actions.EXTENSION}"
+        chosen = {actions.EXTENSION: actions.declaration(submit_at, by_permit2=by_permit2)}
     return {
         **signed,
+        **chosen,
+        **doors(paddock, service),
         payment_identifier.EXTENSION: _IDENTIFIER,
         sign_in.EXTENSION: _challenge(paddock, service, intent, origin, accepts),
     }

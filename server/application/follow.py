@@ -29,17 +29,18 @@ async def follow(paddock: Paddock, order_id: str) -> float | None:
     order = await load(paddock, order_id)
     if order.final_at is not None:
         return None
-    if order.payment in UNPAID and not order.by_transfer:
-        return await _watch_for_late_money(paddock, order)
-    if order.payment is not PaymentState.SETTLED:
+    if order.payment is not PaymentState.SETTLED and order.by_transfer:
         return None
-    chain = paddock.on(order.terms.network).chain
-    final = await chain.final_block()
+    final = await paddock.on(order.terms.network).chain.final_block()
     async with paddock.db.read() as view:
         rows = ledger.standing(await view.ledger.of(order_id))
     if not await stand(paddock, order, rows):
         return LOOK_EVERY
-    if not order.ended or any(row.block > final for row in rows):
+    moving = any(row.block > final for row in rows)
+    if order.payment is not PaymentState.SETTLED:  # what was done with a payment that is gone may be gone as well
+        late = await _watch_for_late_money(paddock, order) if order.payment in UNPAID else None
+        return LOOK_EVERY if moving else late
+    if not order.ended or moving:
         return LOOK_EVERY
     if order.waived and (wait := await watch_waived(paddock, order)) is not None:
         return wait
@@ -83,9 +84,21 @@ async def _take_back(paddock: Paddock, order: Order, row: Entry, mined: Mined | 
             order.settlement_block = again[0].block
             await work.ledger.add(ledger.entry(order, row.kind, receiver(order), ledger.payer(order), again[0]))
         else:
+            if settles and order.atomic:
+                await _undo_action(work, order, row)
             await _undo(paddock, work, order, row)
             await open_case(work, CaseKind.REVERSED, order.id, f"a reorganisation took back its {row.kind}")
         await work.orders.save(order)
+
+
+async def _undo_action(work: UnitOfWork, order: Order, payment: Entry) -> None:
+    """An atomic payment is off the chain, and so is what its chain transaction did beside it."""
+    for row in ledger.standing(await work.ledger.of(order.id)):
+        if row.kind == "payout" and row.transaction == payment.transaction:
+            await work.ledger.add(ledger.reversed_entry(row))
+    order.callback_tx = None
+    if order.fulfilment is FulfilmentState.RELEASED:
+        order.fulfil(FulfilmentState.EXECUTING, "a reorganisation took it back")
 
 
 async def _undo(paddock: Paddock, work: UnitOfWork, order: Order, row: Entry) -> None:
@@ -114,7 +127,7 @@ async def _watch_for_late_money(paddock: Paddock, order: Order) -> float | None:
             await record_settled(paddock, order.id, paid)
             return None
         return None if await chain.nonce_used(spend, block=final) else LATE_LOOK_EVERY
-    lapsed = await chain.block_time(final) >= order.authorization.valid_before.timestamp()
+    lapsed = order.authorization.lapsed(await chain.block_time(final))
     return None if lapsed else LATE_LOOK_EVERY
 
 

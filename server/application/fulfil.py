@@ -36,8 +36,7 @@ async def fulfil(paddock: Paddock, service: Service, order: Order) -> None:
 
 
 async def run(paddock: Paddock, service: Service, order: Order, execution: Execution | None) -> Answer:
-    """The handler's answer. Raises BadArguments for the buyer's mistakes, HandlerFailed for everything else."""
-    arguments = msgspec.json.decode(order.arguments, type=service.arguments)
+    """The handler's answer for an order. Raises as `answer` does."""
     asset = paddock.asset_of(order)
     context = Context(
         chain=paddock.on(order.terms.network).chain,
@@ -47,9 +46,19 @@ async def run(paddock: Paddock, service: Service, order: Order, execution: Execu
         asset_symbol=asset.symbol,
         asset_decimals=asset.decimals,
         execution=execution,
+        order=order.id,
     )
+    return await answer(service, order.arguments, context, f"order {order.id}")
+
+
+async def answer(service: Service, given: bytes, context: Context, whose: str) -> Answer:
+    """The handler's answer to arguments (JSON). Raises BadArguments for the buyer's mistakes, HandlerFailed else."""
     try:
-        answer = await asyncio.wait_for(service.run(arguments, context), service.timeout)
+        arguments = msgspec.json.decode(given, type=service.arguments)
+    except msgspec.ValidationError as error:
+        raise HandlerFailed(f"{service.slug} takes other arguments now than those that were paid for") from error
+    try:
+        made = await asyncio.wait_for(service.run(arguments, context), service.timeout)
     except ServiceError as error:
         raise BadArguments(error.detail, error.status) from error
     except PaddockError:
@@ -59,10 +68,10 @@ async def run(paddock: Paddock, service: Service, order: Order, execution: Execu
     except TimeoutError as error:
         raise HandlerFailed(f"{service.slug} did not answer within {service.timeout:g} s") from error
     except Exception as error:
-        log.exception("the handler of %s failed on order %s", service.slug, order.id)
+        log.exception("the handler of %s failed on %s", service.slug, whose)
         raise HandlerFailed(f"{service.slug} failed on this request") from error
-    if not answer.body or answer.body == b"null":
+    if not made.body or made.body == b"null":
         raise HandlerFailed(f"{service.slug} gave an empty answer")
-    if service.metered and (answer.charge is None or not 0 <= answer.charge <= service.amount):
-        raise HandlerFailed(f"{service.slug} charges {answer.charge} millionths, and may charge 0 to {service.amount}")
-    return answer
+    if service.metered and (made.charge is None or not 0 <= made.charge <= service.amount):
+        raise HandlerFailed(f"{service.slug} charges {made.charge} millionths, and may charge 0 to {service.amount}")
+    return made

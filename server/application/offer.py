@@ -12,19 +12,18 @@ from server.services.service import Service
 
 MINUTE = 60
 KEPT = 1024
-"""Signed sets of offers that are kept: one for each service, origin and minute; the oldest go first."""
+"""Signed sets of offers that are kept: one for each service, URL and minute; the oldest go first."""
 
 
 async def offers(
-    paddock: Paddock, service: Service, origin: str, accepts: Sequence[PaymentRequirements]
+    paddock: Paddock, service: Service, url: str, accepts: Sequence[PaymentRequirements]
 ) -> dict[str, Any]:
     """The extension offer-receipt of a 402: one signed offer for each entry of `accepts`.
 
-    It is for the route without its query, and outlives every quote that is given within its minute and the next.
+    It is for `url`, the route without its query, and outlives every quote given within its minute and the next.
     """
     now = int(paddock.clock.now().timestamp())
     valid_until = (now // MINUTE + 2) * MINUTE + service.quote_seconds
-    url = route(service, origin)
     unsigned = tuple(offer_of(entry, url, valid_until) for entry in accepts)
     name = paddock.receipts, unsigned
     known = _SIGNED.get(name)

@@ -3,9 +3,12 @@
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+import msgspec
+
 from protocol.payment import Method
 from server.application.admit import require_place
 from server.application.paddock import Ground, Paddock
+from server.application.price import at_price
 from server.application.screen import screen_purchase
 from server.application.sell_through_core import at_core
 from server.domain.errors import BadArguments, DuplicateClaim, PaymentConflict
@@ -74,7 +77,9 @@ async def order_transfer(paddock: Paddock, wanted: Wanted) -> Order:
         cursor = await view.transfers.cursor(ground.market.network)
     if known:
         return _same(known, wanted)
-    order = waiting_order(paddock, _sold(paddock, wanted.service, ground, asset), wanted, fresh(paddock, cursor))
+    given = msgspec.json.decode(wanted.arguments, type=wanted.service.arguments)
+    service = at_price(wanted.service, given, paddock.clock.now())
+    order = waiting_order(paddock, _sold(paddock, service, ground, asset), wanted, fresh(paddock, cursor))
     await screen_purchase(paddock, wanted.payer, order.terms.pay_to)
     try:
         async with at_core(paddock, order), paddock.db.begin("transfer ordered") as work:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from urllib.parse import urlsplit
 
 from server.application.admission import Admission
@@ -13,9 +13,21 @@ from server.domain.errors import ConfigurationError
 from server.domain.market import Asset, Market, Merchant
 from server.domain.orders import Order
 from server.domain.quotes import QuoteKeys
-from server.ports import Chain, Clock, Core, Database, Facilitator, OpenScreening, Screening, TransactionSigner
+from server.ports import (
+    Chain,
+    Clock,
+    Core,
+    Database,
+    Facilitator,
+    Gateway,
+    OpenScreening,
+    Screening,
+    TransactionSigner,
+)
 from server.services.merchant_order import SERVICE as MERCHANT_ORDER
 from server.services.service import Service
+
+BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -120,6 +132,12 @@ class Paddock:
     anchoring: Anchoring = field(default_factory=Anchoring)
     standings: Standings = field(default_factory=Standings)
     core: Core | None = None
+    gateway: Gateway | None = None
+    """The way out to providers' upstreams; their services are in `services` while they are on sale."""
+    off_sale: Mapping[str, Service] = field(default_factory=dict)
+    """Services of providers that are not on sale, whose orders go on."""
+    open_registration: bool = False
+    """Whether anybody becomes a merchant by the signature of the wallet that is to be paid."""
     order_fee: int = 0
     """What a merchant pays for an order of its back end, in millionths of a dollar."""
     other_receipt_signers: tuple[str, ...] = ()
@@ -139,7 +157,13 @@ class Paddock:
 
     def service_of(self, order: Order) -> Service:
         """What an order is for, on sale or not. Raises KeyError for a service that was taken out."""
-        return MERCHANT_ORDER if order.terms.service == MERCHANT_ORDER.slug else self.services[order.terms.service]
+        slug = order.terms.service
+        return MERCHANT_ORDER if slug == MERCHANT_ORDER.slug else self.off_sale.get(slug) or self.services[slug]
+
+    def kept_since(self, slug: str) -> datetime:
+        """Answers of a service that were released since then are given to their buyers again."""
+        service = self.services.get(slug) or self.off_sale.get(slug)
+        return BEGINNING if service and service.for_ever else self.clock.now() - self.limits.keep_answers
 
     @property
     def floats_at(self) -> Mapping[str, str]:

@@ -16,10 +16,10 @@ from server.application.fulfil import fulfil
 from server.application.paddock import Paddock
 from server.application.present import PaidCall, present
 from server.application.settle import settle
+from server.application.sign_choice import awaits_signature
 from server.domain.deliveries import Delivery
 from server.domain.errors import (
     AlreadyDelivered,
-    BadArguments,
     CallbackFailed,
     PaymentConflict,
     PaymentInProgress,
@@ -31,8 +31,7 @@ from server.domain.orders import Order, Shown
 from server.domain.outages import SettlementInDoubt
 from server.domain.states import FulfilmentState, PaymentState
 from server.ports import UnitOfWork
-from server.services.arguments import parse_arguments
-from server.services.service import Service, ServiceError
+from server.services.service import Service
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +51,7 @@ async def pay(paddock: Paddock, service: Service, call: PaidCall) -> Sold:
     """
     presented = present(paddock, service, call)
     with paddock.admission.slot(service.slug) as slot:
-        order, owned = await claim(paddock, service, call, presented, read_arguments(service, call), slot)
+        order, owned = await claim(paddock, service, call, presented, slot)
         if owned:
             try:
                 order = await _work(paddock, service, order, slot)
@@ -60,16 +59,6 @@ async def pay(paddock: Paddock, service: Service, call: PaidCall) -> Sold:
                 order, owned = await load(paddock, order.id), False
     order = await _watch(paddock, order)
     return await _outcome(paddock, order, replayed=not owned)
-
-
-def read_arguments(service: Service, call: PaidCall) -> bytes:
-    """The arguments as JSON. Raises BadArguments before anything is claimed or charged."""
-    intent = call.intent
-    try:
-        arguments = parse_arguments(service, call.query, intent.body, intent.content_type)
-    except ServiceError as error:
-        raise BadArguments(error.detail, error.status) from error
-    return msgspec.json.encode(arguments)
 
 
 async def _work(paddock: Paddock, service: Service, order: Order, slot: Slot) -> Order:
@@ -81,7 +70,9 @@ async def _work(paddock: Paddock, service: Service, order: Order, slot: Slot) ->
 
 
 async def _watch(paddock: Paddock, order: Order) -> Order:
-    """Wait while another process works on the order, or the workers run its callback."""
+    """Wait while another process works on the order, or the workers run its callback; not for a payer to sign."""
+    if await awaits_signature(paddock, order):
+        return order
     clock, limits = paddock.clock, paddock.limits
     workers = order.payment is PaymentState.SETTLED and order.fulfilment is not FulfilmentState.RELEASED
     until = clock.now() + timedelta(seconds=limits.wait_for_callback if workers else limits.wait_for_other)
@@ -125,7 +116,7 @@ async def released(paddock: Paddock, view: UnitOfWork, order: Order, replayed: b
     if delivery is None or receipts is None:
         raise UnknownOrder(order.id)
     now = paddock.clock.now()
-    lapsed = order.released_at and now > order.released_at + paddock.limits.keep_answers
+    lapsed = order.released_at and order.released_at < paddock.kept_since(order.terms.service)
     if lapsed and not await redelivered(view, order.id, now):
         raise AlreadyDelivered("", order_id=order.id, receipt=msgspec.to_builtins(receipts[0]))
     extensions = {

@@ -9,7 +9,6 @@ from server.application.paddock import Paddock
 from server.domain import calls
 from server.domain.evidence import Spend
 from server.domain.market import Contract
-from server.domain.merchant_orders import MerchantOrder, calldata_deadline
 from server.domain.orders import Order
 from server.ports import TransactionSigner
 
@@ -17,14 +16,18 @@ PAYOUT_VALIDITY = timedelta(hours=1)
 
 
 async def payout_call(
-    paddock: Paddock, signer: TransactionSigner, order: Order, contract: Contract, made: MerchantOrder | None
+    paddock: Paddock,
+    signer: TransactionSigner,
+    order: Order,
+    contract: Contract,
+    chosen: calls.SignedCalldata | None,
 ) -> bytes:
     """The call of the contract, signed by the delegate wallet; a refund in its place shares the nonce.
 
     By the token's EIP-3009, or else by Permit2. Raises SignerUnavailable.
     """
     market, asset = paddock.on(order.terms.network).market, paddock.asset_of(order)
-    payer, nonce, chosen = order.authorization.payer, order_nonce(order.id), _chosen(order, made)
+    payer, nonce = order.authorization.payer, order_nonce(order.id)
     until = int((paddock.clock.now() + PAYOUT_VALIDITY).timestamp())
     if asset.method is Method.PERMIT2:
         pull = calls.Permit2Pull(asset.address, signer.address, order.price, int.from_bytes(nonce, "big"), until)
@@ -39,9 +42,3 @@ def outgoing(paddock: Paddock, order: Order, contract: str) -> Spend:
     """An order's price on its way from the delegate wallet to a contract, as the chain knows it."""
     market, method = paddock.on(order.terms.network).market, paddock.asset_of(order).method
     return Spend(method, order.terms.asset, market.delegate, order_nonce(order.id), contract, order.price)
-
-
-def _chosen(order: Order, made: MerchantOrder | None) -> calls.SignedCalldata | None:
-    if made is None or made.signature is None:
-        return None
-    return calls.SignedCalldata(made.calldata, calldata_deadline(order), made.signature)

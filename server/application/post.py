@@ -1,4 +1,4 @@
-"""What webhooks need: the keys of their secrets, the rules for their URLs, the way out, and its lanes."""
+"""What messages to and from merchants' servers need: keys of all secrets, rules for URLs, and webhooks' lanes."""
 
 from collections import defaultdict
 from collections.abc import Iterator
@@ -75,11 +75,11 @@ class Office(Protocol):
 
     @property
     def post(self) -> Post | None:
-        """None where webhooks are not set up."""
+        """None where no keys of secrets are given."""
 
 
 def post_of(office: Office) -> Post:
-    """Raises ConfigurationError where webhooks are not set up."""
+    """Raises ConfigurationError where no keys of secrets are given."""
     if office.post is None:
-        raise ConfigurationError("webhooks are not set up: PADDOCK_WEBHOOK_KEYS is not given to this process")
+        raise ConfigurationError("secrets cannot be made: PADDOCK_WEBHOOK_KEYS is not given to this process")
     return office.post

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from protocol import payment_identifier, schemes
+from protocol import actions, payment_identifier, schemes
 from protocol.errors import ProtocolError
 from protocol.headers import decode
 from protocol.intent import Intent
@@ -12,11 +12,15 @@ from protocol.networks import from_v1
 from protocol.payment import Payment
 from protocol.wire import SCHEME_EXACT, PaymentPayload, PaymentRequirements
 from protocol.wire_v1 import PaymentPayloadV1
+from server.application.choose import chosen_for
 from server.application.paddock import Paddock
+from server.application.price import asked_at
 from server.application.quote import accepts, resource_url
-from server.domain.errors import BindingMismatch, MalformedPayment, PaymentRefused
+from server.domain.errors import BadArguments, BindingMismatch, MalformedPayment, PaymentRefused
 from server.domain.quotes import Quote, binding
-from server.services.service import Service
+from server.services.arguments import parse_arguments
+from server.services.choices import chosen
+from server.services.service import Service, ServiceError
 
 _MALFORMED = {"invalid_payload", "invalid_x402_version", "invalid_payment_requirements"}
 
@@ -25,7 +29,8 @@ _MALFORMED = {"invalid_payload", "invalid_x402_version", "invalid_payment_requir
 class PaidCall:
     """A request with its headers as they arrived: `v2` PAYMENT-SIGNATURE, `v1` X-PAYMENT, `sign_in` SIGN-IN-WITH-X.
 
-    `origin` is the one of our origins that was asked.
+    `origin` is the one of our origins that was asked; `resource` is what the terms call what is sold, where that is not
+    the URL that was asked.
     """
 
     intent: Intent
@@ -34,11 +39,12 @@ class PaidCall:
     v2: tuple[bytes, ...] = ()
     v1: tuple[bytes, ...] = ()
     sign_in: tuple[bytes, ...] = ()
+    resource: str = ""
 
     @property
     def resource_url(self) -> str:
-        """The absolute URL that was asked."""
-        return resource_url(self.origin, self.intent)
+        """What is sold, as the terms call it: the absolute URL that was asked."""
+        return self.resource or resource_url(self.origin, self.intent)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +52,7 @@ class Presented:
     """A payment that was quoted for this request; its signature is still to be checked.
 
     `refusal` says why no new purchase can be made of it now, such as its age. A payment that was claimed in time is
-    answered for all the same.
+    answered for all the same. `calldata_signature` came with it, of whatever worth.
     """
 
     version: int
@@ -55,6 +61,7 @@ class Presented:
     payment: Payment
     identifier: str | None
     refusal: PaymentRefused | None
+    calldata_signature: bytes | None
 
     @property
     def requirements(self) -> PaymentRequirements:
@@ -73,6 +80,7 @@ def present(paddock: Paddock, service: Service, call: PaidCall) -> Presented:
             version, quote, payload = 1, *_read_v1(paddock, service, call, now)
         payment = schemes.read(payload.accepted, payload.payload)
         identifier = payment_identifier.read(payload.extensions)
+        over_calldata = actions.read_signature(payload.extensions)
         payload.resource = payload.extensions = (
             None  # our own 402's words: nobody behind this is to read what was asked
         )
@@ -80,10 +88,26 @@ def present(paddock: Paddock, service: Service, call: PaidCall) -> Presented:
         if error.reason in _MALFORMED:
             raise MalformedPayment(error.detail) from error
         raise PaymentRefused(error.reason, error.detail) from error
-    return Presented(version, quote, payload, payment, identifier, _refusal(quote, payment, payload.accepted, now))
+    refusal = _refusal(service, quote, payment, payload.accepted, now)
+    return Presented(version, quote, payload, payment, identifier, refusal, over_calldata)
 
 
-def _refusal(quote: Quote, payment: Payment, terms: PaymentRequirements, now: int) -> PaymentRefused | None:
+def read_arguments(service: Service, call: PaidCall) -> bytes:
+    """The arguments as JSON. Raises BadArguments before anything is claimed or charged."""
+    intent = call.intent
+    try:
+        arguments = parse_arguments(service, call.query, intent.body, intent.content_type)
+        chosen(service, arguments)
+    except ServiceError as error:
+        raise BadArguments(error.detail, error.status) from error
+    return msgspec.json.encode(arguments)
+
+
+def _refusal(
+    service: Service, quote: Quote, payment: Payment, terms: PaymentRequirements, now: int
+) -> PaymentRefused | None:
+    if not service.on_sale:
+        return PaymentRefused("service_off_sale", f"{service.slug} is not on sale now")
     try:
         quote.require_fresh(now)
         schemes.check_terms(payment, terms, now)
@@ -113,7 +137,8 @@ def _read_v1(paddock: Paddock, service: Service, call: PaidCall, now: int) -> tu
     if old.x402_version != 1:
         raise ProtocolError("invalid_x402_version", "X-PAYMENT carries x402Version 1")
     issued = paddock.quotes.issue(now, service.quote_seconds)
-    terms = accepts(paddock, service, issued, call.origin)
+    priced = asked_at(service, call.intent, paddock.clock.now())
+    terms = accepts(paddock, priced, issued, call.origin, chosen_for(service, call.intent))
     spoken = [entry for entry in terms if entry.scheme == old.scheme == SCHEME_EXACT]
     if not spoken:
         raise ProtocolError("unsupported_scheme", f"v1 knows {SCHEME_EXACT}; this service takes {service.scheme}")

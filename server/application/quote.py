@@ -1,34 +1,42 @@
 """Quote: answer a request that carries no payment with the terms for exactly that request."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from urllib.parse import urlsplit
+
+from msgspec import structs
 
 from protocol.intent import Intent
 from protocol.payment import Method
-from protocol.wire import PaymentRequired, PaymentRequirements, Resource
+from protocol.wire import SCHEME_DELEGATE, PaymentRequired, PaymentRequirements, Resource
+from server.application.choose import choice_terms, chosen_for
 from server.application.extend import extensions
+from server.application.offer import route
 from server.application.paddock import Ground, Paddock
+from server.application.price import asked_at
 from server.domain.market import Asset
 from server.domain.outages import FacilitatorUnavailable
 from server.domain.quotes import Quote, binding
 from server.payments import mode_named
 from server.services.service import Service
 
+ATOMIC_FLOW = "ATOMIC"
 PAY_SECONDS = 120
 """`maxTimeoutSeconds`: how long a client should let its authorization be valid."""
 
 
 async def quote(
-    paddock: Paddock, service: Service, intent: Intent, origin: str, error: str | None = None
+    paddock: Paddock, service: Service, intent: Intent, origin: str, error: str | None = None, resource: str = ""
 ) -> PaymentRequired:
     """The 402 of a request: nothing is stored, and no chain is asked. `error` says why a payment was not taken.
 
+    `resource` names what is sold where that is not the URL that was asked.
     Raises FacilitatorUnavailable for a metered service while nobody is known who settles it.
     """
-    now = int(paddock.clock.now().timestamp())
+    moment = paddock.clock.now()
+    service, now = asked_at(service, intent, moment), int(moment.timestamp())
     issued = paddock.quotes.issue(now, service.quote_seconds)
     digest = intent.digest()
-    terms = accepts(paddock, service, issued, origin)
+    terms = accepts(paddock, service, issued, origin, chosen_for(service, intent))
     if service.metered and not terms:
         raise FacilitatorUnavailable("no facilitator that settles scheme upto is there for this service")
     for entry in terms:
@@ -36,20 +44,42 @@ async def quote(
     return PaymentRequired(
         x402_version=2,
         error=error or "PAYMENT-SIGNATURE header is required",
-        resource=describe(service, resource_url(origin, intent)),
+        resource=describe(service, resource or resource_url(origin, intent)),
         accepts=terms,
-        extensions=await extensions(paddock, service, intent, origin, terms),
+        extensions=await extensions(paddock, service, intent, origin, terms, resource or route(service, origin)),
     )
 
 
-def accepts(paddock: Paddock, service: Service, issued: Quote, origin: str) -> list[PaymentRequirements]:
+def accepts(
+    paddock: Paddock, service: Service, issued: Quote, origin: str, calldata: bytes | None = None
+) -> list[PaymentRequirements]:
     """Every way to pay for a service, without quote tokens: one entry for each network and asset.
 
     What any x402 client can sign (EIP-3009) stands before what needs an allowance (Permit2); all of them share the
-    quote's id, so only one of them can be used. Links name the origin that was asked.
+    quote's id, so only one of them can be used. Links name the origin that was asked. `calldata` is the buyer's
+    choice.
     """
     entries = [requirements(paddock, service, issued, origin, *place) for place in _places(paddock, service)]
-    return sorted(entries, key=lambda entry: entry.extra.get("assetTransferMethod") == Method.PERMIT2)
+    for entry in entries:
+        entry.extra |= choice_terms(service, issued, calldata)
+    entries.sort(key=lambda entry: entry.extra.get("assetTransferMethod") == Method.PERMIT2)
+    return entries + atomic_entries(paddock, service, entries)
+
+
+def atomic_entries(
+    paddock: Paddock, service: Service, entries: Sequence[PaymentRequirements]
+) -> list[PaymentRequirements]:
+    """Scheme delegate, for callbacks that take a payment from an executor where the facilitator settles it."""
+    if not service.atomic:
+        return []
+    found, executors = [], paddock.facilitator.executors()
+    for entry in entries:
+        executor = paddock.on(entry.network).market.executor
+        if executor and executors.get(entry.network) == executor:
+            extra = {key: value for key, value in entry.extra.items() if key != "calldataDeadline"}
+            extra["flow"] = ATOMIC_FLOW
+            found.append(structs.replace(entry, scheme=SCHEME_DELEGATE, pay_to=executor, extra=extra))
+    return found
 
 
 def _places(paddock: Paddock, service: Service) -> Iterator[tuple[Ground, Asset]]:

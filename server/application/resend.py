@@ -1,7 +1,7 @@
 """Resend: see a key's chain transactions mined: broadcast again, replace what is stuck, reopen what was taken back."""
 
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 from server.application.paddock import Paddock
 from server.application.send import is_lost, outcome, push
@@ -16,10 +16,11 @@ async def anything_to_resend(paddock: Paddock, network: str) -> bool:
     """Whether the worker has transactions on a network without a final outcome."""
     if paddock.delegate is None:
         return False
-    final = await paddock.on(network).chain.final_block()
+    chain, sender = paddock.on(network).chain, paddock.delegate.address
+    if await _not_yet_final(paddock.db, chain, network, sender):
+        return True
     async with paddock.db.read() as view:
-        own = network, paddock.delegate.address
-        return bool(await view.transactions.unmined(*own) or await view.transactions.above(*own, final))
+        return bool(await view.transactions.unmined(network, sender))
 
 
 async def resend(paddock: Paddock, network: str) -> float | None:
@@ -69,8 +70,19 @@ async def see_mined(
 
 
 async def gone_from_chain(db: Database, chain: Chain, network: str, sender: str) -> list[ChainTransaction]:
-    """A key's mined transactions whose block a reorganisation took off the chain."""
-    async with db.read() as view:
-        mined = await view.transactions.above(network, sender, await chain.final_block())
+    """A key's mined transactions that a reorganisation took off the chain: another block stands where theirs was."""
+    mined = await _not_yet_final(db, chain, network, sender)
     there = {one.block: await chain.block_hash(one.block or 0) for one in mined}
     return [one for one in mined if there[one.block] not in (None, one.block_hash)]
+
+
+async def _not_yet_final(db: Database, chain: Chain, network: str, sender: str) -> Sequence[ChainTransaction]:
+    """A key's mined transactions that no final block holds.
+
+    Who looked away during a reorganisation may find that a block is final whose number is theirs: then the key's nonces
+    tell, for up to that block it has used fewer.
+    """
+    final = await chain.final_block()
+    used = await chain.transaction_count(sender, final)
+    async with db.read() as view:
+        return await view.transactions.above(network, sender, final, used)

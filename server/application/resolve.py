@@ -59,7 +59,7 @@ async def _by_evidence(paddock: Paddock, order: Order) -> float | None:
     chain = paddock.on(order.terms.network).chain
     final = await chain.final_block()
     used = await chain.nonce_used(order.spend, block=final)
-    if not used and await chain.block_time(final) < order.authorization.valid_before.timestamp():
+    if not used and not order.authorization.lapsed(await chain.block_time(final)):
         if order.round:
             await _settle_again(paddock, order)
         return 2.0
@@ -95,13 +95,14 @@ async def _fail(paddock: Paddock, order: Order, reason: str, case: CaseKind | No
     if order.payment is PaymentState.SETTLING:
         order.pay(PaymentState.IN_DOUBT)
     order.pay(PaymentState.FAILED, reason)
-    if order.fulfilment in (FulfilmentState.READY, FulfilmentState.EXECUTING) and order.callback_tx is None:
+    ends = order.fulfilment in (FulfilmentState.READY, FulfilmentState.EXECUTING) and order.callback_tx is None
+    if ends and not order.atomic:  # whose payment, if it comes late, brings its action with it
         order.fulfil(FulfilmentState.FAILED, "not paid, not released")
     if order.money_back is MoneyBackState.DUE:
         order.give_back(MoneyBackState.NONE, "nothing came that could go back")
     order.failure = reason
     async with paddock.db.begin("failed by evidence") as work:
-        if order.fulfilment is FulfilmentState.RELEASED:
+        if order.released_at is not None:
             order.failure = f"delivered, then a reorganisation took the payment back: {reason}"
             log.error("order %s was %s", order.id, order.failure)
             await revoke_receipt(paddock, work, order.id, order.failure)

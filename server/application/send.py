@@ -3,6 +3,10 @@
 from dataclasses import dataclass
 from datetime import timedelta
 
+from eth_account.typed_transactions.typed_transaction import TypedTransaction
+from eth_utils.address import to_checksum_address
+from hexbytes import HexBytes
+
 from protocol.networks import caip2
 from server.domain.evidence import Mined
 from server.domain.sending import Attempt, ChainTransaction, Fees, TransactionState
@@ -56,6 +60,12 @@ async def sent_for(view: UnitOfWork, purpose: str, subject: str) -> ChainTransac
     """What was sent for this and is mined, or can still be; a transaction whose nonce is lost counts for nothing."""
     found = await view.transactions.of(purpose, subject)
     return None if found is None or found.state is TransactionState.LOST else found
+
+
+def call_of(transaction: ChainTransaction) -> Call:
+    """What a stored transaction calls."""
+    fields = TypedTransaction.from_bytes(HexBytes(transaction.newest.raw)).as_dict()
+    return Call(transaction.sender, str(to_checksum_address(fields["to"])), bytes(HexBytes(fields["data"])))
 
 
 async def outcome(chain: Chain, transaction: ChainTransaction) -> Mined | None:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from protocol.amounts import display
+from server.application.executions import execution
 from server.application.paddock import Paddock
 from server.domain.cases import Case, shown_to_buyer
 from server.domain.errors import UnknownOrder
@@ -20,7 +21,11 @@ async def status(paddock: Paddock, order_id: str) -> dict[str, Any]:
     async with paddock.db.read() as view:
         order = await view.orders.get(order_id)
         cases = await view.cases.of(order_id)
-    return order_status(paddock, order, cases) if order else _quote_status(paddock, quote)
+        signed = await view.calldata.get(order_id)
+    if order is None:
+        return _quote_status(paddock, quote)
+    ran = execution(paddock, order, signed=signed is not None)
+    return order_status(paddock, order, cases) | ({"execution": ran} if ran else {})
 
 
 def order_status(paddock: Paddock, order: Order, cases: Sequence[Case] = ()) -> dict[str, Any]:

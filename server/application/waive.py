@@ -43,5 +43,5 @@ async def watch_waived(paddock: Paddock, order: Order) -> float | None:
         async with paddock.db.begin("waived and taken") as work:
             await open_case(work, CaseKind.MISCHARGED, order.id, "it cost nothing, and its authorization was used")
         return None
-    lapsed = await chain.block_time(final) >= order.authorization.valid_before.timestamp()
+    lapsed = order.authorization.lapsed(await chain.block_time(final))
     return None if lapsed else LOOK_EVERY

@@ -3,6 +3,7 @@
 import logging
 
 from protocol.wire import PaymentRequirements
+from server.application.mirror import mirror
 from server.application.paddock import Paddock
 from server.application.wallets import HotWallet
 from server.domain.errors import PaddockError
@@ -13,9 +14,10 @@ EVERY = 30.0
 
 
 async def watch(paddock: Paddock, _subject: str) -> float | None:
-    """One look at the delegate wallet, for the worker."""
+    """One look at the delegate wallet, and at changes of allowlists, for the worker."""
     if paddock.wallet:
         await paddock.wallet.look()
+    await mirror(paddock)
     return None
 
 

@@ -145,10 +145,21 @@ def describe_revert(abi: Sequence[dict[str, Any]], data: bytes) -> str:
                 types = [item["type"] for item in entry["inputs"]]
                 if len(data) < 4 + 32 * len(types):
                     break
-                return f"{entry['name']}({', '.join(str(v) for v in decode(types, data[4:]))})"
+                values = [_told(abi, value, kind) for value, kind in zip(decode(types, data[4:]), types, strict=True)]
+                return f"{entry['name']}({', '.join(values)})"
     except DecodingError:
         pass
     return f"0x{data[:36].hex()}" if data else "reverted without a reason"
+
+
+def _told(abi: Sequence[dict[str, Any]], value: Any, kind: str) -> str:
+    """An argument of an error; of a word that is the beginning of another error, which one."""
+    inner = next((e for e in abi if e["type"] == "error" and _begins(e, value, kind)), None)
+    return f"{inner['name']}(…)" if inner else str(_plain(value, kind))
+
+
+def _begins(entry: dict[str, Any], value: Any, kind: str) -> bool:
+    return kind == "bytes32" and keccak(_signature(entry).encode())[:4] == value[:4]
 
 
 def _signature(entry: dict[str, Any]) -> str:

@@ -5,7 +5,8 @@ PaddockError
 │   ├── UnknownService, UnknownOrder, UnknownMerchant, UnknownProblem
 │   ├── NotAllowed (FacilitatorTokenMissing, BadApiSignature)
 │   ├── BadArguments, TooLarge, Misdirected, OrderRefused, OtherMerchant
-│   └── MalformedPayment, SignInRefused, FeedbackRefused
+│   ├── the services of providers: see `listing_errors`
+│   └── MalformedPayment, SignInRefused, SignatureNotAwaited, FeedbackRefused
 ├── PaymentRefused          the payment: answered with 402 and fresh terms
 │   └── BindingMismatch, QuoteExpired
 ├── PaymentConflict         a payment that is in use
@@ -141,6 +142,11 @@ class SignInRefused(RequestRefused):
     action = "Ask again without SIGN-IN-WITH-X, and sign the fresh challenge in the 402. Nothing was charged."
 
 
+class SignatureNotAwaited(RequestRefused):
+    slug, title, status = "signature-not-awaited", "This order awaits no signature", 409
+    action = "Look at the order: it says what its callback does or did, and where the money is."
+
+
 class BadUrl(RequestRefused):
     slug, title, status = "bad-url", "That URL cannot be used", 422
     action = "Correct the URL as the detail says, and send the request again."
@@ -219,6 +225,11 @@ class AlreadyDelivered(PaymentConflict):
 class CaseConflict(PaddockError):
     slug, title, status = "case-conflict", "The case cannot be decided so now", 409
     action = "Look at the case again, and decide by how it stands."
+
+
+class AllowlistConflict(CaseConflict):
+    slug, title = "allowlist-conflict", "The list of actions cannot be changed so now"
+    action = "Look at the list again, and decide by how it stands."
 
 
 class RefundRefused(CaseConflict):

@@ -8,10 +8,13 @@ from typing import NamedTuple
 from eth_utils.crypto import keccak
 
 from protocol.payment import EXACT_PROXY, UPTO_PROXY, Method, Payment
+from protocol.typed_data import word
 from server.domain.calls import address_in
 
 TRANSFER = keccak(b"Transfer(address,address,uint256)")
 AUTHORIZATION_USED = keccak(b"AuthorizationUsed(address,bytes32)")
+PAYMENT_EXECUTED = keccak(b"PaymentExecuted(bytes32,address,address,address,uint256,bytes32)")
+"""DelegateExecutor's, before it pulls: order, payer and target as topics; token, amount and nonce as words of data."""
 
 DEEPEST_REORG = 128
 """Blocks that a reorganisation may replace; what was signed at one height can be mined that far below it."""
@@ -23,7 +26,10 @@ def search_from(height: int) -> int:
 
 
 class Spend(NamedTuple):
-    """A single-use authorization as the chain knows it: whose nonce, and what it may move. `most` in atomic units."""
+    """A single-use authorization as the chain knows it: whose nonce, and what it may move. `most` in atomic units.
+
+    `executed`: `to` is the executor of scheme delegate, which names the nonce in an event.
+    """
 
     method: Method
     asset: str
@@ -31,11 +37,13 @@ class Spend(NamedTuple):
     nonce: bytes
     to: str
     most: int
+    executed: bool = False
 
 
 def spend_of(payment: Payment) -> Spend:
     """What the chain will show of a payment."""
-    return Spend(payment.method, payment.asset, payment.payer, payment.nonce, payment.to, payment.value)
+    executed = payment.delegated is not None
+    return Spend(payment.method, payment.asset, payment.payer, payment.nonce, payment.to, payment.value, executed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,12 +100,14 @@ def topic(address: str) -> bytes:
 def transfers_of(mined: Mined, spend: Spend) -> list[TransferLog]:
     """The Transfers that an authorization may have caused in a transaction; by EIP-3009 there is at most one.
 
-    A token with EIP-3009 names the nonce in the event before its Transfer. Permit2 names none: there it is every
-    Transfer of the right token from the payer to the payee of no more than was signed, and whoever asks knows from the
-    nonce's bitmap that it was used.
+    A token with EIP-3009 names the nonce in the event before its Transfer. Permit2 names none: there an executor does,
+    and else it is every Transfer of the right token from the payer to the payee of no more than was signed, and whoever
+    asks knows from the nonce's bitmap that it was used.
     """
     if not mined.succeeded:
         return []
+    if spend.method is Method.PERMIT2 and spend.executed:
+        return moved_by_executor(mined, spend, spend.payer, spend.to)[:1]
     own = [log for log in mined.logs if log.address == spend.asset and log.topics]
     if spend.method is Method.PERMIT2:
         found = [_transfer(mined, log) for log in own if _is_transfer(log)]
@@ -106,6 +116,19 @@ def transfers_of(mined: Mined, spend: Spend) -> list[TransferLog]:
         ]
     used = (AUTHORIZATION_USED, topic(spend.payer), spend.nonce)
     return [_transfer(mined, after) for log, after in pairwise(own) if log.topics == used and _is_transfer(after)]
+
+
+def moved_by_executor(mined: Mined, spend: Spend, sender: str, recipient: str) -> list[TransferLog]:
+    """The Transfers between two parties that follow the executor's event of an authorization, the first one first.
+
+    Its executor pulls from the payer and has the target collect before it does anything else, so the first is its own.
+    """
+    after = next((number for number, log in enumerate(mined.logs) if _executes(log, spend)), None)
+    if after is None or not mined.succeeded:
+        return []
+    logs = [log for log in mined.logs[after:] if log.address == spend.asset and log.topics and _is_transfer(log)]
+    found = [_transfer(mined, log) for log in logs]
+    return [one for one in found if (one.sender, one.recipient) == (sender, recipient)]
 
 
 def transfer_at(mined: Mined, log_index: int) -> TransferLog | None:
@@ -135,6 +158,12 @@ def that_moved(transfers: Sequence[TransferLog], spend: Spend, amount: int) -> l
     """Those that moved exactly so much, from the authorization's payer to its payee."""
     wanted = (spend.asset, spend.payer, spend.to, amount)
     return [one for one in transfers if (one.asset, one.sender, one.recipient, one.amount) == wanted]
+
+
+def _executes(log: RawLog, spend: Spend) -> bool:
+    """Whether it is the executor's word that it spends this very authorization, whose nonce names payer and target."""
+    told = topic(spend.asset) + word(spend.most) + spend.nonce
+    return (log.address, log.topics[:1], log.data) == (spend.to, (PAYMENT_EXECUTED,), told)
 
 
 def _is_transfer(log: RawLog) -> bool:

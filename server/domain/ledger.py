@@ -11,7 +11,8 @@ from server.domain.orders import Order
 class Entry:
     """`amount` atomic units of `asset` arrived at `debit` and left `credit`, as one Transfer log shows.
 
-    Accounts are `role:name`: payer:0x…, merchant:id, delegate:0x…, callback:0x…, float:id. A log is named by its
+    Accounts are `role:name`: payer:0x…, merchant:id, delegate:0x…, executor:0x…, callback:0x…,
+    float:id. A log is named by its
     block's hash and its index there. A `reversal` takes back the row of the same log and `round`, which tells the rows
     of one kind of one order apart.
     """
@@ -45,6 +46,11 @@ def merchant(order: Order) -> str:
 
 def delegate(order: Order) -> str:
     return f"delegate:{order.terms.pay_to}"
+
+
+def executor(order: Order) -> str:
+    """Through which an atomic payment goes; it never keeps any of it."""
+    return f"executor:{order.terms.pay_to}"
 
 
 def callback(address: str) -> str:

@@ -1,5 +1,6 @@
 """Where a marketplace trades: the network, its asset and contracts, and the merchants."""
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,6 +10,10 @@ from protocol.networks import caip2
 from protocol.payment import Method
 from protocol.typed_data import TokenDomain
 
+EXECUTOR = "DelegateExecutor"
+"""The name of the contract of scheme delegate among the deployments."""
+EXECUTION_GAS = 1_500_000
+"""What a callback may use where nothing else is set: a mint with all that is around it takes a fifth of it."""
 PRICE_DECIMALS = 6
 """Services name their prices in millionths of a dollar, whatever the decimals of the asset they are paid in."""
 
@@ -59,7 +64,7 @@ class Market:
     """One network to trade on. `delegate` is the delegate wallet's address; `contracts` the deployments by name.
 
     The first of `assets` is the one that DELEGATE contracts are made for. `factories` (checksummed) may make wallets of
-    payers at the facilitator's expense.
+    payers at the facilitator's expense. `execution_gas` is the most that running one callback may use.
     """
 
     chain_id: int
@@ -67,11 +72,18 @@ class Market:
     delegate: str
     contracts: Mapping[str, Contract]
     factories: frozenset[str] = frozenset()
+    execution_gas: int = EXECUTION_GAS
 
     @property
     def network(self) -> str:
         """The CAIP-2 name."""
         return caip2(self.chain_id)
+
+    @property
+    def executor(self) -> str | None:
+        """The address of the executor of scheme delegate, where there is one."""
+        found = self.contracts.get(EXECUTOR)
+        return found.address if found else None
 
     @property
     def asset(self) -> Asset:
@@ -118,3 +130,8 @@ class Merchant:
         """Of every secret that is good now."""
         former = self.former_secret if self.former_secret_until and now < self.former_secret_until else None
         return tuple(name for name in (self.api_secret, former) if name)
+
+
+def key_digest(key: str) -> bytes:
+    """What is kept of an API key: SHA-256, for keys are long and random."""
+    return hashlib.sha256(key.encode()).digest()

@@ -11,10 +11,6 @@ from server.domain.states import FulfilmentState, PaymentState
 SERVICE = "merchant-order"
 """Stands in an order in the place of a service that is on sale here."""
 INVOICED_AFTER = timedelta(hours=1)
-TO_SIGN = timedelta(minutes=9)
-"""How long a payer has to sign the calldata: less than the time after which an order counts as stuck."""
-TO_HAND_IN = timedelta(minutes=15)
-"""How long after an order's end its signed calldata is good on chain: what was paid at the last moment is handed in."""
 
 
 class Flow(StrEnum):
@@ -38,17 +34,12 @@ class Status(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class MerchantOrder:
-    """What is kept beside the order: `dapp_order_id` is the merchant's own name for it, one order's alone.
-
-    `calldata` is what the payer's money is to be handed in with, empty for none; `signature` is the payer's over it.
-    """
+    """What is kept beside the order: `dapp_order_id` is the merchant's own name for it, one order's alone."""
 
     order_id: str
     merchant: str
     dapp_order_id: str
     symbol: str
-    calldata: bytes = b""
-    signature: bytes | None = None
 
 
 def flow_of(mode: Mode, method: Method) -> Flow:
@@ -72,13 +63,3 @@ def status_of(order: Order, now: datetime) -> Status:
         return Status.FAILED
     invoiced = order.fulfilment is FulfilmentState.RELEASED and now >= order.paid_at + INVOICED_AFTER
     return Status.INVOICED if invoiced else Status.PAYMENT_CONFIRMED
-
-
-def sign_until(order: Order) -> datetime:
-    """When the payer must have signed the calldata."""
-    return order.terms.quoted_at + TO_SIGN
-
-
-def calldata_deadline(order: Order) -> int:
-    """Unix seconds until which the contract takes the payer's signature."""
-    return int((order.terms.expires_at + TO_HAND_IN).timestamp())

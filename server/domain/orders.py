@@ -5,6 +5,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from protocol.payment import Method
+from protocol.wire import SCHEME_DELEGATE
 from server.domain.errors import IllegalTransition
 from server.domain.evidence import Spend
 from server.domain.states import (
@@ -76,6 +77,13 @@ class Authorization:
     valid_before: datetime
     x402_version: int
     payload: bytes = field(repr=False)
+
+    def lapsed(self, block_time: int) -> bool:
+        """Whether no block after one of that time (Unix seconds) can use it.
+
+        Permit2 takes it in its last second too, and on some chains several blocks are of one second.
+        """
+        return block_time > self.valid_before.timestamp()
 
 
 @dataclass(slots=True)
@@ -173,6 +181,11 @@ class Order:
         return self.charged == 0 and not self.by_transfer
 
     @property
+    def atomic(self) -> bool:
+        """Whether payment and callback are one chain transaction (scheme delegate): either both happen or neither."""
+        return self.authorization.scheme == SCHEME_DELEGATE
+
+    @property
     def by_transfer(self) -> bool:
         """Whether plain transfers pay it, which can be too little, too much, too late, or several."""
         return self.received is not None
@@ -203,7 +216,8 @@ class Order:
     def spend(self) -> Spend:
         """Its payment as the chain knows it."""
         terms, signed = self.terms, self.authorization
-        return Spend(signed.method, terms.asset, signed.payer, signed.nonce, terms.pay_to, terms.amount)
+        move = (terms.asset, signed.payer, signed.nonce, terms.pay_to, terms.amount)
+        return Spend(signed.method, *move, executed=self.atomic)
 
     @property
     def shown(self) -> Shown:

@@ -7,14 +7,13 @@ from eth_abi.abi import encode
 from eth_utils.crypto import keccak
 
 from protocol.payment import EXACT_PROXY, UPTO_PROXY, Method, Payment
+from protocol.schemes import is_by_key
 from server.domain.calls import encode_call, transfer_with_authorization
 
 ITEM_GAS = 150_000
 """The most gas that one item of a batch may use."""
 MOST_WALLET_GAS = 500_000
 """The most gas that moving a smart wallet's money may use."""
-VRS = 65
-"""Bytes of an EOA's signature; wallets with code sign with any number."""
 
 _BYTES_FORM = "transferWithAuthorization(address,address,uint256,uint256,uint256,bytes32,bytes)"
 _PERMIT = "((address,uint256),uint256,uint256)"
@@ -37,7 +36,8 @@ def payment_call(payment: Payment, amount: int) -> tuple[str, bytes]:
 def batchable(payment: Payment) -> bool:
     """Whether a payment may share a transaction: BatchSettler takes EIP-3009 by EOAs, and packs its numbers."""
     fits = payment.value < 2**128 and max(payment.valid_after, payment.valid_before) < 2**48
-    return fits and payment.method is Method.EIP3009 and len(payment.signature) == VRS
+    plain = payment.method is Method.EIP3009 and payment.delegated is None
+    return fits and plain and is_by_key(payment)
 
 
 def settle_batch(asset: str, payments: Sequence[Payment]) -> bytes:
@@ -46,7 +46,8 @@ def settle_batch(asset: str, payments: Sequence[Payment]) -> bytes:
 
 
 def _by_token(payment: Payment) -> bytes:
-    if len(payment.signature) == VRS:
+    """In the form that every such token has for keys, and in the one that asks a wallet for others."""
+    if is_by_key(payment):
         return transfer_with_authorization(payment.transfer, payment.signature)
     return encode_call(_BYTES_FORM, *payment.transfer, payment.signature)
 

@@ -81,6 +81,10 @@ class WebhookKeys:
         """The secret (64 hex digits) by which a merchant's back end signs. Raises ConfigurationError likewise."""
         return self._derive("api", merchant, name).hex()
 
+    def upstream_secret(self, slug: str, name: str) -> bytes:
+        """The 32 bytes by which requests to an upstream are signed. Raises ConfigurationError likewise."""
+        return self._derive("upstream", slug, name)
+
     def _derive(self, use: str, owner: str, name: str) -> bytes:
         key_id = int(name.partition(".")[0])
         if key_id not in self.keys:

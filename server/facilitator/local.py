@@ -50,6 +50,10 @@ class LocalFacilitator:
     def settlers(self) -> Mapping[str, str]:
         return {network: settlers[0].address for network, settlers in self._settlers.items()}
 
+    def executors(self) -> Mapping[str, str]:
+        found = {network: ground.market.executor for network, ground in self._grounds.items()}
+        return {network: executor for network, executor in found.items() if executor}
+
     async def verify(self, payload: PaymentPayload, requirements: PaymentRequirements) -> VerifyResponse:
         await self._pause.require_running(self._db, self._clock)
         try:

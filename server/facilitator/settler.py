@@ -16,7 +16,7 @@ from server.domain.errors import PaddockError, Reverted, StaleWrite
 from server.domain.evidence import Mined, search_from, spend_of, that_moved, transfers_of
 from server.domain.payment_calls import batchable, settle_batch
 from server.domain.sending import ChainTransaction
-from server.domain.settlement_calls import most_gas, settlement_call
+from server.domain.settlement_calls import errors_of, most_gas, settlement_call
 from server.domain.settlements import Settlement, SettlementState
 from server.facilitator.wakeups import Wakeups
 from server.ports import Clock, Database, TransactionSigner
@@ -63,8 +63,10 @@ class Settler:
         await self._wakeups.wait(settlement_id, timeout)
 
     async def run(self) -> None:
-        """Work for ever; what one loop stumbles over does not stop the others."""
-        await asyncio.gather(self._again(self._feed), self._again(self._watch), self._again(self._tidy))
+        """Work for ever; what one loop stumbles over stops no other. Cancelled, it ends when all of them have."""
+        async with asyncio.TaskGroup() as loops:
+            for loop in (self._feed, self._watch, self._tidy):
+                loops.create_task(self._again(loop))
 
     async def _again(self, loop: Callable[[], Awaitable[None]]) -> None:
         while True:
@@ -137,7 +139,8 @@ class Settler:
             prepared = await prepare(self._chain, self._signer, *self._call(batch))
         except Reverted as error:
             if len(batch) == 1:
-                await self._refuse(batch[0], calls.describe_revert((), error.data))
+                abi = errors_of(self._ground.market, batch[0].payment)
+                await self._refuse(batch[0], calls.describe_revert(abi, error.data))
             else:
                 for settlement in batch:
                     await self._send([settlement])
@@ -145,7 +148,7 @@ class Settler:
         except ProtocolError as error:  # its factory was struck off the list meanwhile
             await self._refuse(batch[0], error.reason)
             return None
-        if len(batch) == 1 and prepared.gas > most_gas(batch[0].payment) * GAS_MARGIN:
+        if len(batch) == 1 and prepared.gas > most_gas(self._ground.market, batch[0].payment) * GAS_MARGIN:
             await self._refuse(batch[0], f"settling it would use {prepared.gas} gas")
             return None
         return prepared

@@ -14,9 +14,11 @@ from server.domain import calls
 from server.domain.errors import Reverted
 from server.domain.evidence import spend_of
 from server.domain.market import Market
-from server.domain.settlement_calls import makes_wallet, most_gas, settlement_call
+from server.domain.settlement_calls import errors_of, makes_wallet, most_gas, settlement_call
 from server.facilitator.bare_keys import BareKeys
 from server.ports import Call
+
+WOULD_FAIL = "callback_would_fail"
 
 
 def check(market: Market, payload: PaymentPayload, requirements: PaymentRequirements, now: int) -> Payment:
@@ -30,6 +32,8 @@ def check(market: Market, payload: PaymentPayload, requirements: PaymentRequirem
             reason = "invalid_upto_evm_payload_settlement_exceeds_amount"
             raise ProtocolError(reason, "the amount to settle is above what was authorized")
         requirements = msgspec.structs.replace(requirements, amount=str(payment.value))
+    if payment.delegated is not None and payment.to != market.executor:
+        raise ProtocolError("invalid_payment_requirements", "scheme delegate is settled by one executor, not by payTo")
     schemes.check_terms(payment, requirements, now)
     return payment
 
@@ -54,9 +58,21 @@ def amount_of(requirements: PaymentRequirements) -> int:
 async def check_on_chain(ground: Ground, payment: Payment, sender: str, bare: BareKeys) -> None:
     """Signature, nonce and money, in the newest block. `sender` is who would settle it.
 
-    Raises ProtocolError with the x402 reason, ChainUnavailable.
+    What is missing is told before a simulation fails for it. Raises ProtocolError with the x402 reason,
+    ChainUnavailable.
     """
-    await check_signature(ground, payment, sender, bare)
+    by_key = await _is_by_key(ground, payment, bare)
+    await _check_money(ground, payment)
+    await _check_settlement(ground, payment, sender, by_key=by_key)
+
+
+async def check_signature(ground: Ground, payment: Payment, sender: str, bare: BareKeys) -> None:
+    """By recovery for a key without code; for a wallet the settlement itself, simulated, unless it has happened."""
+    by_key = await _is_by_key(ground, payment, bare)
+    await _check_settlement(ground, payment, sender, by_key=by_key)
+
+
+async def _check_money(ground: Ground, payment: Payment) -> None:
     used, balance = await asyncio.gather(
         ground.chain.nonce_used(spend_of(payment)),
         ground.chain.token_balance(payment.asset, payment.payer),
@@ -72,20 +88,22 @@ async def check_on_chain(ground: Ground, payment: Payment, sender: str, bare: Ba
             raise ProtocolError("permit2_allowance_required", detail)
 
 
-async def check_signature(ground: Ground, payment: Payment, sender: str, bare: BareKeys) -> None:
-    """By recovery for a key without code; for a wallet the settlement itself, simulated, unless it has happened.
+async def _check_settlement(ground: Ground, payment: Payment, sender: str, *, by_key: bool) -> None:
+    """What code decides is decided by the settlement itself, simulated: it may say another thing to whoever asks it.
 
-    A wallet's code may say one thing to whoever asks it and another to the token, so nobody asks it anything else.
+    What scheme delegate sets off is simulated for keys as well.
     """
-    if not makes_wallet(payment) and await _is_by_key(ground, payment, bare):
+    if by_key and payment.delegated is None:
         return
     to, data = settlement_call(ground.market, payment, payment.value)
     if not await ground.chain.nonce_used(spend_of(payment)):
-        await _simulate(ground, payment, Call(sender, to, data))
+        await _simulate(ground, payment, Call(sender, to, data), by_key=by_key)
 
 
 async def _is_by_key(ground: Ground, payment: Payment, bare: BareKeys) -> bool:
     """Whether a key without code signed it; False where code decides. Raises ProtocolError."""
+    if makes_wallet(payment):
+        return False
     wrong: ProtocolError | None = None
     try:
         schemes.check_signature(payment)
@@ -98,13 +116,18 @@ async def _is_by_key(ground: Ground, payment: Payment, bare: BareKeys) -> bool:
     return True
 
 
-async def _simulate(ground: Ground, payment: Payment, call: Call) -> None:
+async def _simulate(ground: Ground, payment: Payment, call: Call, *, by_key: bool) -> None:
     """Settle without a transaction: what a wallet's code says here is what it says then, or the settlement fails."""
     try:
         gas = await ground.chain.estimate_gas(call)
     except Reverted as error:
-        why = calls.describe_revert((), error.data)
+        why = calls.describe_revert(errors_of(ground.market, payment), error.data)
+        if payment.delegated is not None:
+            whose = "" if by_key else ", or the wallet's signature is not its own"
+            raise ProtocolError(WOULD_FAIL, f"the callback would refuse this payment{whose}: {why}") from error
         reason = "invalid_exact_evm_payload_signature"
         raise ProtocolError(reason, f"the settlement would fail, mostly for the wallet's signature: {why}") from error
-    if gas > most_gas(payment):
+    if gas > most_gas(ground.market, payment):
+        if payment.delegated is not None:
+            raise ProtocolError(WOULD_FAIL, f"the callback would use {gas} gas, more than is paid for here")
         raise ProtocolError("invalid_exact_evm_payload_signature", f"the wallet would use {gas} gas to pay")

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from server.domain.market import Asset, Market, Merchant
+from server.domain.merchant_orders import flow_of
 from server.domain.orders import Mode
 from server.services.service import Service
 
@@ -21,7 +22,7 @@ class Delegate:
     def extra(self, service: Service, market: Market) -> dict[str, str]:
         assert service.callback is not None
         return {
-            "flow": "ERC20_3009",
+            "flow": flow_of(self.name, market.asset.method),
             "callback": market.contracts[service.callback].address,
             "beneficiary": "payer",
         }

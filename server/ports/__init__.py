@@ -1,9 +1,11 @@
 """What the core needs from outside: one protocol for each thing that has a real and a fake implementation."""
 
 from server.domain.sending import Fees
+from server.ports.allowlists import Allowlists
 from server.ports.books import Bookkeeping
 from server.ports.cases import CaseEvent, Cases, Repeated, Suspects
 from server.ports.chain import Call, Chain, ChainReader, TransactionSigner
+from server.ports.choices import CalldataSignatures
 from server.ports.clock import Clock
 from server.ports.core import Core
 from server.ports.database import Database, UnitOfWork
@@ -11,6 +13,7 @@ from server.ports.extensions import Identifiers, SignIns
 from server.ports.facilitator import Facilitator
 from server.ports.fees import FeeBook
 from server.ports.merchant_orders import ApiNonces, MerchantOrders
+from server.ports.merchants import Merchants
 from server.ports.pledges import Pledges
 from server.ports.proofs import Anchors, ReceiptChain
 from server.ports.records import Deliveries, Event, Ledger, Orders, Proofs, Receipts
@@ -18,14 +21,17 @@ from server.ports.reputation import Reputation
 from server.ports.screening import OpenScreening, Party, Purpose, Screening, Verdict
 from server.ports.switches import Switches
 from server.ports.transfers import Transfers, Way
+from server.ports.upstreams import Forwarded, Gateway, Reached, Upstreams
 from server.ports.webhooks import Courier, Reply, Webhooks
 from server.ports.work import Job, Outbox, Settlements, Transactions
 
 __all__ = [
+    "Allowlists",
     "Anchors",
     "ApiNonces",
     "Bookkeeping",
     "Call",
+    "CalldataSignatures",
     "CaseEvent",
     "Cases",
     "Chain",
@@ -39,10 +45,13 @@ __all__ = [
     "Facilitator",
     "FeeBook",
     "Fees",
+    "Forwarded",
+    "Gateway",
     "Identifiers",
     "Job",
     "Ledger",
     "MerchantOrders",
+    "Merchants",
     "OpenScreening",
     "Orders",
     "Outbox",
@@ -50,6 +59,7 @@ __all__ = [
     "Pledges",
     "Proofs",
     "Purpose",
+    "Reached",
     "ReceiptChain",
     "Receipts",
     "Repeated",
@@ -64,6 +74,7 @@ __all__ = [
     "Transactions",
     "Transfers",
     "UnitOfWork",
+    "Upstreams",
     "Verdict",
     "Way",
     "Webhooks",

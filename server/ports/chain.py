@@ -1,5 +1,6 @@
 """One EVM chain, and the keys that send on it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -64,7 +65,8 @@ class Chain(ChainReader, Protocol):
     async def spent_in(self, spend: Spend, from_block: int) -> list[TransferLog]:
         """The Transfers that consumed this nonce, whoever submitted them; empty if none is found.
 
-        By EIP-3009 at most one. By Permit2 every Transfer that may have been it, in transactions that name the nonce.
+        By EIP-3009 at most one, and by an executor, which names the nonce in an event. By Permit2 every Transfer that
+        may have been it, in transactions whose call holds the nonce.
         """
 
     async def events(self, contract: str, from_block: int, to_block: int) -> list[LoggedEvent]:
@@ -75,6 +77,9 @@ class Chain(ChainReader, Protocol):
 
     async def call(self, call: Call) -> bytes:
         """Run without a transaction. Raises Reverted."""
+
+    async def preview(self, call: Call, code: Mapping[str, bytes]) -> bytes:
+        """As `call`, with other runtime code at some addresses for this once. Raises Reverted."""
 
     async def estimate_gas(self, call: Call) -> int:
         """Gas units that the call would use now. Raises Reverted."""

@@ -3,17 +3,21 @@
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
+from server.ports.allowlists import Allowlists
 from server.ports.books import Bookkeeping
 from server.ports.cases import Cases, Suspects
+from server.ports.choices import CalldataSignatures
 from server.ports.extensions import Identifiers, SignIns
 from server.ports.fees import FeeBook
 from server.ports.merchant_orders import ApiNonces, MerchantOrders
+from server.ports.merchants import Merchants
 from server.ports.pledges import Pledges
 from server.ports.proofs import Anchors, ReceiptChain
 from server.ports.records import Deliveries, Ledger, Orders, Proofs, Receipts
 from server.ports.reputation import Reputation
 from server.ports.switches import Switches
 from server.ports.transfers import Transfers
+from server.ports.upstreams import Upstreams
 from server.ports.webhooks import Webhooks
 from server.ports.work import Outbox, Settlements, Transactions
 
@@ -39,11 +43,15 @@ class UnitOfWork(Protocol):
     webhooks: Webhooks
     switches: Switches
     pledges: Pledges
+    calldata: CalldataSignatures
+    allowlists: Allowlists
     transfers: Transfers
     reputation: Reputation
     merchant_orders: MerchantOrders
     api_nonces: ApiNonces
     fee_book: FeeBook
+    upstreams: Upstreams
+    merchants: Merchants
 
 
 class Database(Protocol):

@@ -1,5 +1,6 @@
 """What is kept for the x402 extensions: payment identifiers, and sign-ins."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -22,3 +23,9 @@ class SignIns(Protocol):
 
     async def use(self, nonce: str, until: datetime, now: datetime) -> None:
         """Use a nonce up; raises DuplicateClaim if it was used. Kept until then; forgets some whose time is over."""
+
+    async def use_one_of(self, nonces: Sequence[str], until: datetime) -> bool:
+        """Use up one of these that is not used yet, kept until then; whether there was one.
+
+        Atomic: of several at once none gets the same one.
+        """

@@ -15,6 +15,12 @@ class Facilitator(Protocol):
         As it was last learnt: nothing is asked for it.
         """
 
+    def executors(self) -> Mapping[str, str]:
+        """By network, the executor through which it settles scheme delegate; networks without one are left out.
+
+        As it was last learnt: nothing is asked for it.
+        """
+
     async def verify(self, payload: PaymentPayload, requirements: PaymentRequirements) -> VerifyResponse:
         """Whether the payment would settle now. Changes nothing."""
 

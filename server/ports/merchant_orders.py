@@ -20,9 +20,6 @@ class MerchantOrders(Protocol):
     async def named(self, merchant: str, dapp_order_id: str) -> MerchantOrder | None:
         """By the merchant's own name for it."""
 
-    async def sign(self, order_id: str, signature: bytes) -> None:
-        """Keep the payer's signature over the calldata. Atomic: raises DuplicateClaim if there is another one."""
-
     async def equal(self, way: Way, amount: int) -> Sequence[str]:
         """Ids of the orders that wait for a transfer of exactly that amount that way.
 

@@ -98,8 +98,8 @@ class Transactions(Protocol):
     async def unmined(self, network: str, sender: str) -> Sequence[ChainTransaction]:
         """Those without an outcome, in nonce order."""
 
-    async def above(self, network: str, sender: str, block: int) -> Sequence[ChainTransaction]:
-        """Those mined above a block, which a reorganisation may still take away; in nonce order."""
+    async def above(self, network: str, sender: str, block: int, nonce: int) -> Sequence[ChainTransaction]:
+        """Those mined above a block, or with this nonce or a later one, in nonce order."""
 
     async def record(self, transaction: str, mined: Mined) -> None:
         """Write the outcome of one of its attempts; harmless when it is written already."""

@@ -5,8 +5,10 @@ from server.services import (
     contract_risk,
     disassembly,
     doc_search,
+    language,
     launch_pass,
     market_history,
+    market_records,
     market_signal,
     wallet_report,
 )
@@ -15,9 +17,11 @@ from server.services.service import Service
 CATALOGUE: tuple[Service, ...] = (
     contract_risk.SERVICE,
     disassembly.SERVICE,
+    language.SERVICE,
     wallet_report.SERVICE,
     market_signal.SERVICE,
     doc_search.SERVICE,
+    market_records.SERVICE,
     market_history.SERVICE,
     access_pass.SERVICE,
     launch_pass.SERVICE,

@@ -29,6 +29,14 @@ Address = Annotated[
     ),
 ]
 
+Calldata = Annotated[
+    str,
+    Meta(
+        pattern="^0x(?:[0-9a-fA-F]{2}){4,1024}$",
+        description="A contract call in 0x-hex: the selector of a function on the service's list, and its arguments.",
+    ),
+]
+
 _BROKEN_PERCENT = re.compile(r"%(?![0-9a-fA-F]{2})")
 _STRING_OR_BRACKET = re.compile(rb'"(?:[^"\\]+|\\.)*"?|[\[\]{}]', re.DOTALL)
 _PLACE = re.compile(r" - at `\$\.?(?P<place>[^`]*)`$")

@@ -175,4 +175,5 @@ SERVICE = Service(
     example={"q": "payment", "limit": 3},
     run=run,
     tags=("documentation", "search"),
+    free_calls=5,
 )

@@ -31,4 +31,6 @@ SERVICE = Service(
     example={"symbol": "DEMO-TREND"},
     run=run,
     tags=("market", "dataset", "csv", "synthetic"),
+    opened_by=("AccessPass", "Subscription"),
+    for_ever=True,
 )

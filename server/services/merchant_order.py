@@ -7,11 +7,15 @@ from server.services.service import Answer, Context, Execution, Fulfilment, Serv
 
 
 class Agreed(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What merchant and payer agreed on: the merchant's own name for it, and where the money is handed to."""
+    """What merchant and payer agreed on: the merchant's own name for it, where the money is handed to, and with what.
+
+    `calldata` in 0x-hex; without it the contract does what it does by itself.
+    """
 
     merchant: str
     dapp_order_id: str
     callback: str = ""
+    calldata: str | None = None
 
 
 class Confirmation(msgspec.Struct):

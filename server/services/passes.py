@@ -7,12 +7,20 @@ from eth_utils.address import to_checksum_address
 from msgspec import Struct
 
 from server.domain.errors import InternalError
-from server.services.arguments import NoArguments
+from server.services.arguments import Calldata
 from server.services.service import Answer, Context, Fulfilment, Service, json_answer
 
 EVENT = "PassMinted"
+MINT_TO = "mintTo(address)"
 LAST_SECOND = 253_402_300_799
 """The end of year 9999: what lies beyond never expires."""
+
+
+class PassArguments(Struct, forbid_unknown_fields=True):
+    """Nothing, for a pass of the payer's own; or the calldata of another action, `mintTo(address beneficiary)`, which
+    the payer signs."""
+
+    calldata: Calldata | None = None
 
 
 class PassReport(Struct):
@@ -28,7 +36,7 @@ class PassReport(Struct):
     transaction: str
 
 
-async def run(arguments: NoArguments, context: Context) -> Answer:
+async def run(arguments: PassArguments, context: Context) -> Answer:
     """Raises InternalError when no callback ran for this order, or it minted no pass for this payer."""
     execution = context.execution
     if execution is None or EVENT not in execution.events:
@@ -67,7 +75,7 @@ def _moment(seconds: int) -> datetime | None:
 
 
 def pass_service(*, slug: str, title: str, summary: str, callback: str, amount: int, tags: tuple[str, ...]) -> Service:
-    """A pass on sale, minted to the payer by the named contract, at `amount` atomic units."""
+    """A pass on sale, minted by the named contract to the payer or whom it names, at `amount` atomic units."""
     return Service(
         slug=slug,
         title=title,
@@ -79,9 +87,11 @@ def pass_service(*, slug: str, title: str, summary: str, callback: str, amount: 
         mode="DELEGATE",
         fulfilment=Fulfilment.AFTER_SETTLEMENT,
         callback=callback,
-        arguments=NoArguments,
+        arguments=PassArguments,
         answers=PassReport,
         example={},
         run=run,
         tags=tags,
+        actions=(MINT_TO,),
+        atomic=True,
     )

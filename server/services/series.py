@@ -6,6 +6,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Annotated, Literal
 
+import msgspec
 from msgspec import Meta, Struct
 
 Symbol = Annotated[
@@ -28,9 +29,25 @@ def csv_bytes(symbol: str) -> bytes:
     return (files("server.services.data") / f"{symbol}.csv").read_bytes()
 
 
+class Record(Struct, frozen=True):
+    """One day as the file has it: prices with two decimals, as text."""
+
+    date: date
+    open: str
+    high: str
+    low: str
+    close: str
+    volume: int
+
+
+@cache
+def records(symbol: str) -> tuple[Record, ...]:
+    """Every day of a symbol, oldest first, one a calendar day."""
+    rows = csv.DictReader(csv_bytes(symbol).decode("ascii").splitlines())
+    return tuple(msgspec.convert(row, Record, strict=False) for row in rows)
+
+
 @cache
 def daily(symbol: str) -> tuple[Day, ...]:
     """The closes of a symbol, oldest first, one a calendar day."""
-    lines = csv_bytes(symbol).decode("ascii").splitlines()
-    rows = csv.DictReader(lines)
-    return tuple(Day(date.fromisoformat(row["date"]), int(row["close"].replace(".", ""))) for row in rows)
+    return tuple(Day(one.date, int(one.close.replace(".", ""))) for one in records(symbol))

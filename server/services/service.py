@@ -9,6 +9,10 @@ import msgspec
 
 from protocol.wire import SCHEME_EXACT, SCHEME_UPTO
 from server.ports import ChainReader, Clock
+from server.services.tariffs import Tariff
+
+MOST_FREE = 100
+"""Free calls that a wallet may have a day."""
 
 
 class Fulfilment(StrEnum):
@@ -31,7 +35,10 @@ class Execution:
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What a handler may use. `payer` is a checksummed address, `asset` the token paid in."""
+    """What a handler may use. `payer` is a checksummed address, `asset` the token paid in.
+
+    `order` is the order's id, the same however often the handler runs for it; empty for who does not pay.
+    """
 
     chain: ChainReader
     clock: Clock
@@ -40,6 +47,7 @@ class Context:
     asset_symbol: str
     asset_decimals: int
     execution: Execution | None = None
+    order: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +105,15 @@ class Service:
     `answers` is a Struct published as the answer's schema, or a media type. `run` must be pure for AFTER_VERIFICATION.
     For mode DELEGATE `callback` names the deployed contract, and `run` is called after the callback succeeded.
     One with a `meter` is sold by scheme upto: `amount` is the most that a call costs, and each answer says what it did
-    cost. `symbols` are the assets that it is sold for; all that are configured if there are none.
+    cost. `actions` are the functions of the callback (canonical signatures) that a buyer may choose instead of what it
+    does by itself; `arguments` then has the member `calldata`. With `atomic` the callback also takes payments
+    from an executor (scheme delegate). Who holds a live pass or subscription of a contract in `opened_by` (names of
+    deployments) signs in and does not pay. `symbols` are the assets that it is sold for; all that are configured if
+    there are none. What is not `on_sale` can still be asked for with a payment that was claimed before.
+    With a `tariff` the price follows from a call's arguments, and `amount` is the most that it may be.
+    So many `free_calls` a day (UTC) has each wallet that signs in; so it is for what costs little to answer.
+    One payment for what is `for_ever` unlocks it: its buyer gets the stored answer whenever it signs in or sends that
+    payment again; of others, as long as answers are kept.
     """
 
     slug: str
@@ -120,10 +136,26 @@ class Service:
     quote_seconds: int = 120
     meter: Meter | None = None
     symbols: tuple[str, ...] = ()
+    actions: tuple[str, ...] = ()
+    atomic: bool = False
+    opened_by: tuple[str, ...] = ()
+    on_sale: bool = True
+    for_ever: bool = False
+    tariff: Tariff | None = None
+    free_calls: int = 0
 
     def __post_init__(self) -> None:
         if self.metered and (self.settles_first or self.mode != "DIRECT"):
             raise ValueError(f"{self.slug}: what a call costs is known after it ran, so it cannot be paid first")
+        if self.metered and self.tariff:
+            raise ValueError(f"{self.slug}: its price follows from what it used, or from what was asked for")
+        if (self.opened_by or self.free_calls) and (self.metered or self.settles_first):
+            raise ValueError(f"{self.slug}: only pure work with a fixed price is given to who does not pay")
+        if not 0 <= self.free_calls <= MOST_FREE:
+            raise ValueError(f"{self.slug}: 0 to {MOST_FREE} calls a day are free")
+        chosen_in_body = self.method == "POST" and "calldata" in self.arguments.__struct_fields__
+        if self.actions and not (self.callback and chosen_in_body):
+            raise ValueError(f"{self.slug}: an action is a callback's, chosen by the member `calldata` of the body")
 
     @property
     def metered(self) -> bool:

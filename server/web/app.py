@@ -15,10 +15,12 @@ from server.application.paddock import Paddock, Settling
 from server.domain.outages import Starting
 from server.services.arguments import MAX_BODY
 from server.web import api, discovery, health, metrics, pages, paywall, receipts_api, statements, transfer_api
+from server.web.calldata_api import CALLDATA_API
 from server.web.case_api import CASE_API
 from server.web.console import CONSOLE
 from server.web.credentials import Credentials
 from server.web.facilitator_api import facilitator_router
+from server.web.join_api import JOIN_API
 from server.web.live import close_streams
 from server.web.order_api import ORDER_API
 from server.web.problem_pages import PROBLEM_PAGES
@@ -26,6 +28,8 @@ from server.web.problems import HANDLERS
 from server.web.reference import PricedJson
 from server.web.refund_api import REFUND_API
 from server.web.reputation_api import REPUTATION_API
+from server.web.tools import mcp_endpoint, tool_sessions
+from server.web.upstream_api import UPSTREAMS
 from server.web.webhooks_api import WEBHOOKS
 
 CORS = CORSConfig(
@@ -56,6 +60,7 @@ MARKETPLACE: tuple[Any, ...] = (
     *CASE_API,
     *PROBLEM_PAGES,
     *REFUND_API,
+    *CALLDATA_API,
     *REPUTATION_API,
     transfer_api.create,
     discovery.resources,
@@ -72,6 +77,9 @@ MARKETPLACE: tuple[Any, ...] = (
     CONSOLE,
     ORDER_API,
     WEBHOOKS,
+    UPSTREAMS,
+    *JOIN_API,
+    mcp_endpoint,
 )
 
 
@@ -85,7 +93,7 @@ def create_app(
         handlers.append(facilitator_router("/facilitator"))
     return Litestar(
         handlers,
-        lifespan=[_lifespan(opened), close_streams],
+        lifespan=[_lifespan(opened), close_streams, tool_sessions],
         before_send=[pages.guard],
         template_config=pages.TEMPLATE_CONFIG,
         dependencies={

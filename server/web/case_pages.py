@@ -42,8 +42,8 @@ async def case(
 async def resolve(
     request: Request[Any, Any, Any], case_id: FromPath[str], paddock: GivenPaddock, credentials: GivenCredentials
 ) -> Template | Redirect:
-    """Decide, by the form. Another site's form cannot do it: the cookie does not come with that."""
-    credentials.require_operator(request)
+    """Decide, by the form."""
+    credentials.require_own_form(request)
     form = await request.form()
     outcome, reason, note = (str(form.get(name, "")) for name in ("outcome", "reason", "note"))
     try:

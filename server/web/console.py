@@ -13,11 +13,13 @@ from server.application.pause import turn
 from server.domain.errors import NotAllowed, PaddockError
 from server.domain.switches import SETTLEMENT_PAUSED
 from server.web import live
+from server.web.callback_pages import CALLBACK_PAGES
 from server.web.case_pages import CASE_PAGES
 from server.web.credentials import COOKIE, Credentials
 from server.web.given import GivenCredentials, GivenPaddock
 from server.web.pages import on_page_error, page
 from server.web.read_models import WINDOW, overview, story
+from server.web.service_pages import SERVICE_PAGES
 from server.web.statements import console_statement
 
 PATH = "/console"
@@ -43,8 +45,8 @@ async def enter_by_form(
 
 @post("/leave", include_in_schema=False)
 async def leave(request: Request[Any, Any, Any], paddock: GivenPaddock, credentials: GivenCredentials) -> Redirect:
-    """Forget the cookie. Another site's form cannot do it: the cookie does not come with that."""
-    credentials.require_operator(request)
+    """Forget the cookie."""
+    credentials.require_own_form(request)
     gone = Redirect(f"{paddock.prefix}/", status_code=303, headers={"Cache-Control": "no-store"})
     gone.delete_cookie(COOKIE, path=paddock.prefix + PATH)
     return gone
@@ -52,8 +54,8 @@ async def leave(request: Request[Any, Any, Any], paddock: GivenPaddock, credenti
 
 @post("/pause", include_in_schema=False)
 async def pause(request: Request[Any, Any, Any], paddock: GivenPaddock, credentials: GivenCredentials) -> Redirect:
-    """Hold all settlement; the form has a `reason`. As with `leave`, no other site's form can do it."""
-    _require_own_form(request, credentials)
+    """Hold all settlement; the form has a `reason`."""
+    credentials.require_own_form(request)
     reason = str((await request.form()).get("reason", ""))[:MOST_REASON]
     await turn(paddock.db, paddock.clock, on=True, reason=reason or "no reason given", by="console")
     return Redirect(paddock.prefix + PATH, status_code=303)
@@ -62,16 +64,9 @@ async def pause(request: Request[Any, Any, Any], paddock: GivenPaddock, credenti
 @post("/resume", include_in_schema=False)
 async def resume(request: Request[Any, Any, Any], paddock: GivenPaddock, credentials: GivenCredentials) -> Redirect:
     """Let settlement go on."""
-    _require_own_form(request, credentials)
+    credentials.require_own_form(request)
     await turn(paddock.db, paddock.clock, on=False, reason="", by="console")
     return Redirect(paddock.prefix + PATH, status_code=303)
-
-
-def _require_own_form(request: Request[Any, Any, Any], credentials: Credentials) -> None:
-    """The operator, and no form of a neighbour: to a cookie, another port of this host is the same site."""
-    credentials.require_operator(request)
-    if request.headers.get("sec-fetch-site", "same-origin") != "same-origin":
-        raise NotAllowed("that form was not the console's own")
 
 
 @get("/", include_in_schema=False)
@@ -152,6 +147,8 @@ CONSOLE = Router(
         live.events,
         console_statement,
         *CASE_PAGES,
+        *CALLBACK_PAGES,
+        *SERVICE_PAGES,
     ],
     exception_handlers={PaddockError: on_page_error, NotAllowed: on_stranger},
 )

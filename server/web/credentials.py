@@ -66,6 +66,13 @@ class Credentials:
         if not self.is_operator(connection):
             raise NotAllowed("this is the operator's")
 
+    def require_own_form(self, connection: Connection) -> None:
+        """The operator, by a form of the console's own: another site's has no cookie with it, and a neighbour's, on
+        another port of this host, says so. Raises NotAllowed."""
+        self.require_operator(connection)
+        if connection.headers.get("sec-fetch-site", "same-origin") != "same-origin":
+            raise NotAllowed("that form was not the console's own")
+
     def staff(self, connection: Connection, paddock: Paddock) -> tuple[Role, str | None]:
         """The operator, or a merchant with its id, by their tokens; else a stranger. A cookie does not count."""
         token = bearer(connection)

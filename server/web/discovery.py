@@ -13,6 +13,7 @@ from server.web.listing import bazaar_item, example_url
 from server.web.origins import link_origin
 from server.web.price import price_of
 from server.web.receipts_api import published_anchor
+from server.web.tools import PATH as TOOLS_PATH
 
 MOST = 100
 Wanted = Annotated[str, QueryParameter(name="query")]
@@ -77,6 +78,7 @@ async def well_known(request: Request[Any, Any, Any], paddock: GivenPaddock) -> 
             for ground in paddock.grounds.values()
             for asset in ground.market.assets
         ],
+        "mcp": f"{link_origin(paddock, request)}{TOOLS_PATH}",
         "resources": [f"{link_origin(paddock, request)}/v1/{slug}" for slug in paddock.services],
     }
 
@@ -93,6 +95,7 @@ async def llms(request: Request[Any, Any, Any], paddock: GivenPaddock) -> str:
         "> `exact` costs what the terms say; `upto` at most that: you are charged for what the call used.",
         "",
         f"Prices are in {asset.symbol} on {paddock.market.network}. As JSON: {origin}/api/services",
+        f"As tools of MCP, the Model Context Protocol: {origin}{TOOLS_PATH}",
         "",
         "## Services",
     ]

@@ -7,7 +7,7 @@ from litestar import Request, Response, Router, get, post
 
 from protocol.headers import decode_json, to_json
 from protocol.networks import v1_name
-from protocol.wire import SCHEME_EXACT, SCHEME_UPTO, FacilitatorRequest, SettleResponse
+from protocol.wire import SCHEME_DELEGATE, SCHEME_EXACT, SCHEME_UPTO, FacilitatorRequest, SettleResponse
 from protocol.wire_v1 import FacilitatorRequestV1
 from server.application.paddock import Settling
 from server.domain.errors import FacilitatorTokenMissing
@@ -43,6 +43,9 @@ async def supported(request: Request[Any, Any, Any], settling: GivenSettling) ->
             {"x402Version": 2, "scheme": SCHEME_UPTO, "network": network, "extra": {"facilitatorAddress": settler}},
             {"x402Version": 1, "scheme": SCHEME_EXACT, "network": v1_name(network)},
         ]
+    for network, executor in settling.facilitator.executors().items():
+        atomic = {"x402Version": 2, "scheme": SCHEME_DELEGATE, "network": network}
+        kinds.append(atomic | {"extra": {"executor": executor}})
     return {"kinds": kinds, "extensions": [], "signers": {net: list(keys) for net, keys in settling.signers.items()}}
 
 

@@ -13,7 +13,7 @@ from server.domain.market import Market
 from server.domain.quotes import Quote
 from server.services.arguments import published
 from server.services.service import Service
-from server.web.price import meter_facts, price_of
+from server.web.price import meter_facts, price_of, tariff_facts
 from server.web.standing import reputation_json
 
 _NO_QUOTE = Quote("", 0, 0)
@@ -37,6 +37,8 @@ def listing(service: Service, market: Market, origin: str, shown: Shown) -> dict
         "amount": str(market.asset.amount(service.amount)),
         "price": price_of(service, market.asset).sum,
         "metered": meter_facts(service),
+        "tariff": tariff_facts(service),
+        "free_calls": service.free_calls,
         "network": market.network,
         "asset": market.asset.address,
         "merchant": service.merchant,
@@ -105,6 +107,7 @@ def _facts(service: Service) -> dict[str, Any]:
         "title": service.title,
         "unit": service.unit,
         "metered": meter_facts(service),
+        "tariff": tariff_facts(service),
         "kind": service.kind,
         "mode": service.mode,
         "fulfilment": service.fulfilment,

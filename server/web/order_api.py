@@ -8,6 +8,7 @@ from litestar import Request, Response, Router, get, post
 from litestar.params import FromPath
 
 from protocol import headers
+from protocol.actions import SIGNATURE_BYTES
 from protocol.amounts import parse_amount
 from protocol.errors import ProtocolError
 from protocol.networks import caip2
@@ -16,7 +17,7 @@ from server.application.cancel import cancel
 from server.application.create_order import NewOrder, create_order
 from server.application.order_proof import order_proof
 from server.application.paddock import Paddock
-from server.application.sign_calldata import sign_calldata
+from server.application.sign_choice import sign_choice
 from server.domain.errors import (
     BadArguments,
     InternalError,
@@ -24,6 +25,7 @@ from server.domain.errors import (
     OtherMerchant,
     PaddockError,
     PaymentConflict,
+    SignatureNotAwaited,
     UnknownMerchant,
     UnknownOrder,
 )
@@ -87,13 +89,13 @@ async def proof(request: Request[Any, Any, Any], order_id: FromPath[str], paddoc
 @post("/api/v1/orders/{order_id:str}/calldata-signature", status_code=200, summary="Hand in the payer's signature")
 async def sign(request: Request[Any, Any, Any], order_id: FromPath[str], paddock: GivenPaddock) -> Response[bytes]:
     """Over `calldata_sign_request`, before `signatureExpiresAt`; without it the payer's money goes back."""
-    order, made = await _own(request, paddock, order_id)
+    order, _ = await _own(request, paddock, order_id)
     try:
         given = msgspec.json.decode(await request.body(), type=SignatureBody).signature
-        signature = parse_hex(given, "signature", 65)
+        signature = parse_hex(given, "signature", SIGNATURE_BYTES)
     except (msgspec.DecodeError, ValueError, RecursionError) as error:
         raise OrderRefused(f"the body is no signature: {str(error)[:200]}") from error
-    await sign_calldata(paddock, order, made, signature)
+    await sign_choice(paddock, order.id, signature)
     return as_json({"status": "ok", "order_id": order.id})
 
 
@@ -164,7 +166,7 @@ def on_error(_request: Request[Any, Any, Any], error: PaddockError) -> Response[
     if isinstance(error, InternalError):
         log.error("internal: %s", error.detail)
     text = error.title if isinstance(error, InternalError) else error.detail
-    refused = isinstance(error, BadArguments | PaymentConflict)
+    refused = isinstance(error, BadArguments | PaymentConflict | SignatureNotAwaited)
     again = {"Retry-After": str(error.retry_after)} if error.retry_after else {}
     answer = as_json({"error": text}, 400 if refused else error.status)
     answer.headers.update(again)

@@ -7,9 +7,9 @@ from protocol.payment import Method
 from protocol.wire import SCHEME_EXACT
 from server.application.create_order import takes
 from server.application.paddock import Paddock
-from server.application.sign_calldata import choice_of
+from server.application.sign_choice import choice_of
 from server.domain.market import Merchant
-from server.domain.merchant_orders import MerchantOrder, flow_of, sign_until, status_of
+from server.domain.merchant_orders import MerchantOrder, flow_of, status_of
 from server.domain.orders import Mode, Order
 from server.domain.states import PaymentState
 
@@ -27,10 +27,11 @@ def payment_required(paddock: Paddock, order: Order, made: MerchantOrder) -> dic
         "receiveType": terms.mode,
     }
     to_sign: dict[str, Any] = {}
-    if made.calldata:
+    choice = choice_of(paddock, order)
+    if choice:
         extension["signatureEndpoint"] = f"{paddock.origin}/api/v1/orders/{order.id}/calldata-signature"
-        extension["signatureExpiresAt"] = int(sign_until(order).timestamp())
-        to_sign["calldata_sign_request"] = choice_of(paddock, order, made).sign_request()
+        extension["signatureExpiresAt"] = int(choice.sign_by.timestamp())
+        to_sign["calldata_sign_request"] = choice.action.sign_request()
     left = int((terms.expires_at - paddock.clock.now()).total_seconds())
     return {
         "x402Version": 2,

@@ -10,8 +10,12 @@ from server.application.paddock import Paddock
 
 def asked_origin(paddock: Paddock, request: ASGIConnection[Any, Any, Any, Any]) -> str | None:
     """Our origin of the request's Host header; None for a host that is not ours."""
-    host = request.headers.get("host", "").lower()
-    return next((origin for origin in paddock.origins if urlsplit(origin).netloc.lower() == host), None)
+    return origin_of(paddock, request.headers.get("host", ""))
+
+
+def origin_of(paddock: Paddock, host: str) -> str | None:
+    """Our origin at a host; None for one that is not ours."""
+    return next((origin for origin in paddock.origins if urlsplit(origin).netloc.lower() == host.lower()), None)
 
 
 def link_origin(paddock: Paddock, request: ASGIConnection[Any, Any, Any, Any]) -> str:

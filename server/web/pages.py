@@ -36,9 +36,11 @@ from server.web.listing import example_url
 from server.web.origins import link_origin
 from server.web.price import price_of
 from server.web.reference import document, fields, sections
+from server.web.tools import PATH as TOOLS_PATH
 
 TEMPLATES = Path(__file__).resolve().parents[2] / "templates"
-STATIC = Path(__file__).resolve().parent / "static"
+STATIC = (Path(__file__).resolve().parent / "static", TEMPLATES / "static")
+"""The marketplace's own files, and those that the agent's console has too."""
 PAGE_POLICY = (
     "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; object-src 'none'; img-src 'self'"
 )
@@ -54,7 +56,8 @@ _CODE = re.compile(r"`([^`]+)`")
 @cache
 def static(name: str) -> str:
     """The URL of a static file, which changes with its content."""
-    return f"/static/{name}?v={hashlib.sha256((STATIC / name).read_bytes()).hexdigest()[:10]}"
+    file = next(folder / name for folder in STATIC if (folder / name).exists())
+    return f"/static/{name}?v={hashlib.sha256(file.read_bytes()).hexdigest()[:10]}"
 
 
 def short(value: str) -> str:
@@ -94,7 +97,7 @@ _TEXTS = ENVIRONMENT.overlay(autoescape=False)
 """For snippets: they are text, and escaped where a page shows them."""
 TEMPLATE_CONFIG = TemplateConfig(instance=JinjaTemplateEngine.from_environment(ENVIRONMENT))
 STATIC_FILES = create_static_files_router(
-    "/static", [STATIC], cache_control=CacheControlHeader(max_age=31_536_000, public=True, immutable=True)
+    "/static", list(STATIC), cache_control=CacheControlHeader(max_age=31_536_000, public=True, immutable=True)
 )
 
 
@@ -169,7 +172,8 @@ async def service_page(request: Request[Any, Any, Any], slug: FromPath[str], pad
     url = example_url(service, origin)
     body = json.dumps(service.example) if service.method == "POST" else ""
     price = price_of(service, paddock.market.asset)
-    call = {"service": service, "url": url, "body": body, "price": price, "site": site(paddock)}
+    tools = f"{origin}{TOOLS_PATH}"
+    call = {"service": service, "url": url, "body": body, "price": price, "site": site(paddock), "tools": tools}
     terms = msgspec.to_builtins(await quote(paddock, service, _example_call(paddock, service, origin, body), origin))
     offer = terms["accepts"][0]
     shown = await paddock.standings.read(paddock.db, paddock.clock)
@@ -183,8 +187,10 @@ async def service_page(request: Request[Any, Any, Any], slug: FromPath[str], pad
         badge=shown.badge(service.merchant),
         pay_to=offer["payTo"],
         contract=contract,
+        tools=tools,
         snippets={
-            name: _TEXTS.get_template(f"snippets/{name}.txt").render(call) for name in ("agent", "python", "curl")
+            name: _TEXTS.get_template(f"snippets/{name}.txt").render(call)
+            for name in ("agent", "python", "javascript", "mcp", "curl")
         },
         arguments=fields(schemas["arguments"]),
         arguments_about=schemas["arguments"].get("description", ""),

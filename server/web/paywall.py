@@ -13,26 +13,17 @@ from protocol.sign_in import HEADER as SIGN_IN
 from protocol.wire import SettleResponse
 from protocol.wire_v1 import required_v1, settle_v1
 from server.application.paddock import Paddock
-from server.application.pay import Sold, pay, read_arguments
+from server.application.pay import Sold, pay
 from server.application.present import PaidCall
-from server.application.quote import quote
 from server.application.sign_in import sign_in
-from server.domain.errors import (
-    CallbackFailed,
-    MalformedPayment,
-    Misdirected,
-    PaddockError,
-    PaymentRefused,
-    UnknownService,
-)
-from server.domain.redaction import scrub
-from server.services.service import Service
+from server.domain.errors import CallbackFailed, MalformedPayment, Misdirected, PaddockError, PaymentRefused
+from server.services.service import Answer, Service
 from server.web.given import GivenPaddock
 from server.web.metrics import OUTCOMES
+from server.web.offering import failure, offered, require_askable, terms
 from server.web.origins import asked_origin
 from server.web.problems import from_paddock, problem
 
-PAUSED = "settlement is paused: these terms are good, and a payment now is answered with 503 until it goes on"
 NO_STORE = {"Cache-Control": "private, no-store"}
 _V2, _V1 = names.PAYMENT_SIGNATURE.lower().encode(), names.X_PAYMENT.lower().encode()
 _SIGN_IN = SIGN_IN.lower().encode()
@@ -42,28 +33,27 @@ _LOOK_ALIKES = {_V2.replace(b"-", b"_"), _V1.replace(b"-", b"_")}
 @route("/v1/{slug:str}", http_method=[HttpMethod.GET, HttpMethod.POST], include_in_schema=False)
 async def paid_route(request: Request[Any, Any, Any], slug: FromPath[str], paddock: GivenPaddock) -> Response[bytes]:
     """402 with terms, or the answer to a payment; the gate is on the handler, so no spelling of a path gets round."""
-    service = paddock.services.get(slug)
-    if service is None:
-        raise UnknownService(f"{slug[:80]!r} is not on sale here")
+    service = await offered(paddock, slug)
     if request.method != service.method:
         detail = f"{slug} is asked with {service.method}"
         allow: dict[str, str] = {"Allow": service.method}
         return problem(405, "http-405", "That method is not for this path", detail, "Use that method.", {}, allow)
     call = await _call(request, paddock, service)
     if not call.v2 and not call.v1:
-        if call.query or call.intent.body:  # a bare request learns the price; one with arguments, whether they will do
-            read_arguments(service, call)
+        require_askable(service, call, given=bool(call.query or call.intent.body))
         returned = await sign_in(paddock, service, call)
         if returned is None:
-            paused = await paddock.admission.pause.hint(paddock.db, paddock.clock)
-            return await _payment_required(paddock, service, call, PAUSED if paused else None)
+            return await _payment_required(paddock, service, call)
+        if isinstance(returned, Answer):
+            OUTCOMES.labels(slug, "entered").inc()
+            return Response(returned.body, status_code=200, media_type=returned.content_type, headers=NO_STORE)
         OUTCOMES.labels(slug, "returned").inc()
         return _sold(call, returned)
     try:
         sold = await pay(paddock, service, call)
     except PaymentRefused as error:
         OUTCOMES.labels(slug, "refused").inc()
-        return await _payment_required(paddock, service, call, scrub(f"{error.reason}: {error.detail}"), error)
+        return await _payment_required(paddock, service, call, error)
     except CallbackFailed as error:
         OUTCOMES.labels(slug, "callback_failed").inc()
         return _callback_failed(call, error)
@@ -103,21 +93,13 @@ async def _call(request: Request[Any, Any, Any], paddock: Paddock, service: Serv
 
 
 async def _payment_required(
-    paddock: Paddock, service: Service, call: PaidCall, error: str | None, refused: PaymentRefused | None = None
+    paddock: Paddock, service: Service, call: PaidCall, refused: PaymentRefused | None = None
 ) -> Response[bytes]:
     """v2 terms in the header and v1 terms in the body; a refused payment's outcome beside them."""
-    OUTCOMES.labels(service.slug, "quoted").inc()
-    required = await quote(paddock, service, call.intent, call.origin, error)
+    required = await terms(paddock, service, call, refused)
     headers = {names.PAYMENT_REQUIRED: names.encode(required), "Cache-Control": "no-store"}
     if refused:
-        failure = SettleResponse(
-            success=False,
-            error_reason=scrub(refused.reason),
-            error_message=scrub(refused.detail),
-            transaction="",
-            network=paddock.market.network,
-        )
-        headers |= _response_header(call, failure)
+        headers |= _response_header(call, failure(paddock, refused))
     body = names.to_json(required_v1(required))
     return Response(body, status_code=402, media_type="application/json", headers=headers)
 

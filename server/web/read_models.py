@@ -1,21 +1,24 @@
 """What the console shows of orders, as plain values: rows, counts, and the way of one order from quote to proof."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
 
 from protocol.amounts import display
+from server.application.executions import execution
 from server.application.paddock import Paddock
+from server.domain.choices import CalldataSignature
 from server.domain.errors import UnknownOrder
 from server.domain.ledger import Entry
 from server.domain.market import PRICE_DECIMALS
-from server.domain.orders import Mode, Order, Shown
+from server.domain.orders import Order, Shown
 from server.domain.quotes import Quote
-from server.domain.states import FulfilmentState, MoneyBackState, PaymentState
+from server.domain.states import MoneyBackState, PaymentState
 from server.ports import Event, UnitOfWork
+from server.web.stages import Call, Fact, Stage, stages_of
 
 WINDOW = 200
 """How many of the newest orders are listed and counted."""
@@ -26,8 +29,6 @@ _MONEY_BACK = {
     MoneyBackState.REFUNDED: "refunded",
     MoneyBackState.BLOCKED: "blocked",
 }
-_UNPAID = (PaymentState.FAILED, PaymentState.EXPIRED, PaymentState.CANCELLED)
-State = Literal["done", "now", "ahead", "failed"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,26 +52,6 @@ class Overview:
     rows: tuple[Row, ...]
     totals: dict[str, str]
     partial: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Fact:
-    """A labelled value; hashes and addresses are shortened and can be copied."""
-
-    label: str
-    value: str
-    is_hash: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class Stage:
-    """One station between quote and proof."""
-
-    name: str
-    state: State
-    at: datetime | None = None
-    note: str = ""
-    facts: tuple[Fact, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,10 +129,11 @@ async def story(paddock: Paddock, order_id: str) -> Story:
         entries = await view.ledger.of(order_id)
         receipts = await view.receipts.get(order_id)
         proof = await view.proofs.get(order_id)
+        signed = await view.calldata.get(order_id)
     return Story(
         id=order_id,
         word=word(order),
-        stages=tuple(_stages(order, events, proven=proof is not None)),
+        stages=tuple(stages_of(order, events, _call(paddock, order, signed), proven=proof is not None)),
         sequence=sequence,
         order=order,
         row=row_of(paddock, order),
@@ -165,101 +147,20 @@ async def story(paddock: Paddock, order_id: str) -> Story:
     )
 
 
+def _call(paddock: Paddock, order: Order, signed: CalldataSignature | None) -> Call | None:
+    """The calldata that its payer chose, None where nothing was chosen."""
+    ran = execution(paddock, order, signed=signed is not None)
+    if ran is None or ran["calldata"] is None:
+        return None
+    return Call(ran["calldata"], ran["action"], ran["sign_by"], signed.signed_at if signed else None)
+
+
 def _quoted(paddock: Paddock, quote: Quote, sequence: int) -> Story:
     issued, expires = (datetime.fromtimestamp(at, UTC) for at in (quote.issued_at, quote.expires_at))
     expired = paddock.clock.now() >= expires
     waits = "nobody paid it in time" if expired else f"waits for a payment until {expires:%H:%M:%S} UTC"
     stages = (Stage("Quoted", "done", issued), Stage("Claimed", "failed" if expired else "now", None, waits))
     return Story(quote.id, "expired" if expired else "quoted", stages, sequence)
-
-
-def _stages(order: Order, events: Sequence[Event], *, proven: bool) -> list[Stage]:
-    """The stations of this order, up to the first that ended it without money; the first open one is `now`."""
-    terms = order.terms
-    found = [
-        Stage("Quoted", "done", terms.quoted_at, f"valid until {terms.expires_at:%H:%M:%S} UTC"),
-        Stage("Claimed", "done", order.created_at, "signature verified; quote and authorization belong to this order"),
-    ]
-    if terms.mode is Mode.DIRECT:
-        found.append(_made(order, events))
-    found.append(_settled(order))
-    if order.payment not in _UNPAID:
-        if terms.mode is Mode.DELEGATE:
-            found.append(_executed(order, events))
-        found += _after(order, events, proven)
-    return _with_present(found)
-
-
-def _with_present(stages: list[Stage]) -> list[Stage]:
-    """The first open stage is where the order stands now."""
-    present = next((index for index, stage in enumerate(stages) if stage.state == "ahead"), len(stages))
-    return [replace(stage, state="now") if index == present else stage for index, stage in enumerate(stages)]
-
-
-def _made(order: Order, events: Sequence[Event]) -> Stage:
-    ready = _moved(events, "fulfilment", FulfilmentState.READY)
-    failed = _moved(events, "fulfilment", FulfilmentState.FAILED)
-    if order.fulfilment is FulfilmentState.FAILED and failed and not ready:
-        return Stage("Answer made", "failed", failed.at, f"{failed.note}; nothing was charged")
-    if ready is None:
-        return Stage("Answer made", "ahead")
-    return Stage("Answer made", "done", ready.at, f"{ready.note}, held back until the money is there")
-
-
-def _settled(order: Order) -> Stage:
-    if order.payment in _UNPAID:
-        return Stage("Settled", "failed", None, f"{order.failure or order.payment.value}; nothing was charged")
-    if order.waived and order.payment is PaymentState.SETTLED:
-        return Stage("Settled", "done", order.paid_at, "nothing was used: no money moved, and none will")
-    if order.settlement_tx is None:
-        in_doubt = order.payment is PaymentState.IN_DOUBT
-        return Stage("Settled", "ahead", None, "in doubt: the chain will tell" if in_doubt else "")
-    facts = (Fact("transaction", order.settlement_tx), Fact("block", str(order.settlement_block), is_hash=False))
-    return Stage("Settled", "done", order.paid_at, "the Transfer on chain pays exactly this order", facts)
-
-
-def _executed(order: Order, events: Sequence[Event]) -> Stage:
-    facts = (Fact("transaction", order.callback_tx),) if order.callback_tx else ()
-    failed = _moved(events, "fulfilment", FulfilmentState.FAILED)
-    if order.fulfilment is FulfilmentState.RELEASED:
-        return Stage("Contract called", "done", order.released_at, "the callback took the payment and acted", facts)
-    if order.fulfilment is FulfilmentState.FAILED:
-        return Stage("Contract called", "failed", failed.at if failed else None, order.failure or "", facts)
-    return Stage("Contract called", "ahead", None, "", facts)
-
-
-def _after(order: Order, events: Sequence[Event], proven: bool) -> list[Stage]:
-    """What follows the money: the answer with its receipt or the refund, then finality and proof."""
-    if order.money_back is not MoneyBackState.NONE:
-        found = [_refunded(order, events)]
-    elif order.released_at:
-        found = [
-            Stage("Released", "done", order.released_at, "the same bytes may be fetched again for 24 h"),
-            Stage("Receipt", "done", order.released_at, "signed by the marketplace's receipt key"),
-        ]
-    else:
-        found = [Stage("Released", "ahead"), Stage("Receipt", "ahead")]
-    found.append(_final(events))
-    found.append(Stage("Proof", "done", None, "everything below, stored") if proven else Stage("Proof", "ahead"))
-    return found
-
-
-def _final(events: Sequence[Event]) -> Stage:
-    final = next((event for event in events if event.what == "final"), None)
-    if final is None:
-        return Stage("Final", "ahead")
-    return Stage("Final", "done", final.at, f"everything up to {final.new} is final")
-
-
-def _refunded(order: Order, events: Sequence[Event]) -> Stage:
-    facts = (Fact("transaction", order.refund_tx),) if order.refund_tx else ()
-    moved = _moved(events, "money back", order.money_back)
-    at = moved.at if moved else None
-    if order.money_back is MoneyBackState.REFUNDED:
-        return Stage("Refunded", "done", at, "the whole price went back to the payer on chain", facts)
-    if order.money_back is MoneyBackState.BLOCKED:
-        return Stage("Refunded", "failed", at, moved.note if moved else "", facts)
-    return Stage("Refunded", "ahead", None, f"money back: {order.money_back.value}", facts)
 
 
 def _binding(order: Order) -> tuple[Fact, ...]:
@@ -293,8 +194,3 @@ def _entry(paddock: Paddock, order: Order, entry: Entry) -> dict[str, str]:
         "transaction": entry.transaction,
         "log": str(entry.log_index),
     }
-
-
-def _moved(events: Sequence[Event], what: str, new: str) -> Event | None:
-    """The last time that a column moved to a state."""
-    return next((event for event in reversed(events) if (event.what, event.new) == (what, new)), None)

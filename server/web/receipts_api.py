@@ -2,7 +2,6 @@
 
 from typing import Annotated, Any
 
-import msgspec
 from litestar import Request, Response, get
 from litestar.exceptions import ValidationException
 from litestar.params import FromPath, FromQuery, QueryParameter
@@ -12,8 +11,8 @@ from server.application.bundle import LONGEST_PAGE, bundle, chain_page
 from server.application.paddock import Paddock
 from server.web.credentials import PARTIES
 from server.web.given import GivenCredentials, GivenPaddock
+from server.web.merchant_api import answer
 
-NO_STORE = {"Cache-Control": "no-store"}
 First = Annotated[int, QueryParameter(name="from")]
 """The parameter `from`, by another name here: Python keeps that one for itself."""
 
@@ -27,7 +26,7 @@ async def receipt(
 ) -> Response[bytes]:
     """The signed receipt, its place in the merchant's chain, the Merkle proof to the anchored root; kept for ever."""
     await credentials.require(request, paddock, order_id, "receipt", PARTIES)
-    return _json(await bundle(paddock, order_id))
+    return answer(await bundle(paddock, order_id))
 
 
 @get("/api/merchants/{merchant:str}/receipts", tags=["orders"], summary="A merchant's chain of receipts")
@@ -46,14 +45,10 @@ async def chain(
     if not (1 <= limit <= LONGEST_PAGE and 0 <= first < 2**31):
         raise ValidationException(f"limit goes from 1 to {LONGEST_PAGE}, from is an index from 0 on")
     whole = merchant in paddock.merchants and credentials.acts_for(request, paddock, merchant)
-    return _json(await chain_page(paddock, merchant, first, limit, whole=whole))
+    return answer(await chain_page(paddock, merchant, first, limit, whole=whole))
 
 
 def published_anchor(paddock: Paddock) -> dict[str, str] | None:
     """What /.well-known/x402 says of where roots are anchored, and by whose key; None where they are not."""
     site = site_of(paddock)
     return {"network": site.network, "contract": site.contract, "publisher": site.publisher} if site else None
-
-
-def _json(value: object) -> Response[bytes]:
-    return Response(msgspec.json.encode(value), media_type="application/json", headers=NO_STORE)

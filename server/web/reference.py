@@ -18,8 +18,8 @@ DEEPEST = 3
 """Levels of nested objects that a table shows."""
 _ABOUT = (
     "Routes that software pays for by the call. Ask a paid route, get 402 with terms in PAYMENT-REQUIRED (x402), "
-    "sign, ask again with PAYMENT-SIGNATURE. `x-price` is the standing price of one call, and of a metered one "
-    "(scheme `upto`) the most that it costs."
+    "sign, ask again with PAYMENT-SIGNATURE. `x-price` is the standing price of one call; of one that is charged by "
+    "use (scheme `upto`), or by what it asks for, the most that it costs."
 )
 _HEADERS = {
     headers.PAYMENT_SIGNATURE: "The signed payment (x402 v2): base64 of JSON. Without it the answer is 402 with terms.",

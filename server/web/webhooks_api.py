@@ -1,23 +1,19 @@
 """The JSON interface of webhooks: a merchant manages its endpoints with its API key."""
 
 from datetime import timedelta
-from typing import Any, TypeVar
+from typing import Any
 
 import msgspec
-from litestar import Request, Response, Router, delete, get, patch, post
+from litestar import Response, Router, delete, get, patch, post
 from litestar.params import FromPath, FromQuery
 
 from server.application import endpoints
-from server.application.paddock import Paddock
-from server.domain.errors import BadWebhook, NotAllowed
+from server.domain.errors import BadWebhook
 from server.domain.webhooks import Endpoint, WebhookDelivery
-from server.web.credentials import Credentials
 from server.web.given import GivenCredentials, GivenPaddock
+from server.web.merchant_api import Asked, answer, read_body, require_merchant
 
-NO_STORE = {"Cache-Control": "no-store"}
 MOST_LISTED = 100
-Asked = Request[Any, Any, Any]
-T = TypeVar("T")
 
 
 class NewEndpoint(msgspec.Struct, forbid_unknown_fields=True):
@@ -46,10 +42,10 @@ async def add(
     request: Asked, merchant: FromPath[str], paddock: GivenPaddock, credentials: GivenCredentials
 ) -> Response[bytes]:
     """201 with the endpoint and its `secret`."""
-    _require(request, paddock, credentials, merchant)
-    wanted = await _body(request, NewEndpoint)
+    require_merchant(request, paddock, credentials, merchant)
+    wanted = await read_body(request, NewEndpoint, BadWebhook)
     endpoint, secret = await endpoints.add(paddock, merchant, wanted.url, wanted.description)
-    return _json({**endpoint_view(endpoint), "secret": secret}, 201)
+    return answer({**endpoint_view(endpoint), "secret": secret}, 201)
 
 
 @get("/", summary="A merchant's endpoints")
@@ -57,8 +53,8 @@ async def listed(
     request: Asked, merchant: FromPath[str], paddock: GivenPaddock, credentials: GivenCredentials
 ) -> Response[bytes]:
     """Oldest first, without their secrets."""
-    _require(request, paddock, credentials, merchant)
-    return _json({"webhooks": [endpoint_view(one) for one in await endpoints.of(paddock, merchant)]})
+    require_merchant(request, paddock, credentials, merchant)
+    return answer({"webhooks": [endpoint_view(one) for one in await endpoints.of(paddock, merchant)]})
 
 
 @patch("/{endpoint_id:str}", summary="Change, enable or disable an endpoint")
@@ -70,10 +66,10 @@ async def change(
     credentials: GivenCredentials,
 ) -> Response[bytes]:
     """An endpoint that is enabled again is tried at once."""
-    _require(request, paddock, credentials, merchant)
-    wanted = await _body(request, ChangedEndpoint)
+    require_merchant(request, paddock, credentials, merchant)
+    wanted = await read_body(request, ChangedEndpoint, BadWebhook)
     changes = msgspec.structs.asdict(wanted)
-    return _json(endpoint_view(await endpoints.change(paddock, merchant, endpoint_id, **changes)))
+    return answer(endpoint_view(await endpoints.change(paddock, merchant, endpoint_id, **changes)))
 
 
 @delete("/{endpoint_id:str}", summary="Remove an endpoint")
@@ -85,7 +81,7 @@ async def remove(
     credentials: GivenCredentials,
 ) -> None:
     """204; what still waits is not sent."""
-    _require(request, paddock, credentials, merchant)
+    require_merchant(request, paddock, credentials, merchant)
     await endpoints.remove(paddock, merchant, endpoint_id)
 
 
@@ -98,10 +94,10 @@ async def rotate(
     credentials: GivenCredentials,
 ) -> Response[bytes]:
     """The new `secret`, shown this once."""
-    _require(request, paddock, credentials, merchant)
-    overlap = timedelta(hours=_bounded((await _body(request, Rotation)).overlap_hours))
+    require_merchant(request, paddock, credentials, merchant)
+    overlap = timedelta(hours=_bounded((await read_body(request, Rotation, BadWebhook)).overlap_hours))
     endpoint, secret = await endpoints.rotate(paddock, merchant, endpoint_id, overlap)
-    return _json({**endpoint_view(endpoint), "secret": secret})
+    return answer({**endpoint_view(endpoint), "secret": secret})
 
 
 @post("/{endpoint_id:str}/test", status_code=202, summary="Send a message that means nothing")
@@ -113,8 +109,8 @@ async def test(
     credentials: GivenCredentials,
 ) -> Response[bytes]:
     """202: a worker sends it; the log of deliveries tells how it went."""
-    _require(request, paddock, credentials, merchant)
-    return _json(delivery_view(await endpoints.try_out(paddock, merchant, endpoint_id)), 202)
+    require_merchant(request, paddock, credentials, merchant)
+    return answer(delivery_view(await endpoints.try_out(paddock, merchant, endpoint_id)), 202)
 
 
 @get("/{endpoint_id:str}/deliveries", summary="What was sent to an endpoint, and what waits")
@@ -128,11 +124,11 @@ async def deliveries(
     limit: FromQuery[int] = MOST_LISTED,
 ) -> Response[bytes]:
     """Newest first; `next` is the `before` of the following page, null on the last."""
-    _require(request, paddock, credentials, merchant)
+    require_merchant(request, paddock, credentials, merchant)
     most = min(max(limit, 1), MOST_LISTED)
     found = await endpoints.log(paddock, merchant, endpoint_id, before, most)
     following = found[-1].number if len(found) == most else None
-    return _json({"deliveries": [delivery_view(one) for one in found], "next": following})
+    return answer({"deliveries": [delivery_view(one) for one in found], "next": following})
 
 
 @post("/{endpoint_id:str}/deliveries/{delivery_id:str}/resend", status_code=202, summary="Send a message again")
@@ -145,8 +141,8 @@ async def resend(
     credentials: GivenCredentials,
 ) -> Response[bytes]:
     """202; under the same `webhook-id`, so a receiver that had it does nothing."""
-    _require(request, paddock, credentials, merchant)
-    return _json(delivery_view(await endpoints.resend(paddock, merchant, delivery_id, endpoint_id)), 202)
+    require_merchant(request, paddock, credentials, merchant)
+    return answer(delivery_view(await endpoints.resend(paddock, merchant, delivery_id, endpoint_id)), 202)
 
 
 def endpoint_view(endpoint: Endpoint) -> dict[str, Any]:
@@ -184,26 +180,9 @@ def delivery_view(delivery: WebhookDelivery) -> dict[str, Any]:
     }
 
 
-def _require(request: Asked, paddock: Paddock, credentials: Credentials, merchant: str) -> None:
-    """The operator, or that merchant; a merchant that does not exist is refused as another's."""
-    if merchant not in paddock.merchants or not credentials.acts_for(request, paddock, merchant):
-        raise NotAllowed("this is for the operator and the merchant itself")
-
-
-async def _body(request: Asked, kind: type[T]) -> T:
-    try:
-        return msgspec.json.decode(await request.body() or b"{}", type=kind)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise BadWebhook(f"the body is not what is wanted here: {error}") from error
-
-
 def _bounded(hours: int) -> int:
     """Within what a timedelta can hold; the use case has the real bounds."""
     return max(-1, min(hours, 10_000))
-
-
-def _json(value: object, status: int = 200) -> Response[bytes]:
-    return Response(msgspec.json.encode(value), status_code=status, media_type="application/json", headers=NO_STORE)
 
 
 WEBHOOKS = Router(

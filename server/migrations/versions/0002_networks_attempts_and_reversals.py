@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 import sqlalchemy as sa
 from alembic import op
+from alembic.util import CommandError
 from eth_account.typed_transactions.typed_transaction import TypedTransaction
 from hexbytes import HexBytes
 
@@ -26,7 +27,7 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     """There is no way back: one network and one attempt cannot hold what was written since."""
-    raise NotImplementedError("restore the backup that was made before the upgrade")
+    raise CommandError("restore the backup that was made before the upgrade")
 
 
 def orders() -> None:

@@ -19,8 +19,6 @@ def upgrade() -> None:
         sa.Column("merchant", sa.String(length=64), nullable=False),
         sa.Column("dapp_order_id", sa.String(length=128), nullable=False),
         sa.Column("symbol", sa.String(length=32), nullable=False),
-        sa.Column("calldata", sa.LargeBinary(), nullable=False),
-        sa.Column("signature", sa.LargeBinary(), nullable=True),
         sa.ForeignKeyConstraint(["order_id"], ["orders.id"], name=op.f("fk_merchant_orders_order_id")),
         sa.PrimaryKeyConstraint("order_id", name=op.f("pk_merchant_orders")),
         sa.UniqueConstraint("merchant", "dapp_order_id", name=op.f("uq_merchant_orders_merchant")),

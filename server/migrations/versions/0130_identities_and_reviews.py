@@ -6,7 +6,7 @@ from alembic import op
 from server.adapters.models import Atomic, Utc
 
 revision = "0130"
-down_revision = "0110"
+down_revision = "0120"
 branch_labels = None
 depends_on = None
 
