@@ -2,14 +2,13 @@
 
 from argparse import Namespace
 
-from eth_account.signers.local import LocalAccount
-
+from agent import switch
+from agent.account import Sender, sender_of
 from agent.chain import Chain, call_data
 from agent.clock import Clock, SystemClock
 from agent.commands import Shell
 from agent.errors import AgentError, Refused
 from agent.policy_file import PolicyFile
-from agent.sending import send
 from protocol.amounts import atomic, display
 from protocol.errors import ProtocolError
 from protocol.payment import PERMIT2
@@ -20,7 +19,7 @@ _ZERO_FIRST = "some tokens want 0 first: allow 0, then again"
 
 def allow_permit2(shell: Shell, args: Namespace) -> int:
     """The command: exactly so much, whatever was allowed before, and never more than the policy spends in a day."""
-    account = shell.settings.account()
+    sender = sender_of(shell.settings)
     with shell.client() as client:
         chain = shell.chain(client)
         try:
@@ -30,10 +29,12 @@ def allow_permit2(shell: Shell, args: Namespace) -> int:
         except ProtocolError as error:
             raise AgentError(error.detail, 'like: paddock-agent allow 0x5FbD…0aa3 "2.50"') from error
         if amount:
+            with shell.store().begin() as connection:
+                switch.require_started(connection)
             require_within(shell.settings.load_policy(), chain.network(), asset, amount, decimals)
-        allow(chain, SystemClock(), account, asset, amount)
-        left = chain.allowance(asset, account.address, PERMIT2)
-    shell.out.print(f"Permit2 may move {display(left, decimals)} of {asset} for {account.address}", soft_wrap=True)
+        allow(chain, SystemClock(), sender, asset, amount)
+        left = chain.allowance(asset, sender.address, PERMIT2)
+    shell.out.print(f"Permit2 may move {display(left, decimals)} of {asset} for {sender.address}", soft_wrap=True)
     return 0
 
 
@@ -50,11 +51,11 @@ def require_within(policy: PolicyFile, network: str, asset: str, amount: int, de
         raise Refused("limits.per_day", f"Permit2 may move no more than the policy spends in a day: {most}")
 
 
-def allow(chain: Chain, clock: Clock, account: LocalAccount, asset: str, amount: int) -> str:
+def allow(chain: Chain, clock: Clock, sender: Sender, asset: str, amount: int) -> str:
     """Let Permit2 move exactly so much of an asset from now on (atomic units; 0 takes it back); the transaction's hash.
 
     What Permit2 moves counts down. Waits until it is mined. Raises ChainUnavailable, and WalletError if it failed, or
     the wallet has nothing to pay the gas with.
     """
     data = call_data("approve(address,uint256)", PERMIT2, hex(amount))
-    return send(chain, clock, account, asset, data, "the approval", _ZERO_FIRST)
+    return sender.send(chain, clock, asset, data, "the approval", _ZERO_FIRST)

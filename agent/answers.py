@@ -1,16 +1,17 @@
 """Reading what a seller answers to a payment: kinds of answers, never trusted, only sorted."""
 
+import base64
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
 
 import httpx
 import msgspec
 
 from agent.terms import Asked, origin_of
 from protocol.errors import ProtocolError
-from protocol.headers import PAYMENT_RESPONSE, decode, decode_json
+from protocol.headers import PAYMENT_RESPONSE, X_PAYMENT_RESPONSE, decode, decode_json
 from protocol.wire import SettleResponse
+from protocol.wire_v1 import SettleResponseV1
 
 _LONGEST_WAIT = 30.0
 
@@ -113,6 +114,20 @@ def read_answer(response: httpx.Response, asked: Asked) -> Answer:
     )
 
 
+def only_content(answer: Answer) -> tuple[bytes, str]:
+    """What a tool's answer holds, as its seller has it, with its type, which a text does not say: then it is empty.
+
+    An answer of any other form is taken as it is.
+    """
+    try:
+        (content,) = msgspec.json.decode(answer.body)["content"]
+        if content["type"] == "text":
+            return content["text"].encode(), ""
+        return base64.b64decode(content["resource"]["blob"], validate=True), content["resource"]["mimeType"]
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return answer.body, answer.content_type
+
+
 def read_order(response: httpx.Response) -> OrderView | None:
     """An order's public state; None for anything that is not one."""
     if response.status_code != 200:
@@ -137,11 +152,11 @@ def _kind(response: httpx.Response, asked: Asked, settle: SettleResponse | None)
 
 
 def _settlement(response: httpx.Response) -> tuple[SettleResponse | None, str | None]:
-    header: Any = response.headers.get(PAYMENT_RESPONSE)
-    if header is None:
-        return None, None
+    header, legacy = response.headers.get(PAYMENT_RESPONSE), response.headers.get(X_PAYMENT_RESPONSE)
     try:
-        return decode(header, SettleResponse), None
+        if header is not None:
+            return decode(header, SettleResponse), None
+        return (None if legacy is None else decode(legacy, SettleResponseV1).modern()), None
     except ProtocolError as error:
         return None, error.detail
 

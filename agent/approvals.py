@@ -3,11 +3,13 @@
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
 import msgspec
 from eth_account.signers.local import LocalAccount
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, delete, insert, select, update
 
+from agent import actions
 from agent.errors import ApprovalError, Refused
 from agent.models import approvals
 from agent.terms import Terms
@@ -28,9 +30,26 @@ _FIELDS = {
     "payTo": "address",
     "mode": "string",
     "callback": "address",
+    "calldata": "bytes",
     "expires": "uint256",
 }
-_ZERO = "0x" + "0" * 40
+PRIMARY = "PaymentApproval"
+ZERO_ADDRESS = "0x" + "0" * 40
+_DOMAIN = [{"name": "name", "type": "string"}, {"name": "version", "type": "string"}]
+
+
+def signing_domain(network: str) -> dict[str, Any]:
+    """The EIP-712 domain of everything that a person signs for the agent."""
+    return {"name": "Paddock approval", "version": "1", "chainId": chain_id(network)}
+
+
+def typed_data(network: str, primary: str, fields: dict[str, str], message: dict[str, Any]) -> dict[str, Any]:
+    """A flat EIP-712 struct as JSON for `eth_signTypedData_v4`; numbers beyond 53 bits are texts in `message`."""
+    types = {
+        "EIP712Domain": [*_DOMAIN, {"name": "chainId", "type": "uint256"}],
+        primary: [{"name": name, "type": kind} for name, kind in fields.items()],
+    }
+    return {"types": types, "primaryType": primary, "domain": signing_domain(network), "message": message}
 
 
 class ApprovalState(StrEnum):
@@ -41,7 +60,10 @@ class ApprovalState(StrEnum):
 
 
 class ApprovalTerms(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
-    """All that the person agrees to: amount in atomic units as a decimal string, expiry in Unix seconds."""
+    """All that the person agrees to: amount in atomic units as a decimal string, expiry in Unix seconds.
+
+    `calldata` is what the callback is to run, in 0x-hex; `action` says it in words, and is not signed.
+    """
 
     purchase_id: str
     method: str
@@ -54,6 +76,8 @@ class ApprovalTerms(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
     mode: str
     callback: str
     expires: int
+    calldata: str = "0x"
+    action: str = ""
 
     @classmethod
     def of(cls, purchase_id: str, terms: Terms, expires: datetime) -> "ApprovalTerms":
@@ -68,16 +92,27 @@ class ApprovalTerms(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
             amount=str(terms.amount),
             pay_to=terms.pay_to,
             mode=terms.mode,
-            callback=terms.callback or _ZERO,
+            callback=terms.callback or ZERO_ADDRESS,
             expires=int(expires.timestamp()),
+            calldata="0x" + (terms.calldata or b"").hex(),
+            action=actions.shown(terms),
         )
 
     def digest(self) -> bytes:
         """The EIP-712 digest that the approver signs."""
-        message = msgspec.to_builtins(self)
-        message |= {"amount": int(self.amount), "bodyHash": parse_hex(self.body_hash, "bodyHash", 32)}
-        domain = {"name": "Paddock approval", "version": "1", "chainId": chain_id(self.network)}
-        return typed_digest(domain, "PaymentApproval", _FIELDS, message)
+        message = self._message() | {"amount": int(self.amount)}
+        message |= {"bodyHash": parse_hex(self.body_hash, "bodyHash", 32)}
+        message["calldata"] = parse_hex(self.calldata, "calldata")
+        return typed_digest(signing_domain(self.network), PRIMARY, _FIELDS, message)
+
+    def typed_data(self) -> dict[str, Any]:
+        """The same for a wallet to show and sign (`eth_signTypedData_v4`)."""
+        return typed_data(self.network, PRIMARY, _FIELDS, self._message() | {"expires": str(self.expires)})
+
+    def _message(self) -> dict[str, Any]:
+        message: dict[str, Any] = msgspec.to_builtins(self)
+        del message["action"]
+        return message
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,16 +133,28 @@ def request(
     connection: Connection, purchase_id: str, terms: Terms, approver: str, reason: str, now: datetime, expires: datetime
 ) -> None:
     """Put the question; its id is the purchase's."""
+    put(connection, ApprovalTerms.of(purchase_id, terms, expires), approver, reason, now, expires)
+
+
+def put(
+    connection: Connection, terms: ApprovalTerms, approver: str, reason: str, now: datetime, expires: datetime
+) -> None:
+    """Put a question about these very terms."""
     row = {
-        "id": purchase_id,
+        "id": terms.purchase_id,
         "state": ApprovalState.PENDING,
         "approver": approver,
-        "terms": msgspec.json.encode(ApprovalTerms.of(purchase_id, terms, expires)),
+        "terms": msgspec.json.encode(terms),
         "reason": reason,
         "created_at": now,
         "expires_at": expires,
     }
     connection.execute(insert(approvals).values(row))
+
+
+def forget(connection: Connection, approval_id: str) -> None:
+    """Make room for asking the same again."""
+    connection.execute(delete(approvals).where(approvals.c.id == approval_id))
 
 
 def approval(connection: Connection, approval_id: str) -> Approval:
@@ -126,15 +173,38 @@ def pending(connection: Connection) -> list[Approval]:
 
 def approve(connection: Connection, approval_id: str, approver: LocalAccount, now: datetime) -> Approval:
     """Sign for it, as the person. Raises ApprovalError where it is not pending, lapsed, or another's to give."""
+    asked = open_question(connection, approval_id, now)
+    if approver.address != asked.approver:
+        raise ApprovalError(f"only {asked.approver} may approve; this key is {approver.address}", "use that key")
+    return approve_signed(connection, approval_id, "0x" + sign_digest(approver, asked.terms.digest()).hex(), now)
+
+
+def approve_signed(connection: Connection, approval_id: str, signature: str, now: datetime) -> Approval:
+    """The same with a signature that the person made elsewhere. Raises ApprovalError where it is not theirs over
+    exactly these terms."""
+    asked = open_question(connection, approval_id, now)
+    require_signed_by(asked.approver, asked.terms.digest(), signature)
+    _decide(connection, asked, ApprovalState.APPROVED, now, signature)
+    return asked
+
+
+def require_signed_by(approver: str, digest: bytes, signature: str) -> None:
+    """Raises ApprovalError."""
+    try:
+        signer = recover(digest, parse_hex(signature, "signature"))
+    except ProtocolError as error:
+        raise ApprovalError(f"that is no signature: {error.detail}", "sign again") from error
+    if signer != approver:
+        raise ApprovalError(f"{signer} signed these terms or others; only {approver} may approve", "sign with that key")
+
+
+def open_question(connection: Connection, approval_id: str, now: datetime) -> Approval:
+    """The question, as long as it can be approved. Raises ApprovalError."""
     asked = approval(connection, approval_id)
     if asked.state is not ApprovalState.PENDING:
         raise ApprovalError(f"{approval_id} is already {asked.state}", "it takes a new purchase to ask again")
     if now >= asked.expires_at:
         raise ApprovalError(f"{approval_id} lapsed at {asked.expires_at:%H:%M:%S} UTC", "let the agent ask again")
-    if approver.address != asked.approver:
-        raise ApprovalError(f"only {asked.approver} may approve; this key is {approver.address}", "use that key")
-    signature = "0x" + sign_digest(approver, asked.terms.digest()).hex()
-    _decide(connection, asked, ApprovalState.APPROVED, now, signature)
     return asked
 
 
@@ -153,13 +223,17 @@ def check(stored: Approval, terms: Terms, approver: str, payer: str, now: dateti
     Raises Refused for a denial, and for an approval that is used, lapsed, of other terms, or by anybody but
     `approver` (the address pinned in the policy), who must not be the paying agent itself.
     """
+    return verify(stored, ApprovalTerms.of(stored.id, terms, stored.expires_at), approver, payer, now)
+
+
+def verify(stored: Approval, exact: ApprovalTerms, approver: str, payer: str, now: datetime) -> bool:
+    """The same for terms that are spelled out already. Raises Refused."""
     if stored.state is ApprovalState.DENIED:
         raise Refused("approval.denied", "the person said no")
     if stored.state is ApprovalState.USED:
         raise Refused("approval.used", "this approval was used already")
     if now >= stored.expires_at or now.timestamp() >= stored.terms.expires:
         raise Refused("approval.expired", "the approval lapsed before the purchase was made")
-    exact = ApprovalTerms.of(stored.id, terms, stored.expires_at)
     if stored.terms != exact:
         raise Refused("approval.terms", "the seller's terms are not the ones put to the person")
     if stored.state is ApprovalState.PENDING:

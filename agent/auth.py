@@ -4,8 +4,9 @@ from collections.abc import Generator
 
 import httpx
 
-from agent.checkout import Balance, Checkout
+from agent.checkout import NO_SOURCES, Checkout, Sources
 from agent.clock import Clock
+from agent.disclosure import Gate
 from agent.models import Purchase, State
 from agent.records import record
 from agent.store import Store, purchase
@@ -22,20 +23,21 @@ class PaymentHeaders(httpx.Headers):
     origin, which no Auth could prevent otherwise. Transports read `raw`.
     """
 
-    def __init__(self, headers: httpx.Headers, payment: str) -> None:
+    def __init__(self, headers: httpx.Headers, payment: str, name: str = PAYMENT_SIGNATURE) -> None:
         super().__init__(headers)
-        self._payment = payment
+        self._payment = (name.encode("ascii"), payment.encode("ascii"))
 
     @property
     def raw(self) -> list[tuple[bytes, bytes]]:
-        return [*super().raw, (PAYMENT_SIGNATURE.encode(), self._payment.encode("ascii"))]
+        return [*super().raw, self._payment]
 
 
 class PaddockAuth(httpx.Auth):
     """`httpx.Client(auth=buyer.auth(task="research"))`, or AsyncClient: pays what the policy allows.
 
     Refused and waiting purchases come back as the seller's 402; `purchase_of(response)` says why. A payment whose
-    answer never came is sent again, the same bytes, by the next equal request; it is never signed twice.
+    answer never came is sent again, the same bytes, by the next equal request; it is never signed twice, except for who
+    says `again`. A request that the gate holds back raises Refused.
     """
 
     requires_request_body = True
@@ -49,23 +51,26 @@ class PaddockAuth(httpx.Auth):
         task: str,
         *,
         again: bool = False,
-        balance: Balance | None = None,
+        sources: Sources = NO_SOURCES,
+        gate: Gate | None = None,
     ) -> None:
         self._checkout, self._store, self._clock = checkout, store, clock
-        self._task, self._again, self._balance = task, again, balance
+        self._task, self._again, self._sources, self._gate = task, again, sources, gate
 
     def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
         """See httpx.Auth: yields the request, and at most one more that pays."""
         if PAYMENT_SIGNATURE in request.headers or X_PAYMENT in request.headers:
             yield request
             return
+        if self._gate is not None:
+            request = self._gate.vet(request, self._task)
         asked = Asked.of(request, self._task)
-        bought = self._checkout.unfinished(asked)
+        bought = None if self._again else self._checkout.unfinished(asked)
         if bought is None:
             response = yield request
             if response.status_code != 402:
                 return
-            bought = self._checkout.consider(asked, response, again=self._again, balance=self._balance)
+            bought = self._checkout.consider(asked, response, again=self._again, sources=self._sources)
             response.extensions[EXTENSION] = bought
         if bought.state not in (State.SENT, State.IN_DOUBT):
             return
@@ -86,7 +91,8 @@ def paying(request: httpx.Request, bought: Purchase) -> httpx.Request:
         content=request.content or None,
         extensions=request.extensions,
     )
-    again.headers = PaymentHeaders(again.headers, bought.payment)
+    name = X_PAYMENT if bought.version == 1 else PAYMENT_SIGNATURE
+    again.headers = PaymentHeaders(again.headers, bought.payment, name)
     return again
 
 

@@ -1,10 +1,13 @@
 """Budgets: every purchase holds its amount from before the signature until the chain says how it ended."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import NamedTuple
 
-from sqlalchemy import Connection, and_, insert, or_, select, update
+import httpx
+from sqlalchemy import ColumnElement, Connection, and_, insert, or_, select, true, update
 
 from agent.errors import Refused
 from agent.models import Purchase, holds
@@ -39,50 +42,83 @@ class Hold:
     asset: str
     amount: int
     task: str
+    session: str
     origin: str
     payer: str
     nonce: str
     valid_before: datetime
 
     @classmethod
-    def of(cls, bought: Purchase) -> "Hold":
-        """The hold of a purchase that is about to be signed."""
-        values = {name: getattr(bought, name) for name in cls.__dataclass_fields__ if name != "purchase_id"}
-        return cls(purchase_id=bought.id, **values)
+    def of(cls, bought: Purchase, session: str) -> "Hold":
+        """The hold of a purchase that is about to be signed, in that session."""
+        names = [name for name in cls.__dataclass_fields__ if name not in ("purchase_id", "session")]
+        known = {name: getattr(bought, name) for name in names}
+        return cls(purchase_id=bought.id, session=session, **known)
+
+    @property
+    def host(self) -> str:
+        """The seller's host, whatever its port."""
+        return httpx.URL(self.origin).host
 
 
 @dataclass(frozen=True, slots=True)
-class Caps:
-    """Limits in atomic units of the hold's asset."""
+class Budget:
+    """At most so many atomic units, over all holds whose `column` says `value` (all there are, without one).
 
-    per_task: int
-    per_day: int
+    `rule` is the key of the policy that says so, `words` what it is the budget of; a `daily` one is for any 24 hours.
+    """
+
+    rule: str
+    most: int
+    words: str
+    daily: bool = False
+    column: str = ""
+    value: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Spent:
-    """Reserved, possible and settled together, in atomic units."""
+class Level(NamedTuple):
+    """How far a budget is used: reserved, possible and settled together, in atomic units."""
 
-    task: int
-    day: int
+    spent: int
+    most: int
 
 
-def reserve(connection: Connection, hold: Hold, caps: Caps, now: datetime) -> None:
-    """Set the amount aside. Raises Refused where a cap would be exceeded.
+def reserve(connection: Connection, hold: Hold, budgets: Sequence[Budget], now: datetime) -> None:
+    """Set the amount aside. Raises Refused where a budget would be exceeded.
 
     Atomic across processes because the connection's transaction is BEGIN IMMEDIATE. The hold survives a crash.
     """
-    check(spent_on(connection, hold.network, hold.asset, hold.task, now), hold.amount, caps)
-    row = {name: getattr(hold, name) for name in Hold.__dataclass_fields__}
+    check(connection, hold.network, hold.asset, hold.amount, budgets, now)
+    row = {name: getattr(hold, name) for name in (*Hold.__dataclass_fields__, "host")}
     connection.execute(insert(holds).values(row | {"state": HoldState.RESERVED, "created_at": now}))
 
 
-def check(spent: Spent, amount: int, caps: Caps) -> None:
-    """Whether the amount still fits. Raises Refused."""
-    if spent.task + amount > caps.per_task:
-        raise Refused("limits.per_task", "the budget of this task has too little left for it")
-    if spent.day + amount > caps.per_day:
-        raise Refused("limits.per_day", "the budget of these 24 hours has too little left for it")
+def check(
+    connection: Connection, network: str, asset: str, amount: int, budgets: Sequence[Budget], now: datetime
+) -> None:
+    """Whether the amount still fits into every budget. Raises Refused, naming the first that it does not fit into."""
+    for rule, level in levels(connection, network, asset, budgets, now).items():
+        if level.spent + amount > level.most:
+            words = next(budget.words for budget in budgets if budget.rule == rule)
+            raise Refused(rule, f"the budget of {words} has too little left for it")
+
+
+def levels(
+    connection: Connection, network: str, asset: str, budgets: Sequence[Budget], now: datetime
+) -> dict[str, Level]:
+    """How far each budget of an asset is used, by its rule. Of a day counts all that can have moved in 24 hours."""
+    recent = or_(holds.c.created_at > now - DAY, and_(holds.c.state.in_(OPEN), holds.c.valid_before > now - DAY))
+    counted = [_counted(budget, recent).label(f"budget_{index}") for index, budget in enumerate(budgets)]
+    alive = (holds.c.network == network, holds.c.asset == asset, holds.c.state != HoldState.RELEASED)
+    rows = connection.execute(select(holds.c.amount, *counted).where(*alive, or_(*counted))).all()
+    sums = [sum(row[0] for row in rows if row[index]) for index in range(1, len(budgets) + 1)]
+    return {budget.rule: Level(spent, budget.most) for budget, spent in zip(budgets, sums, strict=True)}
+
+
+def _counted(budget: Budget, recent: ColumnElement[bool]) -> ColumnElement[bool]:
+    """Whether a hold counts against the budget."""
+    same = holds.c[budget.column] == budget.value if budget.column else true()
+    return and_(same, recent if budget.daily else true())
 
 
 def move(connection: Connection, purchase_id: str, state: HoldState) -> bool:
@@ -95,23 +131,6 @@ def settle(connection: Connection, purchase_id: str, amount: int) -> None:
     """The chain shows that so much was spent, of a hold of at least that: what was more than it counts no longer."""
     statement = update(holds).where(holds.c.purchase_id == purchase_id)
     connection.execute(statement.values(state=HoldState.SETTLED, amount=amount))
-
-
-def spent_on(connection: Connection, network: str, asset: str, task: str, now: datetime) -> Spent:
-    """What counts against the caps of an asset: all of the task, and all that can have moved in the last 24 hours."""
-    recent = or_(holds.c.created_at > now - DAY, and_(holds.c.state.in_(OPEN), holds.c.valid_before > now - DAY))
-    rows = connection.execute(
-        select(holds.c.amount, holds.c.task, recent.label("recent")).where(
-            holds.c.network == network,
-            holds.c.asset == asset,
-            holds.c.state != HoldState.RELEASED,
-            or_(holds.c.task == task, recent),
-        )
-    ).all()
-    return Spent(
-        task=sum(row.amount for row in rows if row.task == task),
-        day=sum(row.amount for row in rows if row.recent),
-    )
 
 
 def unsettled(connection: Connection) -> set[str]:

@@ -5,9 +5,10 @@ from typing import Any
 
 import httpx
 import msgspec
+from eth_abi.abi import encode
 from eth_utils.crypto import keccak
 
-from agent.errors import ChainUnavailable
+from agent.errors import ChainUnavailable, Reverted
 from agent.models import Signed
 from protocol.networks import caip2
 from protocol.payment import PERMIT2, Method
@@ -15,6 +16,8 @@ from protocol.signatures import parse_address
 
 TRANSFER = "0x" + keccak(b"Transfer(address,address,uint256)").hex()
 AUTHORIZATION_USED = "0x" + keccak(b"AuthorizationUsed(address,bytes32)").hex()
+PAYMENT_EXECUTED = "0x" + keccak(b"PaymentExecuted(bytes32,address,address,address,uint256,bytes32)").hex()
+"""An executor's: order, payer and target as topics; token, amount and nonce as words of data."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,14 +81,35 @@ class Chain:
         """The nonce was used, or cancelled, as the token or Permit2 has it now."""
         return self._nonce_used(signed, "latest")
 
+    def used_at(self, signed: Signed, block: int) -> bool:
+        """The nonce was used, or cancelled, when that block ended."""
+        return self._nonce_used(signed, hex(block))
+
     def authorization_dead(self, signed: Signed) -> bool:
-        """It can never be spent: at finality the chain's time has passed its validity and the nonce is unused."""
+        """It can never be spent: at finality the chain's time has passed its validity and the nonce is unused.
+
+        Permit2 takes it in its last second too, and on some chains several blocks are of one second.
+        """
         block = self.ask("eth_getBlockByNumber", self._finality, False)
         try:
             number, time = block["number"], int(block["timestamp"], 16)
         except (KeyError, TypeError, ValueError) as error:
             raise ChainUnavailable("the RPC answers a block in a shape that is not Ethereum's") from error
-        return time >= signed.valid_before and not self._nonce_used(signed, number)
+        return time > signed.valid_before and not self._nonce_used(signed, number)
+
+    def used_in(self, signed: Signed, mined: Mined) -> bool:
+        """Whether a transaction used this very authorization.
+
+        By EIP-3009 the token's event says so. By Permit2 the nonce is used now, and the executor's event names it, or
+        else the call does: there is no other trace of it.
+        """
+        if signed.method is Method.EIP3009:
+            return mined.success and authorizations(mined, signed.asset, signed.payer).count(signed.nonce) == 1
+        if not mined.success or not self.authorization_used(signed):
+            return False
+        if signed.executed:
+            return signed.nonce in executions(mined, signed)
+        return signed.nonce[2:] in self.input(mined.hash)
 
     def input(self, transaction: str) -> str:
         """What a transaction was called with, lower-case 0x-hex: a permit's nonce stands nowhere else."""
@@ -99,6 +123,18 @@ class Chain:
     def balance(self, asset: str, address: str) -> int:
         """ERC-20 balance in atomic units."""
         return self._number(asset, call_data("balanceOf(address)", address), "latest")
+
+    def final_block(self) -> int:
+        """The number of the newest block that is taken as final."""
+        return self._counted("eth_getBlockByNumber", self._finality, False, member="number")
+
+    def transactions_of(self, address: str) -> int:
+        """How many transactions of a key are final: the place of the next one among them."""
+        return self._counted("eth_getTransactionCount", address, self._finality)
+
+    def call(self, contract: str, data: str) -> str:
+        """What a function of a contract answers now, 0x-hex. Raises Reverted where it refuses."""
+        return str(self.ask("eth_call", {"to": contract, "data": data}, "latest"))
 
     def decimals(self, asset: str) -> int:
         """ERC-20 decimals."""
@@ -119,6 +155,13 @@ class Chain:
         except (TypeError, ValueError) as error:
             raise ChainUnavailable(f"{contract} does not answer like a token on this chain") from error
 
+    def _counted(self, method: str, *parameters: Any, member: str = "") -> int:
+        answer = self.ask(method, *parameters)
+        try:
+            return int(answer[member] if member else answer, 16)
+        except (KeyError, TypeError, ValueError) as error:
+            raise ChainUnavailable(f"the RPC answers {method} in a shape that is not Ethereum's") from error
+
     def ask(self, method: str, *parameters: Any) -> Any:
         """The result of any method, as the node gives it."""
         request = {"jsonrpc": "2.0", "id": 1, "method": method, "params": parameters}
@@ -131,8 +174,17 @@ class Chain:
                 "start the chain, or set PADDOCK_AGENT_RPC",
             ) from error
         if not isinstance(answer, dict) or "result" not in answer:
-            raise ChainUnavailable(f"the RPC refuses {method}", "check that it is an Ethereum JSON-RPC")
+            raise _refusal(method, answer)
         return answer["result"]
+
+
+def _refusal(method: str, answer: Any) -> ChainUnavailable:
+    """The error that an RPC's error is."""
+    error = answer.get("error") if isinstance(answer, dict) else None
+    if isinstance(error, dict) and (error.get("code") == 3 or "revert" in str(error.get("message"))):
+        data = error.get("data")
+        return Reverted(f"the contract refuses {method}", data if isinstance(data, str) else "0x")
+    return ChainUnavailable(f"the RPC refuses {method}", "check that it is an Ethereum JSON-RPC")
 
 
 def transfers(mined: Mined, asset: str, sender: str | None, recipient: str) -> list[int]:
@@ -158,9 +210,27 @@ def authorizations(mined: Mined, asset: str, authorizer: str) -> list[str]:
     ]
 
 
+def executions(mined: Mined, signed: Signed) -> list[str]:
+    """Nonces (0x-hex) that the executor which is paid names as used, for payments of just that amount."""
+    told = _word(signed.asset) + _word(hex(signed.amount))[2:]
+    return [
+        "0x" + log.data[len(told) :]
+        for log in mined.logs
+        if log.address == parse_address(signed.pay_to, "executor")
+        and log.topics[:1] == (PAYMENT_EXECUTED,)
+        and log.data.startswith(told)
+    ]
+
+
 def call_data(signature: str, *words: str) -> str:
     """A call of a function whose arguments are single words: addresses, hashes or numbers, 0x-hex."""
     return "0x" + keccak(signature.encode())[:4].hex() + "".join(_word(word)[2:] for word in words)
+
+
+def encode_call(signature: str, *values: object) -> bytes:
+    """A call of a function by its canonical signature, with arguments of any type but tuples."""
+    kinds = signature[signature.index("(") + 1 : -1].split(",")
+    return keccak(signature.encode())[:4] + encode(kinds, values)
 
 
 def _word(text: str) -> str:

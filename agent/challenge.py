@@ -8,14 +8,15 @@ import httpx
 from agent.answers import came_from_elsewhere
 from agent.decisions import Decision, Verdict, deny
 from agent.errors import Refused
-from agent.payments import mode_of
+from agent.payments import DIRECT, mode_of
 from agent.terms import Asked, Terms, path_of, read_terms
 from protocol.errors import ProtocolError
-from protocol.headers import PAYMENT_REQUIRED, decode
-from protocol.wire import PaymentRequired
+from protocol.headers import PAYMENT_REQUIRED, decode, decode_json
+from protocol.wire import SCHEME_DELEGATE, PaymentRequired, PaymentRequirements
+from protocol.wire_v1 import PaymentRequiredV1
 
 MAX_ENTRIES = 16
-_BESIDE_THE_POINT = ("network.unknown", "asset.unknown")
+_BESIDE_THE_POINT = ("network.unknown", "asset.unknown", "executor.unknown")
 """Why an entry is denied that was never meant for this wallet: whoever reads it learns more from the others."""
 
 
@@ -29,15 +30,17 @@ class Choice:
 
 
 def choose(response: httpx.Response, asked: Asked, decide: Callable[[Terms], Decision]) -> Choice:
-    """The first entry that is not denied. Raises Refused, for a 402 that cannot be read too.
+    """The first entry that is not denied; before all others those by which nothing is paid if the contract call fails.
+
+    Raises Refused, for a 402 that cannot be read too.
 
     Of several denials it gives the first that is about more than a network or token that the policy does not name.
     """
-    required = _required(response, asked)
+    required = read_challenge(response, asked)
     denial: Decision | None = None
-    for entry in required.accepts[:MAX_ENTRIES]:
+    for entry in in_order(required):
         mode = mode_of(entry)
-        if mode is None:
+        if mode is None or not speaks(required, mode.name):
             continue
         try:
             terms = read_terms(asked, entry, mode.name)
@@ -54,22 +57,59 @@ def choose(response: httpx.Response, asked: Asked, decide: Callable[[Terms], Dec
     raise Refused(denial.rule, denial.detail)
 
 
-def _required(response: httpx.Response, asked: Asked) -> PaymentRequired:
+def in_order(required: PaymentRequired) -> list[PaymentRequirements]:
+    """Its entries in the order in which they are considered; of very many the first ones."""
+    return sorted(required.accepts[:MAX_ENTRIES], key=lambda entry: entry.scheme != SCHEME_DELEGATE)
+
+
+def read_challenge(response: httpx.Response, asked: Asked) -> PaymentRequired:
+    """What a 402 asks for. Raises Refused where it is not about the very URL that was asked, or cannot be read."""
     if came_from_elsewhere(response, asked):
         raise Refused("redirect", "the terms came by way of a redirect; only the asked URL itself is paid")
-    header = response.headers.get(PAYMENT_REQUIRED)
-    if header is None:
-        raise Refused("terms.missing", "the 402 has no PAYMENT-REQUIRED header (x402 v2), so nothing can be agreed")
     try:
-        required = decode(header, PaymentRequired)
+        required = _in_header(response) or _in_body(response)
     except ProtocolError as error:
         raise Refused("terms.malformed", error.detail) from error
-    if required.x402_version != 2:
-        raise Refused("terms.unsupported", f"the seller speaks x402 version {required.x402_version}, this agent 2")
-    try:
-        resource = path_of(httpx.URL(required.resource.url))
-    except httpx.InvalidURL:
-        resource = ""
-    if resource != asked.path:
+    if required is None:
+        raise Refused("terms.missing", "the 402 has neither a PAYMENT-REQUIRED header (x402 v2) nor terms in its body")
+    if not names(required.resource.url, asked):
         raise Refused("terms.resource", "the terms are for another resource than the one asked for")
     return required
+
+
+def names(resource: str, asked: Asked) -> bool:
+    """Whether a resource is what was asked for: by its path, or by its name for a tool (mcp://tool/x)."""
+    try:
+        url = httpx.URL(resource)
+    except httpx.InvalidURL:
+        return False
+    if asked.tool is None:
+        return path_of(url) == asked.path
+    return url.scheme == "mcp" and path_of(url).rpartition("/")[2] == asked.tool
+
+
+def speaks(required: PaymentRequired, mode: str) -> bool:
+    """Whether a mode can be paid in the 402's version: v1's payments have no place for what a contract is to do."""
+    return required.x402_version == 2 or mode == DIRECT
+
+
+def _in_header(response: httpx.Response) -> PaymentRequired | None:
+    """The terms of x402 v2."""
+    header = response.headers.get(PAYMENT_REQUIRED)
+    if header is None:
+        return None
+    required = decode(header, PaymentRequired)
+    if required.x402_version != 2:
+        raise Refused(
+            "terms.unsupported", f"the seller speaks x402 version {required.x402_version}, this agent 2 and 1"
+        )
+    return required
+
+
+def _in_body(response: httpx.Response) -> PaymentRequired | None:
+    """The terms of x402 v1; None for a body that is none of its messages."""
+    try:
+        told = decode_json(response.content, PaymentRequiredV1)
+    except ProtocolError:
+        return None
+    return told.modern() if told.x402_version == 1 else None

@@ -9,20 +9,23 @@ from typing import NamedTuple
 import httpx
 from sqlalchemy import Connection
 
-from agent import approvals, budgets, prices, standing
+from agent import actions, approvals, budgets, capabilities, grants, identity, offers, prices, standing, switch
 from agent.challenge import Choice, choose
 from agent.clock import Clock
 from agent.decisions import Decision, Verdict, allow, ask, deny
+from agent.disclosure import echoed
 from agent.errors import Refused
+from agent.identity import AgentId
 from agent.models import Purchase, State
-from agent.payments import mode_named
+from agent.payments import DIRECT, mode_named
 from agent.policy import Facts, Policy
 from agent.store import Store, add_purchase, attempts, change_purchase, purchase, unproven
 from agent.terms import Asked, Terms
 from agent.wallet import ApprovedTerms, Signer
-from protocol.headers import encode
+from protocol.headers import encode, to_json
 from protocol.schemes import read
 from protocol.wire import PaymentPayload
+from protocol.wire_v1 import payment_v1
 
 
 class Funds(NamedTuple):
@@ -32,8 +35,19 @@ class Funds(NamedTuple):
     allowed: int | None = None
 
 
-Balance = Callable[[Terms], Funds | None]
-"""What the wallet can pay the terms with; None where that is not known."""
+class Sources(NamedTuple):
+    """What may be asked beside the seller's 402, each None where nobody is to be asked.
+
+    `balance` tells what the wallet can pay the terms with, `keys` what a seller signs its offers with, `wallet` where
+    an agent of ERC-8004 is paid; None for what is not known.
+    """
+
+    balance: Callable[[Terms], Funds | None] | None = None
+    keys: offers.Keys | None = None
+    wallet: Callable[[AgentId], str | None] | None = None
+
+
+NO_SOURCES = Sources()
 
 
 class Checkout:
@@ -42,8 +56,9 @@ class Checkout:
     Safe to use from many tasks, threads and processes: what must be atomic happens in one store transaction.
     """
 
-    def __init__(self, policy: Policy, store: Store, signer: Signer, clock: Clock) -> None:
+    def __init__(self, policy: Policy, store: Store, signer: Signer, clock: Clock, session: str) -> None:
         self._policy, self._store, self._signer, self._clock = policy, store, signer, clock
+        self._session = session
         self._live: set[str] = set()
 
     def unfinished(self, asked: Asked) -> Purchase | None:
@@ -55,21 +70,35 @@ class Checkout:
             found = attempts(connection, asked.fingerprint(), State.SENT, State.IN_DOUBT)
         return next((bought for bought in found if bought.id not in self._live), None)
 
+    def stranger(self, asked: Asked) -> Purchase | None:
+        """The refusal of a request to somebody whom the policy does not name: it is not even sent. None for others."""
+        denial = self._policy.stranger(asked.origin)
+        return None if denial is None else self._refused(asked, denial, None)
+
     def consider(
-        self, asked: Asked, response: httpx.Response, *, again: bool = False, balance: Balance | None = None
+        self,
+        asked: Asked,
+        response: httpx.Response,
+        *,
+        again: bool = False,
+        sources: Sources = NO_SOURCES,
     ) -> Purchase:
         """Decide about a 402: the purchase is `sent` (signed, to be paid now), `waiting` for a person, or `refused`.
 
-        `again` allows what was bought before with a false proof.
+        `again` allows what was bought before with a false proof, and lets go of earlier attempts in doubt.
         """
         waiting: Purchase | None = None
         try:
             self._refuse_repeat(asked, again)
-            choice = choose(response, asked, lambda terms: self._decide(terms, balance))
+            choice = choose(response, asked, lambda terms: self._decide(terms, sources))
+            self._refuse_false(choice, sources)
             waiting = self._waiting(asked)
             decision = self._answered(choice, waiting)
             if decision.verdict is Verdict.ALLOW:
-                return self._sign(choice, decision, waiting)
+                bought = self._sign(choice, decision, waiting)
+                if again and bought.state is State.SENT:
+                    self._let_go(asked)
+                return bought
             return waiting or self._ask(choice)
         except Refused as refusal:
             return self._refused(asked, deny(refusal.rule, str(refusal)), waiting)
@@ -85,17 +114,23 @@ class Checkout:
                 change_purchase(connection, bought.id, self._clock.now(), only_from=(State.SENT,), **doubt)
             self._live.discard(bought.id)
 
-    def _decide(self, terms: Terms, balance: Balance | None) -> Decision:
+    def _decide(self, terms: Terms, sources: Sources) -> Decision:
         now = self._clock.now()
         with self._store.begin() as connection:
-            told = prices.known(connection, terms, now) | standing.known(connection, terms, now)
-            facts = Facts(now=now, payer=self._signer.address, **told)
-        decision = self._policy.decide(terms, facts)
+            decision = self._judged(connection, terms, now)
+        balance = sources.balance
         funds = balance(terms) if balance is not None and decision.verdict is not Verdict.DENY else None
-        return decision if funds is None else self._short_of(terms, funds, facts.payer) or decision
+        return decision if funds is None else self._short_of(terms, funds) or decision
 
-    def _short_of(self, terms: Terms, funds: Funds, payer: str) -> Decision | None:
-        show = self._policy.show
+    def _judged(self, connection: Connection, terms: Terms, now: datetime) -> Decision:
+        """The policy's word, and that of standing approvals."""
+        told = prices.known(connection, terms, now) | standing.known(connection, terms, now)
+        tags = capabilities.known(connection, terms.asked, now)
+        facts = Facts(now=now, payer=self._signer.address, tags=tags, **told)
+        return grants.lifted(connection, self._policy, terms, facts)
+
+    def _short_of(self, terms: Terms, funds: Funds) -> Decision | None:
+        show, payer = self._policy.show, self._signer.address
         if funds.held < terms.amount:
             missing = f"{show(terms.amount - funds.held, terms)} is missing on {terms.network}"
             return deny("wallet.balance", f"the wallet {payer} holds {show(funds.held, terms)}; {missing}")
@@ -111,6 +146,22 @@ class Checkout:
             doubtful = unproven(connection, asked)
         if doubtful is not None and not again:
             raise Refused("duplicate.unproven", f"{doubtful} bought this, and its proof is false; it takes --again")
+
+    def _refuse_false(self, choice: Choice, sources: Sources) -> None:
+        """A seller that signs other terms than it asks for, or is not who the policy says, is paid nothing."""
+        terms, now = choice.terms, self._clock.now()
+        found = offers.judged(self._policy, self._store, choice.required, terms, now, sources.keys)
+        merchant = self._policy.merchant(terms)
+        if found is None and merchant is not None and merchant.agent_id and terms.mode == DIRECT:
+            found = identity.objection(merchant.agent_id, terms.pay_to, sources.wallet)
+        if found is not None:
+            raise Refused(found.rule, found.detail)
+
+    def _let_go(self, asked: Asked) -> None:
+        """Equal requests no longer take up the attempts in doubt, which were bought anew; to be resumed they stay."""
+        with self._store.begin() as connection:
+            for old in attempts(connection, asked.fingerprint(), State.IN_DOUBT):
+                change_purchase(connection, old.id, self._clock.now(), only_from=(State.IN_DOUBT,), fingerprint="")
 
     def _waiting(self, asked: Asked) -> Purchase | None:
         with self._store.begin() as connection:
@@ -136,8 +187,8 @@ class Checkout:
         expires = now + timedelta(minutes=self._policy.approval.valid_minutes)
         row = _columns(terms) | {"state": State.WAITING, "rule": decision.rule, "detail": decision.detail}
         with self._store.begin() as connection:
-            spent = budgets.spent_on(connection, terms.network, terms.asset, terms.asked.task, now)
-            budgets.check(spent, terms.amount, self._caps(terms))
+            switch.require_started(connection)
+            budgets.check(connection, terms.network, terms.asset, terms.amount, self._budgets(terms), now)
             bought_id = add_purchase(connection, terms.asked, now, **row)
             approvals.request(connection, bought_id, terms, approver, decision.detail, now, expires)
             return purchase(connection, bought_id)
@@ -145,36 +196,60 @@ class Checkout:
     def _sign(self, choice: Choice, decision: Decision, waiting: Purchase | None) -> Purchase:
         """Reserve, sign once, and store the signed bytes before anybody gets to send them. Raises Refused."""
         approved = ApprovedTerms(choice.terms, decision)
-        nonce = secrets.token_bytes(32)
+        mode, salt = mode_named(choice.terms.mode), secrets.token_bytes(32)
         now = self._clock.now()
         valid_before = int(now.timestamp()) + self._policy.validity(choice.terms)
+        nonce = mode.nonce(choice.terms, self._signer.address, salt, valid_before)
         with self._store.begin() as connection:
             bought_id = self._reserve(connection, approved, nonce, valid_before, waiting)
-        payload = mode_named(choice.terms.mode).pay(self._signer, approved, nonce, valid_before)
+        try:
+            extensions = mode.extensions(self._signer, approved, choice.required.extensions)
+            payload = mode.pay(self._signer, approved, salt, valid_before)
+        except Refused as refusal:
+            return self._unsigned(bought_id, refusal)
         payment = PaymentPayload(
             x402_version=2,
-            resource=choice.required.resource,
+            resource=echoed(choice.required.resource),
             accepted=choice.terms.entry,
             payload=payload,
-            extensions=choice.required.extensions,
+            extensions=extensions,
         )
+        header = encode(payment if choice.required.x402_version == 2 else payment_v1(payment))
         digest = read(choice.terms.entry, payload).digest()
-        signed = {"state": State.SENT, "payment": encode(payment), "payment_hash": "0x" + digest.hex()}
+        signed = {
+            "state": State.SENT,
+            "payment": header,
+            "version": choice.required.x402_version,
+            "payment_hash": "0x" + digest.hex(),
+        }
         self._live.add(bought_id)
         with self._store.begin() as connection:
             budgets.move(connection, bought_id, budgets.HoldState.POSSIBLE)
             change_purchase(connection, bought_id, now, only_from=(State.RESERVED,), **signed)
             return purchase(connection, bought_id)
 
+    def _unsigned(self, bought_id: str, refusal: Refused) -> Purchase:
+        """The signer itself refused: there is no signature, and the money is free again."""
+        row = {"state": State.REFUSED, "rule": refusal.rule, "detail": str(refusal)}
+        with self._store.begin() as connection:
+            budgets.move(connection, bought_id, budgets.HoldState.RELEASED)
+            change_purchase(connection, bought_id, self._clock.now(), only_from=(State.RESERVED,), **row)
+            return purchase(connection, bought_id)
+
     def _reserve(
         self, connection: Connection, approved: ApprovedTerms, nonce: bytes, valid_before: int, waiting: Purchase | None
     ) -> str:
         """The purchase's row, its approval spent, and its money set aside: all or nothing. Raises Refused."""
+        switch.require_started(connection)
         terms, now = approved.terms, self._clock.now()
+        grant = approved.decision.grant or None
+        if grant is not None and self._judged(connection, terms, now).grant != grant:
+            raise Refused(grants.RULE, "the standing approval ended before this was signed")
         row = _columns(terms) | {
             "state": State.RESERVED,
             "rule": approved.decision.rule,
             "detail": approved.decision.detail,
+            "grant_id": grant,
             "payer": self._signer.address,
             "nonce": "0x" + nonce.hex(),
             "valid_before": datetime.fromtimestamp(valid_before, UTC),
@@ -185,13 +260,13 @@ class Checkout:
             bought_id = waiting.id
             approvals.use(connection, bought_id, now)
             change_purchase(connection, bought_id, now, only_from=(State.WAITING,), **row)
-        hold = budgets.Hold.of(purchase(connection, bought_id))
-        budgets.reserve(connection, hold, self._caps(terms), now)
+        hold = budgets.Hold.of(purchase(connection, bought_id), self._session)
+        budgets.reserve(connection, hold, self._budgets(terms), now)
         return bought_id
 
-    def _caps(self, terms: Terms) -> budgets.Caps:
-        limits = self._policy.limits
-        return budgets.Caps(self._policy.units(limits.per_task, terms), self._policy.units(limits.per_day, terms))
+    def _budgets(self, terms: Terms) -> tuple[budgets.Budget, ...]:
+        asked, session = terms.asked, self._session
+        return self._policy.budgets(terms.network, terms.asset, task=asked.task, session=session, origin=asked.origin)
 
     def _refused(self, asked: Asked, decision: Decision, waiting: Purchase | None) -> Purchase:
         """Keep the refusal. A question to a person ends by its own rules only, not because a budget is short."""
@@ -213,7 +288,9 @@ def _columns(terms: Terms) -> dict[str, object]:
         "amount": terms.amount,
         "pay_to": terms.pay_to,
         "contract": terms.callback,
+        "action": actions.shown(terms) or None,
         "scheme": terms.entry.scheme,
+        "entry": to_json(terms.entry),
         "transfer_method": terms.method,
         "quote_id": terms.quote_id,
         "status_url": terms.status_url,

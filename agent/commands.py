@@ -1,27 +1,29 @@
 """What each command of `paddock-agent` does; every one returns an exit status."""
 
+import math
 import os
 import sys
 from argparse import Namespace
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import httpx
 import msgspec
+from eth_account.signers.local import LocalAccount
 from rich.console import Console
 
-from agent import approvals, choice, receipts, report
+from agent import approvals, receipts, report, shopping, transfers
 from agent.buyer import Buyer
 from agent.chain import Chain
 from agent.clock import SystemClock
-from agent.decisions import Verdict
+from agent.disclosure import MODE as DISCLOSURE
 from agent.drafting import draft
 from agent.errors import AgentError, ApprovalError, PolicyError, SellerUnavailable, SettingsError
+from agent.exporting import exported, receipt_json
 from agent.market import Market, Offer
 from agent.models import Proof
 from agent.outcome import Outcome, outcome_of
-from agent.policy import Facts
 from agent.policy_file import PolicyFile
 from agent.printing import (
     money,
@@ -30,11 +32,14 @@ from agent.printing import (
     plain,
     show_approval,
     show_outcome,
+    show_transfer,
     spending_table,
 )
 from agent.proofs import Proofs
 from agent.settings import Settings, read_stack
+from agent.sheets import receipts_sheet, spending_rows, spending_sheet
 from agent.store import Store, purchase
+from agent.waiting import Patience
 from agent.wallet import account_in, account_of
 
 STATUSES = {"delivered": 0, "failed": 1, "refused": 3, "waiting": 4, "in_doubt": 5, "refunded": 6}
@@ -102,29 +107,24 @@ def discover(shell: Shell, args: Namespace) -> int:
 
 def fetch(shell: Shell, args: Namespace) -> int:
     """Like curl: the answer on stdout, one line about the payment on stderr."""
-    buyer = Buyer.from_settings(shell.settings)
-    body = None if args.data is None else _data(args.data)
+    buyer = Buyer.from_settings(shell.settings, patience(shell, args))
+    body = body_of(args)
     method = args.method or ("GET" if body is None else "POST")
     outcome = buyer.buy(args.url, method, json=body, task=args.task, again=args.again)
-    return _deliver(shell, buyer, outcome)
+    return deliver(shell, buyer, outcome)
 
 
 def buy(shell: Shell, args: Namespace) -> int:
     """Find what a query describes, compare by price and standing, and buy the best offer that the policy allows."""
-    buyer = Buyer.from_settings(shell.settings)
-    offers = buyer.market.discover(args.seller or shell.settings.seller, args.query)
-    facts = Facts(now=buyer.clock.now(), payer=buyer.signer.address)
-    allowed = [one for one in offers if buyer.policy.decide(one.terms, facts).verdict is not Verdict.DENY]
-    if not allowed:
-        raise AgentError(f"none of {len(offers)} offers for {args.query!r} is allowed", "see: paddock-agent discover")
-    shell.err.print(offers_table(allowed, buyer.policy.file))
-    best = choice.best(allowed, lambda one: _price(buyer, one))
-    given = best.example if args.data is None else _data(args.data)
-    if best.method == "GET":
-        outcome = buyer.buy(best.url, params=given, task=args.task, again=args.again)
-    else:
-        outcome = buyer.buy(best.url, best.method, json=given, task=args.task, again=args.again)
-    return _deliver(shell, buyer, outcome)
+    buyer = Buyer.from_settings(shell.settings, patience(shell, args))
+    found = shopping.discovered(buyer, [args.seller or shell.settings.seller], args.query)
+    offers = shopping.allowed(buyer, found, args.task)
+    if not offers:
+        raise AgentError(f"no offer for {args.query!r} is allowed", "see: paddock-agent policy test")
+    shell.err.print(offers_table(offers, buyer.policy.file))
+    given = offers[0].example if args.data is None else body_of(args)
+    outcome = shopping.take(buyer, offers[0], given, args.task, again=args.again)
+    return deliver(shell, buyer, outcome)
 
 
 def list_approvals(shell: Shell, args: Namespace) -> int:
@@ -141,22 +141,30 @@ def list_approvals(shell: Shell, args: Namespace) -> int:
     return 0
 
 
-def approve(shell: Shell, args: Namespace) -> int:
-    """Sign for one purchase, as the person: the only command that wants the approver's key."""
+def approver_account(key_file: Path | None) -> LocalAccount:
+    """The person's key, from that person's file or shell. Raises ApprovalError where none is given, and WalletError."""
     given = os.environ.get(APPROVER_KEY)
-    if args.key_file is None and given is None:
+    if key_file is not None:
+        return account_in(key_file, os.environ.get(APPROVER_PASSWORD))
+    if given is None:
         raise ApprovalError("approving takes the approver's key", f"give --key-file, or set {APPROVER_KEY}")
-    account = (
-        account_of(given or "")
-        if args.key_file is None
-        else account_in(args.key_file, os.environ.get(APPROVER_PASSWORD))
-    )
+    return account_of(given)
+
+
+def approve(shell: Shell, args: Namespace) -> int:
+    """Sign for one purchase, as the person."""
+    account = approver_account(args.key_file)
     with shell.store().begin() as connection:
         asked = approvals.approve(connection, args.id, account, SystemClock().now())
     terms = asked.terms
     price = money(int(terms.amount), terms.network, terms.asset, shell.policy())
     shell.out.print(f"approved: {price} for {plain(terms.method)} {plain(terms.url)}, once", soft_wrap=True)
-    shell.out.print(f"go on with: paddock-agent resume {asked.id}", soft_wrap=True)
+    then = (
+        "repeat the call"
+        if terms.mode in (DISCLOSURE, transfers.MODE)
+        else f"go on with: paddock-agent resume {asked.id}"
+    )
+    shell.out.print(then, soft_wrap=True)
     return 0
 
 
@@ -181,18 +189,16 @@ def show_receipt(shell: Shell, args: Namespace) -> int:
     with shell.store().begin() as connection:
         kept = receipts.kept(connection, args.id)
         outcome = outcome_of(connection, purchase(connection, kept.purchase_id))
-    shell.out.out(_json(_receipt_json(kept, outcome)), highlight=False)
+    shell.out.out(_json(receipt_json(kept, outcome)), highlight=False)
     return 0
 
 
 def export_receipts(shell: Shell, args: Namespace) -> int:
-    """All receipts as JSON: what was bought, why it was allowed, what proves it."""
+    """All receipts, for others to read: without what is personal in the words of buyer and seller."""
     with shell.store().begin() as connection:
-        found = [
-            _receipt_json(kept, outcome_of(connection, purchase(connection, kept.purchase_id)))
-            for kept in receipts.kept_all(connection)
-        ]
-    shell.out.out(_json(found), highlight=False)
+        found = exported(connection)
+    text = receipts_sheet(found, shell.policy()) if args.csv else _json(found) + "\n"
+    shell.out.out(text, highlight=False, end="")
     return 0
 
 
@@ -211,8 +217,10 @@ def spending(shell: Shell, args: Namespace) -> int:
     """Spending by task, merchant or day."""
     with shell.store().begin() as connection:
         lines = report.spending(connection, args.by)
-    if args.json:
-        shell.out.out(_json([asdict(line) for line in lines]), highlight=False)
+    if args.csv:
+        shell.out.out(spending_sheet(lines, shell.policy()), highlight=False, end="")
+    elif args.json:
+        shell.out.out(_json(spending_rows(lines, shell.policy())), highlight=False)
     else:
         shell.out.print(spending_table(args.by, lines, shell.policy()))
     return 0
@@ -223,14 +231,18 @@ def resume(shell: Shell, args: Namespace) -> int:
     buyer = Buyer.from_settings(shell.settings)
     outcomes = buyer.resume(args.id)
     if args.id is not None:
-        return _deliver(shell, buyer, outcomes[0])
+        return deliver(shell, buyer, outcomes[0])
     for outcome in outcomes:
         show_outcome(shell.out, outcome, buyer.policy.file)
-    shell.out.print(f"looked at {len(outcomes)}")
+    moved = transfers.follow_all(buyer.store, buyer.chain)
+    for one in moved:
+        show_transfer(shell.out, one, buyer.policy.file)
+    shell.out.print(f"looked at {len(outcomes) + len(moved)}")
     return 0
 
 
-def _deliver(shell: Shell, buyer: Buyer, outcome: Outcome) -> int:
+def deliver(shell: Shell, buyer: Buyer, outcome: Outcome) -> int:
+    """The answer on stdout, one line about the payment on stderr, and its exit status."""
     if outcome.body:
         sys.stdout.buffer.write(outcome.body + (b"" if outcome.body.endswith(b"\n") else b"\n"))
         sys.stdout.buffer.flush()
@@ -238,15 +250,21 @@ def _deliver(shell: Shell, buyer: Buyer, outcome: Outcome) -> int:
     return UNPROVEN if outcome.proof == Proof.MISMATCH else STATUSES[outcome.status]
 
 
-def _price(buyer: Buyer, offer: Offer) -> int:
-    """Comparable between assets of different decimals; every asset of the policy is taken for the same currency."""
-    asset = buyer.policy.asset(offer.terms.network, offer.terms.asset)
-    return offer.terms.amount * int(10 ** (36 - (asset.decimals if asset else 0)))
+def patience(shell: Shell, args: Namespace) -> Patience | None:
+    """What `--wait` says; None without it."""
+    if args.wait is None:
+        return None
+    policy = shell.policy()
+    seconds = None if math.isinf(args.wait) else args.wait
+    return Patience(seconds, lambda outcome: show_outcome(shell.err, outcome, policy))
 
 
-def _data(text: str) -> Any:
+def body_of(args: Namespace) -> Any:
+    """The input that was given with -d; None without one. Raises AgentError where it is not JSON."""
+    if args.data is None:
+        return None
     try:
-        return msgspec.json.decode(text)
+        return msgspec.json.decode(args.data)
     except msgspec.DecodeError as error:
         raise AgentError(f"the data is not JSON: {error}", "quote it for your shell, like -d '{\"n\": 1}'") from error
 
@@ -266,18 +284,6 @@ def _offer_json(offer: Offer) -> dict[str, Any]:
         "standing": offer.standing._asdict(),
         "example": offer.example,
         "returns": offer.returns,
-    }
-
-
-def _receipt_json(kept: receipts.Kept, outcome: Outcome) -> dict[str, Any]:
-    return outcome.summary() | {
-        "body_hash": kept.body_hash,
-        "body_size": kept.body_size,
-        "body_type": kept.body_type,
-        "kept_at": kept.created_at.isoformat(),
-        "checked_at": None if kept.checked_at is None else kept.checked_at.isoformat(),
-        "findings": kept.evidence(),
-        "payment_response": None if kept.settlement is None else msgspec.json.decode(kept.settlement),
     }
 
 

@@ -12,16 +12,20 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """`rule` is stable and machine-readable, such as `limits.per_call`; `detail` is for people."""
+    """`rule` is stable and machine-readable, such as `limits.per_call`; `detail` is for people.
+
+    `grant` is the standing approval but for which a person would be asked.
+    """
 
     verdict: Verdict
     rule: str
     detail: str
+    grant: str = ""
 
 
-def allow(rule: str, detail: str) -> Decision:
+def allow(rule: str, detail: str, grant: str = "") -> Decision:
     """It may be signed."""
-    return Decision(Verdict.ALLOW, rule, detail)
+    return Decision(Verdict.ALLOW, rule, detail, grant)
 
 
 def ask(rule: str, detail: str) -> Decision:

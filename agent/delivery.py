@@ -7,6 +7,7 @@ import httpx
 from agent import budgets, receipts
 from agent.answers import Answer, Kind, OrderView, read_order
 from agent.auth import paying
+from agent.cancellations import Cancelled, look
 from agent.chain import Chain
 from agent.clock import Clock
 from agent.errors import ChainUnavailable
@@ -14,6 +15,7 @@ from agent.models import Proof, Purchase, State
 from agent.policy_file import Limits
 from agent.proofs import Proofs
 from agent.records import record
+from agent.sending import hash_of
 from agent.store import Store, asked_in, change_purchase, purchase, refunded_by
 from agent.terms import origin_of
 
@@ -37,12 +39,18 @@ class Delivery:
         `send_first` sends the signed bytes at once (after a restart), otherwise only if the last answer invites it,
         and after the `wait` in seconds that it asked for.
         """
+        if bought.cancellation is not None:
+            return self._look(bought)
         deadline = self.clock.now().timestamp() + self.limits.patience_seconds
         if bought.state in (State.SENT, State.IN_DOUBT) and bought.payment is not None:
             first = _FIRST_WAIT if wait is None else wait
             bought = self._send_again(bought, deadline, 0.0 if send_first else first, send_first)
         if bought.state is State.IN_DOUBT:
             bought = self._ask_order(bought, deadline)
+        return self._look(bought)
+
+    def _look(self, bought: Purchase) -> Purchase:
+        """What the chain says now, where it can be asked."""
         try:
             return self._ask_chain(bought)
         except ChainUnavailable as error:
@@ -51,9 +59,8 @@ class Delivery:
     def _send_again(self, bought: Purchase, deadline: float, wait: float, send_first: bool) -> Purchase:
         """The same bytes, as often as policy allows and the answers invite it."""
         for attempt in range(self.limits.retries):
-            if bought.answer not in (None, Kind.LATER) and not (send_first and attempt == 0):
-                break
-            if self._past(deadline, wait):
+            at_once = send_first and attempt == 0
+            if not at_once and (bought.answer not in (None, Kind.LATER) or self._past(deadline, wait)):
                 break
             self.clock.sleep(wait)
             answer = self._send(bought)
@@ -108,6 +115,14 @@ class Delivery:
             return bought
         signed = bought.signed
         self.chain.require(signed.network)
+        if bought.cancellation is not None:
+            cancelled = look(self.chain, signed, hash_of(bytes.fromhex(bought.cancellation)))
+            if cancelled is Cancelled.YES:
+                return self._unpaid(bought, "cancelled on chain, unused")
+            if cancelled is Cancelled.EARLY:
+                return self._note(bought, "its cancellation is not final yet")
+            if cancelled is Cancelled.LATE:
+                bought = self._change(bought, cancellation=None)
         if self.chain.authorization_used(signed):
             with self.store.begin() as connection:
                 budgets.move(connection, bought.id, budgets.HoldState.SETTLED)
@@ -115,15 +130,20 @@ class Delivery:
             return bought if bought.refund is None else self._refunded(bought, bought.refund)
         if not self.chain.authorization_dead(signed):
             return self._note(bought, f"unpaid so far, and reserved until {bought.valid_before:%H:%M:%S} UTC")
+        return self._unpaid(bought, "nothing was paid")
+
+    def _unpaid(self, bought: Purchase, words: str) -> Purchase:
+        """The chain shows that its authorization can never be spent."""
         with self.store.begin() as connection:
             budgets.move(connection, bought.id, budgets.HoldState.RELEASED)
-        return self._change(self._note(bought, "nothing was paid"), state=State.FAILED)
+        return self._change(self._note(bought, words), state=State.FAILED)
 
     def _refunded(self, bought: Purchase, transaction: str) -> Purchase:
         mined = self.chain.transaction(transaction)
         if mined is None:
             return bought
-        findings = receipts.check_refund(bought, mined)
+        used = self.chain.used_in(receipts.outgoing(bought, bought.signed.payer), mined)
+        findings = receipts.check_refund(bought, mined, used=used)
         with self.store.begin() as connection:
             if bought.contract is None and refunded_by(connection, transaction) - {bought.id}:
                 findings.append(f"the refund {transaction} was another purchase's")

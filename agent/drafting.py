@@ -7,8 +7,9 @@ import msgspec
 from agent.chain import Chain
 from agent.errors import ChainUnavailable
 from agent.market import Offer
-from agent.policy_file import ASSET_TEMPLATE, MERCHANT_TEMPLATE, TEMPLATE, parse
-from agent.terms import Terms
+from agent.policy_file import parse
+from agent.policy_template import ASSET_TEMPLATE, MERCHANT_TEMPLATE, TEMPLATE
+from agent.terms import Terms, is_loopback
 from protocol.networks import caip2
 
 
@@ -24,7 +25,7 @@ def draft(seller: str, offers: list[Offer], chain: Chain, approver: str, stack: 
         approver=approver,
         registries=_list(_registries(stack)),
         assets="\n".join(_asset(one, chain, stack) for one in assets.values()),
-        merchants=_merchant(seller, terms),
+        merchants=_merchant(seller, terms, {one for offer in offers for one in offer.executors}),
     )
     parse(text, "the drafted policy")
     return text
@@ -47,13 +48,15 @@ def _asset(terms: Terms, chain: Chain, stack: dict[str, Any]) -> str:
     )
 
 
-def _merchant(seller: str, terms: list[Terms]) -> str:
+def _merchant(seller: str, terms: list[Terms], executors: set[str]) -> str:
     parents = {one.asked.path.rpartition("/")[0] for one in terms}
     return MERCHANT_TEMPLATE.format(
         origin=seller,
         routes=_list({f"{parent}/*" for parent in parents}),
         pay_to=_list({one.pay_to for one in terms}),
         callbacks=_list({one.callback for one in terms if one.callback}),
+        executors=_list(executors),
+        inside="false" if seller.startswith("https://") or is_loopback(seller) else "true",
         facilitators=_list({one.facilitator for one in terms if one.metered and one.facilitator}),
     )
 

@@ -6,10 +6,12 @@ AgentError                 everything raised here; `mend` says what to do about 
 ├── WalletError            no key, a wrong password, or a signer that signed something else
 │   └── NoGas              the wallet cannot pay for a chain transaction; nothing was sent
 ├── ChainUnavailable       the RPC cannot be reached, or answers nonsense; ask again later
+│   └── Reverted           the RPC answers that a contract refuses the call
 ├── SellerUnavailable      the seller cannot be reached, and no signature was made
 ├── ApprovalError          an approval that cannot be given
 ├── UnknownPurchase        no purchase or receipt with that id in the store
 └── Refused                policy, budget or approval forbids it; the checkout turns it into an outcome
+    └── Withheld           personal data would leave, and a person was asked
 """
 
 
@@ -41,6 +43,14 @@ class ChainUnavailable(AgentError):
     """The chain could not be asked."""
 
 
+class Reverted(ChainUnavailable):
+    """A contract refused a call; `data` is what it said, 0x-hex, and nothing (0x) where it has no such function."""
+
+    def __init__(self, message: str, data: str) -> None:
+        super().__init__(message)
+        self.data = data
+
+
 class SellerUnavailable(AgentError):
     """The seller could not be asked; nothing was signed."""
 
@@ -59,3 +69,11 @@ class Refused(AgentError):
     def __init__(self, rule: str, detail: str) -> None:
         super().__init__(detail)
         self.rule = rule
+
+
+class Withheld(Refused):
+    """A request that did not leave: `question` is the approval that it waits for."""
+
+    def __init__(self, detail: str, question: str) -> None:
+        super().__init__("privacy.ask", detail)
+        self.question = question

@@ -6,16 +6,17 @@ from typing import Any
 import httpx
 import msgspec
 
-from agent import prices, standing
+from agent import capabilities, prices, standing
 from agent.clock import Clock
 from agent.errors import SellerUnavailable
 from agent.payments import mode_of
+from agent.privacy import redact
 from agent.standing import UNKNOWN, Standing, read_standing
 from agent.store import Store
 from agent.terms import Asked, Terms, origin_of, path_of, read_terms
 from protocol.errors import ProtocolError
 from protocol.headers import decode_json
-from protocol.wire import PaymentRequirements
+from protocol.wire import SCHEME_DELEGATE, PaymentRequirements
 
 PAGE = 100
 MAX_PAGES = 10
@@ -27,6 +28,7 @@ class Item(msgspec.Struct, rename="camel", kw_only=True):
     resource: str
     accepts: list[PaymentRequirements] = []
     description: str = ""
+    tags: Any = None
     extensions: dict[str, Any] = {}
 
 
@@ -41,7 +43,8 @@ class Listing(msgspec.Struct):
 class Offer:
     """Something on sale: `terms` and `standing` are typed and comparable, all texts are for people only.
 
-    `example` is the input that the seller gives as an example: query parameters of a GET, else the JSON body.
+    `example` is the input that the seller gives as an example: query parameters of a GET, else the JSON body;
+    `executors` are those that would take an atomic payment for it.
     """
 
     url: str
@@ -53,8 +56,10 @@ class Offer:
     kind: str = ""
     fulfilment: str = ""
     example: Any = None
+    executors: tuple[str, ...] = ()
     returns: dict[str, Any] = field(default_factory=dict)
     standing: Standing = UNKNOWN
+    tags: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +84,7 @@ class Market:
                     continue
                 where = (terms.asked.origin, offer.method, terms.asked.path, terms.mode, terms.network, terms.asset)
                 standing.remember(connection, terms, offer.standing, self.clock.now())
+                capabilities.remember(connection, terms.asked, offer.tags, self.clock.now())
                 prices.advertised(connection, prices.Route(*where), terms.amount, terms.pay_to, self.clock.now())
         return sorted(offers, key=lambda offer: (offer.terms.network, offer.terms.asset, offer.terms.amount))
 
@@ -92,7 +98,7 @@ class Market:
         return items
 
     def _search(self, seller: str, query: str) -> list[Item]:
-        return self._get(f"{seller}/discovery/search", {"query": query}).resources
+        return self._get(f"{seller}/discovery/search", {"query": redact(query)}).resources
 
     def _get(self, url: str, params: dict[str, Any]) -> Listing:
         try:
@@ -133,8 +139,10 @@ def _offer(item: Item) -> Offer | None:
             kind=str(service.get("kind", "")),
             fulfilment=str(service.get("fulfilment", "")),
             example=how.get("queryParams", how.get("body")),
+            executors=tuple(one.pay_to for one in item.accepts if one.scheme == SCHEME_DELEGATE),
             returns=_dict(service.get("returns")),
             standing=read_standing(item.extensions.get("paddock-reputation")),
+            tags=capabilities.read_tags(item.tags),
         )
     return None
 

@@ -1,41 +1,16 @@
 """The agent's tables (SQLAlchemy Core), and a purchase as the rest of the code sees it."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import StrEnum
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from sqlalchemy import Column, Index, Integer, LargeBinary, MetaData, String, Table
-from sqlalchemy.types import TypeDecorator
 
+from agent.columns import Amount, Moment
+from agent.privacy import redact
 from protocol.payment import Method
-from protocol.wire import SCHEME_UPTO
-
-
-class Amount(TypeDecorator[int]):
-    """Atomic units as decimal text: 256 bits do not fit into SQLite's integers."""
-
-    impl = String
-    cache_ok = True
-
-    def process_bind_param(self, value: int | None, dialect: Any) -> str | None:
-        return None if value is None else str(value)
-
-    def process_result_value(self, value: Any, dialect: Any) -> int | None:
-        return None if value is None else int(value)
-
-
-class Moment(TypeDecorator[datetime]):
-    """An aware UTC time as integer microseconds, so that comparing in SQL is comparing in time."""
-
-    impl = Integer
-    cache_ok = True
-
-    def process_bind_param(self, value: datetime | None, dialect: Any) -> int | None:
-        return None if value is None else round(value.timestamp() * 1_000_000)
-
-    def process_result_value(self, value: Any, dialect: Any) -> datetime | None:
-        return None if value is None else datetime.fromtimestamp(value / 1_000_000, UTC)
+from protocol.wire import SCHEME_DELEGATE, SCHEME_UPTO
 
 
 class State(StrEnum):
@@ -84,12 +59,15 @@ purchases = Table(
     Column("amount", Amount),
     Column("pay_to", String),
     Column("contract", String),
+    Column("action", String),
     Column("scheme", String),
     Column("transfer_method", String),
     Column("charged", Amount),
     Column("payer", String),
     Column("nonce", String),
     Column("valid_before", Moment),
+    Column("version", Integer),
+    Column("entry", LargeBinary),
     Column("payment", String),
     Column("payment_hash", String),
     Column("quote_id", String),
@@ -100,6 +78,9 @@ purchases = Table(
     Column("settlement", String),
     Column("callback", String),
     Column("refund", String),
+    Column("removed", String),
+    Column("cancellation", String),
+    Column("grant_id", String),
     Column("proof", String, nullable=False),
     Column("created_at", Moment, nullable=False),
     Column("updated_at", Moment, nullable=False),
@@ -115,7 +96,9 @@ holds = Table(
     Column("asset", String, nullable=False),
     Column("amount", Amount, nullable=False),
     Column("task", String, nullable=False),
+    Column("session", String),
     Column("origin", String, nullable=False),
+    Column("host", String),
     Column("payer", String, nullable=False),
     Column("nonce", String, nullable=False),
     Column("valid_before", Moment, nullable=False),
@@ -137,6 +120,17 @@ approvals = Table(
     Column("expires_at", Moment, nullable=False),
     Column("decided_at", Moment),
     Column("used_at", Moment),
+)
+
+grants = Table(
+    "grants",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("origin", String, nullable=False),
+    Column("terms", LargeBinary, nullable=False),
+    Column("signature", String, nullable=False),
+    Column("given_at", Moment, nullable=False),
+    Column("revoked_at", Moment),
 )
 
 receipts = Table(
@@ -190,9 +184,19 @@ standings = Table(
     Column("told_at", Moment, nullable=False),
 )
 
+stops = Table(
+    "stops",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("reason", String, nullable=False),
+    Column("stopped_at", Moment, nullable=False),
+    Column("ended_at", Moment),
+)
+
 
 class Signed(NamedTuple):
-    """What identifies an authorization on chain: atomic units, Unix seconds, 0x-hex. `amount` is the most it moves."""
+    """What identifies an authorization on chain: atomic units, Unix seconds, 0x-hex. `amount` is the most it moves;
+    `executed`: `pay_to` is an executor, which names the nonce in an event."""
 
     network: str
     asset: str
@@ -202,6 +206,7 @@ class Signed(NamedTuple):
     nonce: str
     valid_before: int
     method: Method = Method.EIP3009
+    executed: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -209,8 +214,10 @@ class Purchase:
     """One row of `purchases`: amounts in atomic units, times aware UTC, hashes and addresses 0x-hex.
 
     `amount` is what was signed for: the price, or the ceiling of a metered call, which then cost `charged`, as soon as
-    the seller or the chain has said so. `payment` is the signed header: it can move money, so it is never shown, logged
-    or sent anywhere but to `origin`.
+    the seller or the chain has said so. `entry` is the accepted entry of the 402 in JSON, in v2's words whatever the
+    `version` of x402 that the seller speaks. `cancellation` is the transaction that takes the payment back, as hex of
+    its signed bytes, once there is one. `payment` is the signed header: it can move money, so it is never shown,
+    logged or sent anywhere but to `origin`.
     """
 
     id: str
@@ -234,12 +241,15 @@ class Purchase:
     amount: int | None = None
     pay_to: str | None = None
     contract: str | None = None
+    action: str | None = None
     scheme: str | None = None
     transfer_method: str | None = None
     charged: int | None = None
     payer: str | None = None
     nonce: str | None = None
     valid_before: datetime | None = None
+    version: int | None = None
+    entry: bytes | None = None
     payment: str | None = None
     payment_hash: str | None = None
     quote_id: str | None = None
@@ -250,6 +260,9 @@ class Purchase:
     settlement: str | None = None
     callback: str | None = None
     refund: str | None = None
+    removed: str | None = None
+    cancellation: str | None = None
+    grant_id: str | None = None
 
     @property
     def signed(self) -> Signed:
@@ -261,9 +274,9 @@ class Purchase:
         assert self.pay_to is not None
         assert self.nonce is not None
         assert self.valid_before is not None
-        until = int(self.valid_before.timestamp())
-        method = Method(self.transfer_method or Method.EIP3009)
-        return Signed(self.network, self.asset, self.amount, self.payer, self.pay_to, self.nonce, until, method)
+        until, executed = int(self.valid_before.timestamp()), self.scheme == SCHEME_DELEGATE
+        move = (self.network, self.asset, self.amount, self.payer, self.pay_to, self.nonce, until)
+        return Signed(*move, Method(self.transfer_method or Method.EIP3009), executed)
 
     @property
     def metered(self) -> bool:
@@ -276,4 +289,4 @@ class Purchase:
         return self.charged if self.charged is not None else self.amount or 0
 
     def __repr__(self) -> str:
-        return f"<Purchase {self.id} {self.state} {self.method} {self.url}>"
+        return f"<Purchase {self.id} {self.state} {self.method} {redact(self.url)}>"

@@ -15,9 +15,11 @@ from agent.models import Proof, Purchase, State
 class Outcome:
     """`status` is delivered, refused, waiting, refunded, in_doubt or failed; `amount` in atomic units of `asset`.
 
-    `charged` is what a metered call cost of that.
+    `charged` is what a metered call cost of that. `contract` is the callback of a DELEGATE payment, `action` what it
+    was to do there.
     `rule` names what decided, `detail` says it in words. `proof` is proven, no_receipt, unchecked, mismatch or none.
-    Transaction hashes are 0x-hex. `body` is what was delivered.
+    Transaction hashes are 0x-hex. `removed` is the personal data that was taken out of the request. `body` is what was
+    delivered.
     """
 
     status: str
@@ -33,9 +35,12 @@ class Outcome:
     amount: int = 0
     charged: int | None = None
     pay_to: str | None = None
+    contract: str | None = None
+    action: str | None = None
     settlement: str | None = None
     callback: str | None = None
     refund: str | None = None
+    removed: str | None = None
     http_status: int | None = None
     content_type: str = ""
     body: bytes = field(default=b"", repr=False)
@@ -67,9 +72,12 @@ def outcome_of(connection: Connection, bought: Purchase) -> Outcome:
         amount=bought.amount or 0,
         charged=bought.charged,
         pay_to=bought.pay_to,
+        contract=bought.contract,
+        action=bought.action,
         settlement=bought.settlement,
         callback=bought.callback,
         refund=bought.refund,
+        removed=bought.removed,
         http_status=bought.http_status,
         content_type="" if kept is None else kept.body_type,
         body=b"" if kept is None else kept.body,

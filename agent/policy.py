@@ -1,22 +1,23 @@
 """The policy's rules: from typed terms and known facts to allow, ask or deny, each naming the rule that fired."""
 
-import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from functools import lru_cache
 
+import httpx
+
+from agent import routes
+from agent.budgets import Budget
 from agent.decisions import Decision, allow, ask, deny
 from agent.payments import mode_named
 from agent.policy_file import AssetRules, MerchantRules, PolicyFile
 from agent.standing import UNKNOWN, Standing
-from agent.terms import Terms
+from agent.terms import Asked, Terms, is_loopback
 from protocol.amounts import atomic, display
 from protocol.payment import Method
 from protocol.schemes import LEAST_VALIDITY
 
 _ZERO = "0x" + "0" * 40
-_DISGUISED = re.compile(r"%(?:2e|2f|5c)|\\|//|/\.\.?(?:/|$)|[^\x21-\x7e]", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,7 +25,8 @@ class Facts:
     """What the agent knows beside the terms. Prices are atomic units of the terms' asset.
 
     `advertised` and `advertised_pay_to` are what discovery said lately; `lowest_paid` and `known_pay_to` what was
-    paid before on this route; `standing` is what discovery said lately of checked reviews.
+    paid before on this route; `standing` is what discovery said lately of checked reviews, `tags` of what the service
+    can do (None where nobody has kept it, and no rule speaks of it).
     """
 
     now: datetime
@@ -34,6 +36,7 @@ class Facts:
     lowest_paid: int | None = None
     known_pay_to: str | None = None
     standing: Standing = UNKNOWN
+    tags: routes.Tags = ()
 
 
 class Policy:
@@ -46,15 +49,63 @@ class Policy:
 
     def decide(self, terms: Terms, facts: Facts) -> Decision:
         """The first rule that denies, else the first that asks, else allow."""
+        return next(decision for _, decision in self.considered(terms, facts) if decision is not None)
+
+    def considered(self, terms: Terms, facts: Facts) -> Iterator[tuple[str, Decision | None]]:
+        """Each rule in its turn by name, with what it minds: the first that minds anything ends it, else allow."""
         for rule in (*DENIALS, *QUESTIONS):
             decision = rule(self, terms, facts)
+            yield rule.__name__.strip("_"), decision
             if decision is not None:
-                return decision
-        return allow(self._permission(terms), f"{self.price(terms)} for {terms.asked.path}")
+                return
+        yield "permission", allow(self._permission(terms, facts), f"{self.price(terms)} for {terms.asked.path}")
+
+    def budgets(
+        self, network: str, asset: str, *, task: str = "", session: str = "", origin: str = ""
+    ) -> tuple[Budget, ...]:
+        """What the money of a purchase counts against, each in atomic units of its asset, which must be an allowed one.
+
+        Without a task, session or origin, those that count whatever it is.
+        """
+        limits, rules = self.limits, self.asset(network, asset)
+        assert rules is not None
+        host, merchant = httpx.URL(origin).host, self._index(origin)
+        of_seller = "" if merchant is None else self.file.merchants[merchant].per_day
+        given = (
+            ("limits.per_task", limits.per_task if task else "", "this task", False, "task", task),
+            ("limits.per_session", limits.per_session if session else "", "this session", False, "session", session),
+            ("limits.per_day", limits.per_day, "these 24 hours", True, "", ""),
+            ("limits.per_domain", limits.per_domain if origin else "", f"{host} in 24 hours", True, "host", host),
+            (f"merchants[{merchant}].per_day", of_seller, f"{origin} in 24 hours", True, "origin", origin),
+            ("limits.in_all", limits.in_all, "this agent", False, "", ""),
+        )
+        return tuple(
+            Budget(rule, atomic(most, rules.decimals), words, daily, column, value)
+            for rule, most, words, daily, column, value in given
+            if most
+        )
+
+    def stranger(self, origin: str) -> Decision | None:
+        """What forbids to send anything there at all; None where nothing does."""
+        if self._index(origin) is not None:
+            return None
+        return deny("merchant.unknown", f"{origin} is not among the policy's merchants")
+
+    def place(self, asked: Asked, tags: routes.Tags = ()) -> Decision | None:
+        """What forbids the place itself, its origin or its path, listed with these tags; None where nothing does."""
+        merchant = self._index(asked.origin)
+        if merchant is None:
+            return self.stranger(asked.origin)
+        return routes.objection(self.file.merchants[merchant], asked.path, tags)
 
     def merchant(self, terms: Terms) -> MerchantRules | None:
         """The entry with exactly the asked origin."""
-        return next((entry for entry in self.file.merchants if entry.origin == terms.asked.origin), None)
+        index = self._index(terms.asked.origin)
+        return None if index is None else self.file.merchants[index]
+
+    def personal(self, origin: str) -> tuple[str, ...]:
+        """The fields in which a seller may be told personal data."""
+        return next((entry.personal for entry in self.file.merchants if entry.origin == origin), ())
 
     def asset(self, network: str, address: str) -> AssetRules | None:
         """The allowed asset with exactly that network and address (checksummed)."""
@@ -83,11 +134,15 @@ class Policy:
         """What the terms ask, for people."""
         return f"{'up to ' if terms.metered else ''}{self.show(terms.amount, terms)}"
 
-    def _permission(self, terms: Terms) -> str:
-        """The key in the file that allows the route, such as `merchants[0].routes[1]`."""
-        index, merchant = next((i, m) for i, m in enumerate(self.file.merchants) if m.origin == terms.asked.origin)
-        route = next(i for i, route in enumerate(merchant.routes) if _pattern(route).fullmatch(terms.asked.path))
-        return f"merchants[{index}].routes[{route}]"
+    def _permission(self, terms: Terms, facts: Facts) -> str:
+        """The key in the file that allows the route, such as `merchants[0].routes[1]`, or else the capability."""
+        index = self._index(terms.asked.origin)
+        assert index is not None
+        allowed = routes.permission(self.file.merchants[index], terms.asked.path, facts.tags)
+        return f"merchants[{index}].{allowed}"
+
+    def _index(self, origin: str) -> int | None:
+        return next((index for index, entry in enumerate(self.file.merchants) if entry.origin == origin), None)
 
     def validity(self, terms: Terms) -> int:
         """How many seconds an authorization for these terms may live: the seller's wish, clamped."""
@@ -97,19 +152,22 @@ class Policy:
 
 
 def _merchant(policy: Policy, terms: Terms, facts: Facts) -> Decision | None:
-    if policy.merchant(terms) is None:
-        return deny("merchant.unknown", f"{terms.asked.origin} is not among the policy's merchants")
-    return None
+    return policy.stranger(terms.asked.origin)
+
+
+def _transport(policy: Policy, terms: Terms, facts: Facts) -> Decision | None:
+    merchant, origin = policy.merchant(terms), terms.asked.origin
+    assert merchant is not None
+    sealed = origin.startswith(("https://", "mcp+https://")) or merchant.command
+    if sealed or merchant.inside or is_loopback(origin):
+        return None
+    return deny(
+        "transport.plain", f"{origin} is neither on this machine nor has it TLS: terms may be changed on the way"
+    )
 
 
 def _route(policy: Policy, terms: Terms, facts: Facts) -> Decision | None:
-    merchant, path = policy.merchant(terms), terms.asked.path
-    assert merchant is not None
-    if _DISGUISED.search(path):
-        return deny("route.disguised", "the path holds dots, slashes or escapes that could mean another path")
-    if not any(_pattern(route).fullmatch(path) for route in merchant.routes):
-        return deny("route.unknown", f"{path} matches none of the routes allowed at {merchant.origin}")
-    return None
+    return policy.place(terms.asked, facts.tags)
 
 
 def _network(policy: Policy, terms: Terms, facts: Facts) -> Decision | None:
@@ -137,6 +195,10 @@ def _recipient(policy: Policy, terms: Terms, facts: Facts) -> Decision | None:
         return deny("recipient.zero", "the money would go to the zero address")
     if terms.pay_to in (facts.payer, terms.asset):
         return deny("recipient.own", "the money would go to the agent's own wallet or to the token itself")
+    if terms.atomic:
+        if terms.pay_to in merchant.executors:
+            return None
+        return deny("executor.unknown", f"{terms.pay_to} is not among the merchant's executors in the policy")
     if merchant.pay_to and terms.pay_to not in merchant.pay_to:
         return deny("recipient.unknown", f"{terms.pay_to} is not a recipient that the policy pins for the merchant")
     if not merchant.pay_to and facts.known_pay_to not in (None, terms.pay_to):
@@ -162,9 +224,29 @@ def _mode(policy: Policy, terms: Terms, facts: Facts) -> Decision | None:
     return mode_named(terms.mode).objection(terms, merchant, facts.payer)
 
 
+def _hours(policy: Policy, terms: Terms, facts: Facts) -> Decision | None:
+    hours = policy.file.hours
+    if hours is None or hours.hold(facts.now):
+        return None
+    return deny("hours", f"the policy buys from {hours.from_} to {hours.to} {hours.zone} only")
+
+
+def _scheme(policy: Policy, terms: Terms, facts: Facts) -> Decision | None:
+    merchant = policy.merchant(terms)
+    assert merchant is not None
+    if terms.entry.scheme not in merchant.schemes:
+        return deny("scheme.unknown", f"the policy does not allow the scheme {terms.entry.scheme} at this merchant")
+    return None
+
+
 def _price(policy: Policy, terms: Terms, facts: Facts) -> Decision | None:
     if terms.amount > policy.units(policy.limits.per_call, terms):
         return deny("limits.per_call", f"{policy.price(terms)} is above the limit for one call")
+    merchant = policy.merchant(terms)
+    assert merchant is not None
+    if merchant.per_call and terms.amount > policy.units(merchant.per_call, terms):
+        rule = f"merchants[{policy._index(merchant.origin)}].per_call"
+        return deny(rule, f"{policy.price(terms)} is above the limit for one call to {merchant.origin}")
     if facts.advertised is not None and terms.amount > facts.advertised:
         asked, told = policy.show(terms.amount, terms), policy.show(facts.advertised, terms)
         return deny("price.advertised", f"the seller asks {asked} and advertises {told}")
@@ -186,22 +268,20 @@ def _rise(policy: Policy, terms: Terms, facts: Facts) -> Decision | None:
 
 
 def _standing(policy: Policy, terms: Terms, facts: Facts) -> Decision | None:
-    rules, found = policy.file.standing, facts.standing
-    if found.reviews < rules.least_reviews:
-        return ask("standing.reviews", f"it has {found.reviews} checked reviews; {rules.least_reviews} are wanted")
-    if found.reviews and found.rating < rules.least_rating:
-        return ask("standing.rating", f"checked reviews rate it {found.rating}; {rules.least_rating} is wanted")
+    everywhere, found, merchant = policy.file.standing, facts.standing, policy.merchant(terms)
+    assert merchant is not None
+    reviews = max(everywhere.least_reviews, merchant.least_reviews)
+    rating = max(everywhere.least_rating, merchant.least_rating)
+    if found.reviews < reviews:
+        return ask("standing.reviews", f"it has {found.reviews} checked reviews; {reviews} are wanted")
+    if found.reviews and found.rating < rating:
+        return ask("standing.rating", f"checked reviews rate it {found.rating}; {rating} is wanted")
     return None
 
 
 Rule = Callable[[Policy, Terms, Facts], Decision | None]
-DENIALS: tuple[Rule, ...] = (_merchant, _route, _network, _asset, _recipient, _freshness, _mode, _price)
+DENIALS: tuple[Rule, ...] = (
+    *(_hours, _merchant, _transport, _route, _scheme, _network, _asset),
+    *(_recipient, _freshness, _mode, _price),
+)
 QUESTIONS: tuple[Rule, ...] = (_threshold, _rise, _standing)
-
-
-@lru_cache(maxsize=256)
-def _pattern(route: str) -> re.Pattern[str]:
-    """A route as a regular expression: `*` one segment, `**` any rest."""
-    parts = re.split(r"(\*\*|\*)", route)
-    kinds = {"**": ".*", "*": "[^/]+"}
-    return re.compile("".join(kinds.get(part, re.escape(part)) for part in parts))

@@ -1,21 +1,27 @@
-"""The policy as a person writes it: a TOML file, its schema, and the text that `init` starts from."""
+"""The policy as a person writes it: a TOML file and its schema."""
 
 import re
+from datetime import datetime
 from pathlib import Path
 from typing import Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import httpx
 import msgspec
 
 from agent.errors import PolicyError
-from agent.terms import origin_of
+from agent.identity import parse_agent
+from agent.terms import TOOL_SCHEMES, origin_of
+from agent.transfer_rules import TransferRules
 from protocol.amounts import atomic
 from protocol.errors import ProtocolError
+from protocol.functions import Function
 from protocol.networks import chain_id
 from protocol.signatures import parse_address
 
 _MISSING = re.compile(r"Object missing required field `(?P<key>[^`]+)`(?: - at `\$\.?(?P<at>[^`]*)`)?")
 _UNKNOWN = re.compile(r"Object contains unknown field `(?P<key>[^`]+)`(?: - at `\$\.?(?P<at>[^`]*)`)?")
+_TIME = re.compile(r"(?:[01]\d|2[0-3]):[0-5]\d|24:00")
 _WRONG = re.compile(r"(?P<what>.*) - at `\$\.?(?P<at>[^`]*)`")
 
 
@@ -24,11 +30,14 @@ class Strict(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, frozen=Tr
 
 
 class Limits(Strict, frozen=True):
-    """Amounts are decimal strings in units of the asset, for each asset alike."""
+    """Amounts are decimal strings in units of the asset, for each asset alike; an empty one is no limit."""
 
     per_call: str
     per_task: str
     per_day: str
+    per_session: str = ""
+    per_domain: str = ""
+    in_all: str = ""
     validity_seconds: int = 300
     price_rise_percent: int = 20
     metered_seconds: int = 60
@@ -37,11 +46,13 @@ class Limits(Strict, frozen=True):
 
 
 class ApprovalRules(Strict, frozen=True):
-    """When a person must agree, and whose signature counts."""
+    """When a person must agree, and whose signature counts; a standing one for `standing_days` at most, 0 is not at
+    all."""
 
     above: str
     approver: str = ""
     valid_minutes: int = 30
+    standing_days: int = 0
 
 
 class AssetRules(Strict, frozen=True):
@@ -55,10 +66,24 @@ class AssetRules(Strict, frozen=True):
     symbol: str = ""
 
 
+class ActionRules(Strict, frozen=True):
+    """Functions of a contract that a DELEGATE payment may call, by canonical signature such as `mintTo(address)`."""
+
+    contract: str
+    functions: tuple[str, ...]
+
+
 class MerchantRules(Strict, frozen=True):
     """A seller by exact origin. In `routes`, `*` stands for one path segment and `**` for any rest.
 
-    `facilitators` may say what a metered call cost, up to what was signed for.
+    `callbacks` may do for the payer what they do by themselves; other functions of theirs stand in `actions`.
+    `executors` may take a payment and have a callback act in one chain transaction. `facilitators` may say what a
+    metered call cost, up to what was signed for. `per_call` and `per_day` are for this seller alone.
+    One `inside` your own network may be at a private address, and without TLS. `command` starts an MCP server on this
+    machine, of origin mcp://name. `personal` names the fields that may hold personal data. With `signed_offers` the
+    seller's pinned receipt signer must have signed the very terms. What its discovery lists with one of `capabilities`
+    as a tag is allowed beside `routes`. `least_rating` and `least_reviews` are for it alone; what it is paid directly
+    must go to the wallet that the ERC-8004 agent `agent_id` has.
     """
 
     origin: str
@@ -67,6 +92,40 @@ class MerchantRules(Strict, frozen=True):
     pay_to: tuple[str, ...] = ()
     callbacks: tuple[str, ...] = ()
     facilitators: tuple[str, ...] = ()
+    actions: tuple[ActionRules, ...] = ()
+    executors: tuple[str, ...] = ()
+    personal: tuple[str, ...] = ()
+    command: tuple[str, ...] = ()
+    schemes: tuple[Literal["exact", "upto", "delegate"], ...] = ("exact", "upto", "delegate")
+    per_call: str = ""
+    per_day: str = ""
+    inside: bool = False
+    signed_offers: bool = False
+    capabilities: tuple[str, ...] = ()
+    least_rating: int = 0
+    least_reviews: int = 0
+    agent_id: str = ""
+
+
+class PrivacyRules(Strict, frozen=True):
+    """What happens to a request with personal data in it, outside of the fields that a merchant may have it in."""
+
+    found: Literal["refuse", "ask", "redact"] = "ask"
+
+
+class HoursRules(Strict, frozen=True):
+    """The time of day in which the agent may buy, such as "08:00" to "18:30"; it may pass midnight."""
+
+    from_: str = msgspec.field(name="from")
+    to: str
+    zone: str = "UTC"
+
+    def hold(self, now: datetime) -> bool:
+        """Whether it is that time; the end is not in it."""
+        local = now.astimezone(ZoneInfo(self.zone)).strftime("%H:%M")
+        if self.from_ <= self.to:
+            return self.from_ <= local < self.to
+        return local >= self.from_ or local < self.to
 
 
 class StandingRules(Strict, frozen=True):
@@ -85,7 +144,10 @@ class PolicyFile(Strict, frozen=True):
     approval: ApprovalRules
     assets: tuple[AssetRules, ...]
     merchants: tuple[MerchantRules, ...]
+    transfers: tuple[TransferRules, ...] = ()
     standing: StandingRules = StandingRules()
+    privacy: PrivacyRules = PrivacyRules()
+    hours: HoursRules | None = None
 
 
 def load(path: Path) -> PolicyFile:
@@ -135,7 +197,14 @@ def _checked(policy: PolicyFile) -> PolicyFile:
             raise ProtocolError("invalid_policy", f"limits.{name} must not be negative")
     if not 1 <= policy.approval.valid_minutes <= 24 * 60:
         raise ProtocolError("invalid_policy", "approval.valid_minutes must be between 1 and 1440")
+    if not 0 <= policy.approval.standing_days <= 366:
+        raise ProtocolError("invalid_policy", "approval.standing_days must be between 0 and 366")
     standing = _standing(policy.standing)
+    wanted = [(one.least_rating, one.least_reviews) for one in policy.merchants]
+    for rating, reviews in [(policy.standing.least_rating, policy.standing.least_reviews), *wanted]:
+        if not 0 <= rating <= 100 or reviews < 0:
+            raise ProtocolError("invalid_policy", "least_rating is from 0 to 100, least_reviews not below 0")
+    _check_hours(policy.hours)
     merchants = tuple(_merchant(merchant, f"merchants[{i}]") for i, merchant in enumerate(policy.merchants))
     approver = policy.approval.approver
     approval = msgspec.structs.replace(
@@ -145,12 +214,13 @@ def _checked(policy: PolicyFile) -> PolicyFile:
         msgspec.structs.replace(asset, address=parse_address(asset.address, "assets.address"))
         for asset in policy.assets
     )
-    return msgspec.structs.replace(policy, approval=approval, assets=assets, merchants=merchants, standing=standing)
+    transfers = tuple(one.checked(f"transfers[{index}]") for index, one in enumerate(policy.transfers))
+    return msgspec.structs.replace(
+        policy, approval=approval, assets=assets, merchants=merchants, standing=standing, transfers=transfers
+    )
 
 
 def _standing(standing: StandingRules) -> StandingRules:
-    if not 0 <= standing.least_rating <= 100 or standing.least_reviews < 0:
-        raise ProtocolError("invalid_policy", "standing: least_rating is from 0 to 100, least_reviews not below 0")
     registries = []
     for registry in standing.registries:
         network, _, address = registry.rpartition(":")
@@ -159,21 +229,38 @@ def _standing(standing: StandingRules) -> StandingRules:
     return msgspec.structs.replace(standing, registries=tuple(registries))
 
 
+def _check_hours(hours: HoursRules | None) -> None:
+    if hours is None:
+        return
+    if not _TIME.fullmatch(hours.from_) or not _TIME.fullmatch(hours.to) or hours.from_ == hours.to:
+        raise ProtocolError("invalid_policy", 'hours.from and hours.to are two times of day, like "08:00" and "18:30"')
+    try:
+        ZoneInfo(hours.zone)
+    except (ZoneInfoNotFoundError, ValueError) as error:
+        known = 'UTC or a name like "Europe/Vienna"'
+        raise ProtocolError("invalid_policy", f"hours.zone: {hours.zone!r} is no time zone; give {known}") from error
+
+
 def _check_asset(policy: PolicyFile, asset: AssetRules, key: str) -> None:
     chain_id(asset.network)
     if not 0 <= asset.decimals <= 36:
         raise ProtocolError("invalid_policy", f"{key}.decimals must be between 0 and 36")
-    limits = policy.limits
-    for name, amount in (
-        ("limits.per_call", limits.per_call),
-        ("limits.per_task", limits.per_task),
-        ("limits.per_day", limits.per_day),
-        ("approval.above", policy.approval.above),
-    ):
+    for name, amount in _amounts(policy).items():
         try:
             atomic(amount, asset.decimals)
         except ProtocolError as error:
             raise ProtocolError("invalid_policy", f'{name}: {error.detail}; write it like "2.50"') from error
+
+
+def _amounts(policy: PolicyFile) -> dict[str, str]:
+    """Every amount that the file gives, by its key."""
+    limits = policy.limits
+    given = {f"limits.{name}": getattr(limits, name) for name in ("per_session", "per_domain", "in_all")}
+    for index, merchant in enumerate(policy.merchants):
+        given |= {f"merchants[{index}].{name}": getattr(merchant, name) for name in ("per_call", "per_day")}
+    given |= {f"transfers[{index}].per_day": one.per_day for index, one in enumerate(policy.transfers)}
+    needed = {f"limits.{name}": getattr(limits, name) for name in ("per_call", "per_task", "per_day")}
+    return needed | {"approval.above": policy.approval.above} | {name: one for name, one in given.items() if one}
 
 
 def _merchant(merchant: MerchantRules, key: str) -> MerchantRules:
@@ -181,9 +268,14 @@ def _merchant(merchant: MerchantRules, key: str) -> MerchantRules:
         exact = origin_of(httpx.URL(merchant.origin))
     except httpx.InvalidURL:
         exact = ""
-    if exact != merchant.origin or not exact.startswith(("http://", "https://")):
+    scheme = exact.partition("://")[0]
+    if exact != merchant.origin or scheme not in ("http", "https", *TOOL_SCHEMES):
         hint = "like https://api.example.com: no path, no slash at the end, no standard port"
         raise ProtocolError("invalid_policy", f"{key}.origin: {merchant.origin!r} is not an origin, {hint}")
+    if bool(merchant.command) != (scheme == "mcp"):
+        raise ProtocolError("invalid_policy", f"{key}.command starts an MCP server: mcp://name needs it, others cannot")
+    if merchant.agent_id:
+        parse_agent(merchant.agent_id, f"{key}.agent_id")
     for route in merchant.routes:
         if not route.startswith("/"):
             raise ProtocolError("invalid_policy", f"{key}.routes: {route!r} must begin with a slash")
@@ -192,58 +284,15 @@ def _merchant(merchant: MerchantRules, key: str) -> MerchantRules:
         pay_to=tuple(parse_address(address, f"{key}.pay_to") for address in merchant.pay_to),
         callbacks=tuple(parse_address(address, f"{key}.callbacks") for address in merchant.callbacks),
         facilitators=tuple(parse_address(address, f"{key}.facilitators") for address in merchant.facilitators),
+        executors=tuple(parse_address(address, f"{key}.executors") for address in merchant.executors),
+        actions=tuple(_action(rules, f"{key}.actions[{index}]") for index, rules in enumerate(merchant.actions)),
     )
 
 
-TEMPLATE = """\
-# What this agent may buy. It is read at start; everything not allowed here is denied.
-# Amounts are decimal strings in units of the asset ("2.50"), for each asset alike.
-
-networks = [{networks}]          # chains, in CAIP-2 form
-
-[limits]
-per_call = "1.00"                # dearer than this is never paid
-per_task = "5.00"                # all that one --task may ever spend
-per_day = "20.00"                # in any 24 hours
-validity_seconds = 300           # a signed authorization never lives longer
-metered_seconds = 60             # one for a metered call, which leaves the amount open, not even so long
-price_rise_percent = 20          # above the lowest price paid before, a person is asked
-retries = 4                      # how often the same signed bytes are sent again
-patience_seconds = 60            # and for how long in all
-
-[approval]
-above = "0.50"                   # dearer purchases wait for a person
-valid_minutes = 30
-# Whose signature counts: an address, never the agent's own; "" is nobody's.
-approver = "{approver}"
-
-[standing]
-least_rating = 0                 # of 100; below it a person is asked, for what has reviews whose payment was checked
-least_reviews = 0                # with fewer of them a person is asked
-registries = [{registries}]      # reputation registries that `paddock-agent review` may call, and pay the gas for
-
-# The tokens it may pay in: check address and decimals against the issuer's own page.
-{assets}
-# Whom it may pay: the exact origin, the paths (* one segment, ** any rest), the recipients ([] is the first one
-# seen on each route), the contracts that a DELEGATE payment may set off, and who may say what a metered call cost.
-{merchants}"""
-
-ASSET_TEMPLATE = """\
-[[assets]]
-network = "{network}"
-address = "{address}"
-name = {name}                    # the token's EIP-712 domain
-version = {version}
-decimals = {decimals}
-symbol = {symbol}
-"""
-
-MERCHANT_TEMPLATE = """\
-[[merchants]]
-origin = "{origin}"
-routes = [{routes}]
-modes = ["DIRECT", "DELEGATE"]
-pay_to = [{pay_to}]
-callbacks = [{callbacks}]
-facilitators = [{facilitators}]
-"""
+def _action(rules: ActionRules, key: str) -> ActionRules:
+    try:
+        for function in rules.functions:
+            Function(function)
+    except ProtocolError as error:
+        raise ProtocolError("invalid_policy", f"{key}.functions: {error.detail}") from error
+    return msgspec.structs.replace(rules, contract=parse_address(rules.contract, f"{key}.contract"))

@@ -8,6 +8,7 @@ from sqlalchemy import Connection, insert, select, update
 from agent.models import Purchase, prices
 from agent.store import asked_in
 from agent.terms import Terms
+from protocol.wire import SCHEME_DELEGATE
 
 ADVERT_LIFE = timedelta(hours=24)
 
@@ -24,14 +25,18 @@ class Route(NamedTuple):
 
 
 def known(connection: Connection, terms: Terms, now: datetime) -> dict[str, Any]:
-    """The facts that policy compares terms with: amounts in atomic units; an old advertisement says nothing."""
+    """The facts that policy compares terms with: amounts in atomic units; an old advertisement says nothing.
+
+    An executor is pinned by the policy, and never by what was advertised or paid before.
+    """
     asked = terms.asked
     row = _row(connection, Route(asked.origin, asked.method, asked.path, terms.mode, terms.network, terms.asset))
     if row is None:
         return {}
-    facts = {"lowest_paid": row["lowest_paid"], "known_pay_to": row["paid_to"]}
+    facts = {"lowest_paid": row["lowest_paid"], "known_pay_to": None if terms.atomic else row["paid_to"]}
     if row["advertised_at"] is not None and row["advertised_at"] > now - ADVERT_LIFE:
-        facts |= {"advertised": row["advertised"], "advertised_pay_to": row["advertised_pay_to"]}
+        facts["advertised"] = row["advertised"]
+        facts["advertised_pay_to"] = None if terms.atomic else row["advertised_pay_to"]
     return facts
 
 
@@ -54,7 +59,8 @@ def paid(connection: Connection, bought: Purchase) -> None:
     row = _row(connection, route)
     lowest = None if row is None else row["lowest_paid"]
     cheapest = bought.amount if lowest is None else min(lowest, bought.amount)
-    _remember(connection, route, {"lowest_paid": cheapest, "paid_to": bought.pay_to})
+    recipient = {} if bought.scheme == SCHEME_DELEGATE else {"paid_to": bought.pay_to}
+    _remember(connection, route, {"lowest_paid": cheapest} | recipient)
 
 
 def _row(connection: Connection, route: Route) -> dict[str, Any] | None:

@@ -9,6 +9,7 @@ from agent.chain import Chain, Mined
 from agent.clock import Clock
 from agent.models import Proof, Purchase
 from agent.store import Store, change_purchase, purchase
+from agent.terms import site_of
 from protocol.payment import Method
 
 
@@ -44,8 +45,17 @@ class Proofs:
             if mined is None:
                 questions.append("the chain does not know the callback's transaction yet")
             else:
-                findings += receipts.check_payout(bought, bought.contract, mined)
+                used = self.chain.used_in(receipts.outgoing(bought, bought.contract), mined)
+                findings += receipts.check_payout(bought, bought.contract, mined, used=used)
         return self._note(bought, _proof(findings, questions, signed is None), findings, questions, moved)
+
+    def keys(self, origin: str) -> tuple[str, ...]:
+        """The keys that count for a merchant: the pinned one, and those by which it was rotated; asks the merchant.
+
+        The first that it ever publishes is pinned. None where it publishes none, or does not answer.
+        """
+        pinned = self._signer(origin)
+        return () if pinned is None else (pinned, *self._rotated(origin, pinned))
 
     def _settlement(self, bought: Purchase, findings: list[str], questions: list[str]) -> int | None:
         """What has moved; in the transaction that the seller named, if nothing is found or asked. None: nothing."""
@@ -78,8 +88,7 @@ class Proofs:
             wrong = receipts.check_transfer(bought, mined)
             findings += wrong
             return None if wrong else bought.amount
-        used = self.chain.authorization_used(signed) and signed.nonce[2:] in self.chain.input(mined.hash)
-        moved = receipts.moved_by_permit(bought, mined) if used else None
+        moved = receipts.moved_by_permit(bought, mined) if self.chain.used_in(signed, mined) else None
         if moved is None:
             findings.append(f"the transaction {mined.hash} does not show what was charged, by this purchase's permit")
         return moved
@@ -103,7 +112,8 @@ class Proofs:
 
     def _published(self, origin: str) -> tuple[str, ...]:
         try:
-            return receipts.published_signers(self.client.get(f"{origin}/.well-known/x402", follow_redirects=False))
+            found = self.client.get(f"{site_of(origin)}/.well-known/x402", follow_redirects=False)
+            return receipts.published_signers(found)
         except httpx.HTTPError:
             return ()
 

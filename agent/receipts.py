@@ -9,16 +9,17 @@ import httpx
 import msgspec
 from sqlalchemy import Connection, delete, insert, select, update
 
-from agent.answers import Answer
+from agent.answers import Answer, only_content
 from agent.chain import Mined, authorizations, transfers
 from agent.errors import UnknownPurchase
-from agent.models import Purchase, merchants, receipts
+from agent.models import Purchase, Signed, merchants, receipts
+from agent.terms import tool_of
 from protocol.amounts import parse_uint
 from protocol.errors import ProtocolError
 from protocol.receipts import ZERO_HASH, Receipt, SignedReceipt, receipt_in
 from protocol.signatures import parse_address
 from protocol.typed_data import order_nonce
-from protocol.wire import SettleResponse
+from protocol.wire import SCHEME_DELEGATE, SettleResponse
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,7 +123,7 @@ def check_answer(bought: Purchase, answer: Answer) -> list[str]:
     findings = [] if settle.success else ["the PAYMENT-RESPONSE says that the payment failed"]
     price = _price(bought, settle)
     findings += _differences(
-        ("network", settle.network, bought.network),
+        ("network", settle.network or bought.network, bought.network),
         ("payer", (settle.payer or bought.payer or "").lower(), (bought.payer or "").lower()),
         ("amount", settle.amount or price, price),
         what="PAYMENT-RESPONSE",
@@ -190,20 +191,41 @@ def moved_by_permit(bought: Purchase, mined: Mined) -> int | None:
     return bought.paid if bought.paid in amounts else None
 
 
-def check_payout(bought: Purchase, contract: str, mined: Mined) -> list[str]:
-    """DELEGATE: the delegate wallet's payout of this order reached the contract in a transaction that succeeded."""
-    return _check_delegate_move(bought, contract, mined, "callback")
+def check_payout(bought: Purchase, contract: str, mined: Mined, *, used: bool) -> list[str]:
+    """DELEGATE: the delegate wallet's payout of this order reached the contract in a transaction that succeeded.
+
+    Of an atomic payment, the executor's: in the very transaction that used our authorization. `used`: the transaction
+    used what `outgoing` names.
+    """
+    if bought.scheme == SCHEME_DELEGATE:
+        signed = bought.signed
+        if used and signed.amount in transfers(mined, signed.asset, signed.pay_to, contract):
+            return []
+        return [f"the callback {mined.hash} is not what this purchase's authorization set off"]
+    return _check_delegate_move(bought, contract, mined, "callback", used=used)
 
 
-def check_refund(bought: Purchase, mined: Mined) -> list[str]:
+def check_refund(bought: Purchase, mined: Mined, *, used: bool) -> list[str]:
     """The money came back: one Transfer of the exact amount to the payer; for DELEGATE, of this very order."""
     signed = bought.signed
     if bought.contract is not None:
-        return _check_delegate_move(bought, signed.payer, mined, "refund")
+        return _check_delegate_move(bought, signed.payer, mined, "refund", used=used)
     if not mined.success:
         return [f"the refund {mined.hash} failed on chain"]
     amounts = transfers(mined, signed.asset, None, signed.payer)
     return [] if amounts == [bought.paid] else [f"the refund {mined.hash} is not one Transfer of the amount to us"]
+
+
+def outgoing(bought: Purchase, recipient: str) -> Signed:
+    """What moves a DELEGATE order's money on: of an atomic payment our own authorization, else the delegate wallet's.
+
+    Payout and refund of an order share one nonce, keccak256 of the order id: it proves which order moved.
+    """
+    signed = bought.signed
+    if bought.scheme == SCHEME_DELEGATE:
+        return signed
+    nonce = "0x" + order_nonce(bought.quote_id or bought.order_id or "").hex()
+    return signed._replace(payer=signed.pay_to, pay_to=recipient, nonce=nonce)
 
 
 def published_signers(response: httpx.Response) -> tuple[str, ...]:
@@ -218,6 +240,7 @@ def published_signers(response: httpx.Response) -> tuple[str, ...]:
 
 def _check_receipt(bought: Purchase, settle: SettleResponse, receipt: Receipt, answer: Answer) -> list[str]:
     called = receipt.callback_transaction != ZERO_HASH
+    body, media = (answer.body, answer.content_type) if tool_of(bought.url) is None else only_content(answer)
     return _differences(
         ("resourceUrl", _target(receipt.resource_url), _target(bought.url)),
         ("mode", receipt.mode, bought.mode),
@@ -230,20 +253,18 @@ def _check_receipt(bought: Purchase, settle: SettleResponse, receipt: Receipt, a
         ("quoteId", receipt.quote_id, bought.quote_id),
         ("transaction", receipt.transaction, settle.transaction or ZERO_HASH),
         ("callbackTransaction", "set" if called else "zero", "set" if bought.contract else "zero"),
-        ("bodyHash", receipt.body_hash, "0x" + hashlib.sha256(answer.body).hexdigest()),
-        ("bodySize", receipt.body_size, len(answer.body)),
-        ("bodyType", _media(receipt.body_type), _media(answer.content_type)),
+        ("bodyHash", receipt.body_hash, "0x" + hashlib.sha256(body).hexdigest()),
+        ("bodySize", receipt.body_size, len(body)),
+        ("bodyType", _media(receipt.body_type), _media(media or receipt.body_type)),
         what="receipt",
     )
 
 
-def _check_delegate_move(bought: Purchase, recipient: str, mined: Mined, what: str) -> list[str]:
-    """Payout and refund of an order share one nonce, keccak256 of the order id: it proves which order moved."""
+def _check_delegate_move(bought: Purchase, recipient: str, mined: Mined, what: str, *, used: bool) -> list[str]:
     signed = bought.signed
     if not mined.success:
         return [f"the {what} {mined.hash} failed on chain"]
-    nonce = "0x" + order_nonce(bought.quote_id or bought.order_id or "").hex()
-    if authorizations(mined, signed.asset, signed.pay_to).count(nonce) != 1:
+    if not used:
         return [f"the {what} {mined.hash} is not of this order"]
     amounts = transfers(mined, signed.asset, signed.pay_to, recipient)
     return [] if signed.amount in amounts else [f"the {what} {mined.hash} did not move the amount"]
@@ -254,9 +275,10 @@ def _differences(*fields: tuple[str, object, object], what: str) -> list[str]:
 
 
 def _target(url: str) -> str:
-    """Path and query: behind a proxy the seller's own origin may be another one than the one asked."""
+    """Path and query, for behind a proxy the seller's own origin may be another one than the one asked; or the tool."""
     try:
-        return httpx.URL(url).raw_path.decode("ascii")
+        tool = tool_of(url)
+        return httpx.URL(url).raw_path.decode("ascii") if tool is None else f"tool {tool}"
     except httpx.InvalidURL:
         return ""
 

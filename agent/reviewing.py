@@ -37,7 +37,7 @@ class Subject(msgspec.Struct, rename="camel"):
 
 
 class Place(NamedTuple):
-    """Where feedback goes: an order's URL, and the payment behind it."""
+    """Where words about an order go: below its URL; and the payment behind it."""
 
     url: str
     order_id: str
@@ -46,9 +46,9 @@ class Place(NamedTuple):
 
 def review(shell: Shell, args: Namespace) -> int:
     """Say how good a purchase was; it counts when the marketplace finds the payment on chain."""
-    account = shell.settings.account()
+    account = shell.settings.payer()
     with shell.store().begin() as connection:
-        place = _place(purchase(connection, args.id))
+        place = place_of(purchase(connection, args.id))
     if not 0 <= args.score <= BEST:
         raise AgentError(f"a score goes from 0 to {BEST}")
     clock = SystemClock()
@@ -119,17 +119,18 @@ def _give(
     return send(chain, clock, account, registry, data, "the feedback", "try again with --signed")
 
 
-def _place(bought: Purchase) -> Place:
+def place_of(bought: Purchase) -> Place:
+    """The order of a purchase. Raises AgentError where there is none, or where it would be asked about elsewhere."""
     if bought.settlement is None or bought.order_id is None:
         raise AgentError(f"{bought.id} was not paid for on chain, as far as is known", "see: paddock-agent resume")
     url = httpx.URL(bought.url).join(bought.status_url or f"/api/orders/{bought.order_id}")
     if origin_of(url) != bought.origin:
         raise AgentError(f"{bought.id} has its status at another host than it was bought from")
-    return Place(f"{url.copy_with(query=None)}/feedback", bought.order_id, bought)
+    return Place(str(url.copy_with(query=None)), bought.order_id, bought)
 
 
 def _subject(client: httpx.Client, place: Place) -> Subject:
-    response = _answer(client, "GET", place.url)
+    response = answered(client, "GET", f"{place.url}/feedback")
     try:
         return decode_json(response.content, Subject)
     except ProtocolError as error:
@@ -139,14 +140,18 @@ def _subject(client: httpx.Client, place: Place) -> Subject:
 
 
 def _hand_in(client: httpx.Client, place: Place, account: LocalAccount, content: bytes, clock: Clock) -> None:
-    now = int(clock.now().timestamp())
-    request = new_request(ACTION, place.order_id, now, file_hash(content))
+    header = signed_header(ACTION, place, account, file_hash(content), clock)
+    answered(client, "POST", f"{place.url}/feedback", content=content, headers={"Authorization": header})
+
+
+def signed_header(action: str, place: Place, account: LocalAccount, reason: str, clock: Clock) -> str:
+    """The Authorization of one action on an order, by its payer."""
+    request = new_request(action, place.order_id, int(clock.now().timestamp()), reason)
     signature = sign_digest(account, request.digest(chain_id(place.bought.signed.network)))
-    header = SignedRequest(request, "0x" + signature.hex()).header()
-    _answer(client, "POST", place.url, content=content, headers={"Authorization": header})
+    return SignedRequest(request, "0x" + signature.hex()).header()
 
 
-def _answer(client: httpx.Client, method: str, url: str, **given: object) -> httpx.Response:
+def answered(client: httpx.Client, method: str, url: str, **given: object) -> httpx.Response:
     """Raises SellerUnavailable for everything but success, in the seller's words where it has any."""
     try:
         response = client.request(method, url, follow_redirects=False, **given)  # type: ignore[arg-type]

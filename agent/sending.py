@@ -20,16 +20,15 @@ def send(chain: Chain, clock: Clock, account: LocalAccount, to: str, data: str, 
     `what` names it in words, `mend` is what to do when it fails. Raises ChainUnavailable; NoGas, and nothing was sent,
     if the wallet cannot pay for it; WalletError if it failed.
     """
-    unsigned = _unsigned(chain, account.address, to, data, mend)
-    raw = bytes(account.sign_transaction(unsigned).raw_transaction)
-    transaction = "0x" + keccak(raw).hex()
-    chain.ask("eth_sendRawTransaction", "0x" + raw.hex())
-    if not _mined(chain, clock, transaction).success:
+    raw = signed(account, unsigned(chain, account.address, to, data, mend))
+    transaction = broadcast(chain, raw)
+    if not mined(chain, clock, transaction).success:
         raise WalletError(f"{what} {transaction} failed on chain", mend)
     return transaction
 
 
-def _unsigned(chain: Chain, sender: str, to: str, data: str, mend: str) -> dict[str, Any]:
+def unsigned(chain: Chain, sender: str, to: str, data: str, mend: str) -> dict[str, Any]:
+    """The transaction as it is to be signed. Raises ChainUnavailable, NoGas, and WalletError for too much gas."""
     try:
         gas = _gas(chain, {"from": sender, "to": to, "data": data}, mend)
         tip = int(chain.ask("eth_maxPriorityFeePerGas"), 16)
@@ -53,6 +52,32 @@ def _unsigned(chain: Chain, sender: str, to: str, data: str, mend: str) -> dict[
     }
 
 
+def signed(account: LocalAccount, transaction: dict[str, Any]) -> bytes:
+    """The bytes that any node takes."""
+    return bytes(account.sign_transaction(transaction).raw_transaction)
+
+
+def hash_of(raw: bytes) -> str:
+    """The hash by which a chain knows a signed transaction."""
+    return "0x" + keccak(raw).hex()
+
+
+def broadcast(chain: Chain, raw: bytes) -> str:
+    """Give it to the node; its hash. Raises ChainUnavailable, and then it may be on its way all the same."""
+    chain.ask("eth_sendRawTransaction", "0x" + raw.hex())
+    return hash_of(raw)
+
+
+def mined(chain: Chain, clock: Clock, transaction: str) -> Mined:
+    """Wait for it. Raises ChainUnavailable."""
+    for _ in range(_LOOKS):
+        found = chain.transaction(transaction)
+        if found is not None:
+            return found
+        clock.sleep(_LOOK_EVERY)
+    raise ChainUnavailable(f"{transaction} was sent and is not mined yet", "look again later; do not send it twice")
+
+
 def _gas(chain: Chain, call: dict[str, Any], mend: str) -> int:
     """With a margin of a quarter."""
     try:
@@ -62,12 +87,3 @@ def _gas(chain: Chain, call: dict[str, Any], mend: str) -> int:
     if gas > MOST_GAS:
         raise WalletError(f"the call would use {gas} gas; {MOST_GAS} at most", mend)
     return gas
-
-
-def _mined(chain: Chain, clock: Clock, transaction: str) -> Mined:
-    for _ in range(_LOOKS):
-        mined = chain.transaction(transaction)
-        if mined is not None:
-            return mined
-        clock.sleep(_LOOK_EVERY)
-    raise ChainUnavailable(f"{transaction} was sent and is not mined yet", "look again later; do not send it twice")

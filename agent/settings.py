@@ -9,7 +9,17 @@
 | PADDOCK_AGENT_SELLER | where `discover` and `buy` look | the stack's, else http://127.0.0.1:8402 |
 | PADDOCK_AGENT_KEY_FILE | the wallet: a keystore (JSON), or a hex key | – |
 | PADDOCK_AGENT_KEY_PASSWORD | the keystore's password | – |
-| PADDOCK_AGENT_KEY | the wallet's hex key, for devnets only | the stack's buyer |
+| PADDOCK_AGENT_MNEMONIC_FILE | the wallet as BIP-39 words, in a file that only its owner may read | – |
+| PADDOCK_AGENT_MNEMONIC_PATH | which of the words' accounts it is | m/44'/60'/0'/0/0 |
+| PADDOCK_AGENT_KEY | the wallet's hex key, for the devnet only | the stack's buyer |
+| PADDOCK_AGENT_ACCOUNT | address of a contract (ERC-1271) that pays; the key is its owner's | – |
+| PADDOCK_AGENT_ACCOUNT_FORM | what that contract wants signed: SmartWallet or plain | SmartWallet |
+| PADDOCK_AGENT_SIGNER | URL of a `paddock-agent signer` that holds the key instead | – |
+| PADDOCK_AGENT_SIGNER_TOKEN | what the signer wants to be told before it signs | – |
+| PADDOCK_AGENT_MODEL_URL, _MODEL | base URL and name of a model that `plan` asks for a job | – |
+| PADDOCK_AGENT_MODEL_API | what its API is compatible with: openai or anthropic | openai |
+| PADDOCK_AGENT_MODEL_KEY | its key | – |
+| PADDOCK_AGENT_SESSION | what `limits.per_session` counts together | each run by itself |
 | PADDOCK_AGENT_TIMEOUT | seconds to wait for an answer | 60 |
 | PADDOCK_AGENT_STACK | description of a running devnet stack, used if it exists | var/stack.json |
 
@@ -27,12 +37,15 @@ import msgspec
 from eth_account.signers.local import LocalAccount
 
 from agent import policy_file
-from agent.errors import SettingsError, WalletError
+from agent.errors import PolicyError, SettingsError, WalletError
+from agent.mnemonic import DEFAULT_PATH, account_of_words
 from agent.policy_file import PolicyFile
 from agent.wallet import account_in, account_of
 
 PREFIX = "PADDOCK_AGENT_"
 FINALITIES = ("finalized", "latest")
+DEVNET = "eip155:31337"
+"""The only network for which a key may stand in the environment, where every process of the user can read it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +61,17 @@ class Settings:
     key: str | None = field(default=None, repr=False)
     key_file: Path | None = None
     key_password: str | None = field(default=None, repr=False)
+    mnemonic_file: Path | None = None
+    mnemonic_path: str = DEFAULT_PATH
+    account: str = ""
+    account_form: str = "SmartWallet"
+    signer: str = ""
+    signer_token: str | None = field(default=None, repr=False)
+    model_url: str = ""
+    model: str = ""
+    model_api: str = "openai"
+    model_key: str | None = field(default=None, repr=False)
+    session: str = ""
     timeout: float = 60.0
 
     @classmethod
@@ -60,7 +84,7 @@ class Settings:
         if unknown:
             raise SettingsError(f"{PREFIX}{min(unknown).upper()} is not a setting", "see agent/settings.py")
         values |= given
-        for name in ("home", "policy", "key_file"):
+        for name in ("home", "policy", "key_file", "mnemonic_file"):
             if name in values:
                 values[name] = Path(values[name])
         if values.get("finality", "latest") not in FINALITIES:
@@ -85,15 +109,39 @@ class Settings:
             return policy_file.parse(self.policy_text)
         return policy_file.load(self.policy_path)
 
-    def account(self) -> LocalAccount:
-        """The wallet's account. Raises WalletError."""
+    def owner(self) -> LocalAccount:
+        """The wallet's key: the payer, or the owner of the account that pays. One of a file before the environment's.
+
+        Raises WalletError.
+        """
+        if self.key_file is not None and self.mnemonic_file is not None:
+            raise WalletError(f"{PREFIX}KEY_FILE and {PREFIX}MNEMONIC_FILE are two wallets", "unset one of them")
         if self.key_file is not None:
             return account_in(self.key_file, self.key_password)
+        if self.mnemonic_file is not None:
+            return account_of_words(self.mnemonic_file, self.mnemonic_path)
         if self.key is not None:
+            self._require_devnet()
             return account_of(self.key)
         raise WalletError(
             "the agent has no wallet", f"set {PREFIX}KEY_FILE to a keystore, or start the devnet stack with: make up"
         )
+
+    def payer(self) -> LocalAccount:
+        """The wallet's key, which pays by itself. Raises WalletError, also where a contract pays."""
+        if self.account:
+            raise WalletError(f"{self.account} pays, and its owner's word does not count as its own here")
+        return self.owner()
+
+    def _require_devnet(self) -> None:
+        """The policy names no network where money is at stake. Without one that can be read nothing is bought."""
+        try:
+            elsewhere = set(self.load_policy().networks) - {DEVNET}
+        except PolicyError:
+            return
+        if elsewhere:
+            mend = f"keep it in a keystore and set {PREFIX}KEY_FILE, or have a paddock-agent signer hold it"
+            raise WalletError(f"{PREFIX}KEY is for the devnet only, and the policy names {min(elsewhere)}", mend)
 
 
 def read_stack(path: Path) -> dict[str, Any]:

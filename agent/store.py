@@ -9,10 +9,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, create_engine, event, insert, inspect, select, update
+from sqlalchemy import ColumnElement, Connection, RowMapping, create_engine, event, insert, inspect, select, update
 
 from agent.errors import SettingsError, UnknownPurchase
-from agent.models import Proof, Purchase, State, metadata, purchases
+from agent.models import Proof, Purchase, State, holds, purchases
+from agent.tables import metadata
 from agent.terms import Asked
 
 OPEN = (State.WAITING, State.RESERVED, State.SENT, State.IN_DOUBT)
@@ -59,6 +60,7 @@ def add_purchase(connection: Connection, asked: Asked, now: datetime, **values: 
         "accept": asked.accept,
         "body": asked.body,
         "fingerprint": asked.fingerprint(),
+        "removed": asked.removed or None,
         "proof": Proof.NONE,
         "created_at": now,
         "updated_at": now,
@@ -82,19 +84,35 @@ def purchase(connection: Connection, purchase_id: str) -> Purchase:
     row = connection.execute(select(purchases).where(purchases.c.id == purchase_id)).one_or_none()
     if row is None:
         raise UnknownPurchase(f"there is no purchase {purchase_id}", "list them with: paddock-agent report")
-    return _purchase(row)
+    return _purchase(row._mapping)
 
 
 def attempts(connection: Connection, fingerprint: str, *states: State) -> list[Purchase]:
     """Purchases of this very request in these states, newest first."""
     found = select(purchases).where(purchases.c.fingerprint == fingerprint, purchases.c.state.in_(states))
-    return [_purchase(row) for row in connection.execute(found.order_by(purchases.c.created_at.desc()))]
+    rows = connection.execute(found.order_by(purchases.c.created_at.desc())).mappings()
+    return [_purchase(row) for row in rows]
 
 
 def purchases_in(connection: Connection, *states: State) -> list[Purchase]:
     """Purchases in these states, oldest first."""
     found = select(purchases).where(purchases.c.state.in_(states))
-    return [_purchase(row) for row in connection.execute(found.order_by(purchases.c.created_at))]
+    return [_purchase(row) for row in connection.execute(found.order_by(purchases.c.created_at)).mappings()]
+
+
+def newest(connection: Connection, most: int, *fitting: ColumnElement[bool]) -> list[Purchase]:
+    """The last purchases, newest first."""
+    found = select(purchases).where(*fitting).order_by(purchases.c.created_at.desc(), purchases.c.id).limit(most)
+    return [_purchase(row) for row in connection.execute(found).mappings()]
+
+
+def signed_purchases(connection: Connection) -> list[tuple[Purchase, str, datetime]]:
+    """Everything that was signed, in that order: the purchase, its session, and when its money was set aside."""
+    found = select(purchases, holds.c.session.label("held_in"), holds.c.created_at.label("held_at"))
+    signed = (purchases.c.entry.is_not(None), purchases.c.payment.is_not(None))
+    found = found.join(holds, holds.c.purchase_id == purchases.c.id).where(*signed)
+    rows = connection.execute(found.order_by(holds.c.created_at, purchases.c.id)).mappings()
+    return [(_purchase(row), row["held_in"] or "", row["held_at"]) for row in rows]
 
 
 def unproven(connection: Connection, asked: Asked) -> str | None:
@@ -115,8 +133,8 @@ def asked_in(bought: Purchase) -> Asked:
     return Asked(bought.method, bought.url, bought.content_type, bought.accept, bought.body, bought.task)
 
 
-def _purchase(row: Any) -> Purchase:
-    values = dict(row._mapping)
+def _purchase(row: RowMapping) -> Purchase:
+    values = {column.name: row[column] for column in purchases.columns}
     return Purchase(**values | {"state": State(values["state"]), "proof": Proof(values["proof"])})
 
 
@@ -132,12 +150,13 @@ def _private(path: Path) -> None:
 
 
 def _add_columns(connection: Connection) -> None:
-    """What a newer version keeps of a purchase, in a file that an older one wrote; all of it may be null."""
-    known = {column["name"] for column in inspect(connection).get_columns(purchases.name)}
-    for column in purchases.columns:
-        if column.name not in known:
-            kind = column.type.compile(connection.dialect)
-            connection.exec_driver_sql(f"ALTER TABLE {purchases.name} ADD COLUMN {column.name} {kind}")
+    """What a newer version keeps, in a file that an older one wrote; all of it may be null."""
+    for table in (purchases, holds):
+        known = {column["name"] for column in inspect(connection).get_columns(table.name)}
+        for column in table.columns:
+            if column.name not in known:
+                kind = column.type.compile(connection.dialect)
+                connection.exec_driver_sql(f"ALTER TABLE {table.name} ADD COLUMN {column.name} {kind}")
 
 
 def _prepare(connection: Any, _record: object) -> None:

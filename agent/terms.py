@@ -2,6 +2,7 @@
 
 import hashlib
 from dataclasses import dataclass
+from ipaddress import ip_address
 
 import httpx
 
@@ -10,14 +11,46 @@ from protocol.errors import ProtocolError
 from protocol.networks import chain_id
 from protocol.payment import Method
 from protocol.schemes import method_of
-from protocol.signatures import parse_address
-from protocol.wire import SCHEME_UPTO, PaymentRequirements
+from protocol.signatures import parse_address, parse_hex
+from protocol.wire import SCHEME_DELEGATE, SCHEME_UPTO, PaymentRequirements
+
+REMOVED = "paddock_removed"
+"""Where a request says which personal data was taken out of it."""
+TOOL_SCHEMES = ("mcp", "mcp+http", "mcp+https")
+"""Of URLs that name a tool of an MCP server, started here or reached by HTTP: the last part of the path is the tool."""
 
 
 def origin_of(url: httpx.URL) -> str:
     """Scheme, host as sent (never decoded) and port where it is not the scheme's own: compared exactly."""
     port = f":{url.port}" if url.port is not None else ""
-    return f"{url.scheme}://{url.raw_host.decode('ascii')}{port}"
+    host = url.raw_host.decode("ascii")
+    return f"{url.scheme}://{f'[{host}]' if ':' in host else host}{port}"
+
+
+def is_written(origin: str) -> bool:
+    """Whether the origin is an address, or this machine by its name: nobody else can say where it is."""
+    host = httpx.URL(origin).host
+    try:
+        return host == "localhost" or bool(ip_address(host))
+    except ValueError:
+        return False
+
+
+def site_of(origin: str) -> str:
+    """Where the seller at an origin publishes what is its own: beside an MCP endpoint, the site that it is part of."""
+    return origin.removeprefix("mcp+")
+
+
+def tool_of(url: str) -> str | None:
+    """The tool of an MCP server that a URL names; None for all others."""
+    asked = httpx.URL(url)
+    return path_of(asked).rpartition("/")[2] if asked.scheme in TOOL_SCHEMES else None
+
+
+def is_loopback(origin: str) -> bool:
+    """Whether what is sent there never leaves this machine."""
+    host = httpx.URL(origin).host
+    return host == "localhost" or (is_written(origin) and ip_address(host).is_loopback)
 
 
 def path_of(url: httpx.URL) -> str:
@@ -27,7 +60,10 @@ def path_of(url: httpx.URL) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """One request as it goes out: the same bytes before and after paying. `url` has neither fragment nor password."""
+    """One request as it goes out: the same bytes before and after paying. `url` has neither fragment nor password.
+
+    `removed` says which personal data was taken out of it before.
+    """
 
     method: str
     url: str
@@ -35,15 +71,16 @@ class Asked:
     accept: str
     body: bytes
     task: str
+    removed: str = ""
 
     @classmethod
     def of(cls, request: httpx.Request, task: str) -> "Asked":
         """The request of any httpx client; its body must have been read."""
         headers = request.headers
         url = request.url.copy_with(fragment=None, userinfo=b"")
-        return cls(
-            request.method, str(url), headers.get("content-type", ""), headers.get("accept", ""), request.content, task
-        )
+        kinds = headers.get("content-type", ""), headers.get("accept", "")
+        removed = request.extensions.get(REMOVED, "")
+        return cls(request.method, str(url), *kinds, request.content, task, removed)
 
     @property
     def origin(self) -> str:
@@ -52,6 +89,11 @@ class Asked:
     @property
     def path(self) -> str:
         return path_of(httpx.URL(self.url))
+
+    @property
+    def tool(self) -> str | None:
+        """The tool of an MCP server that this calls; None for all other requests."""
+        return tool_of(self.url)
 
     @property
     def body_hash(self) -> str:
@@ -81,7 +123,8 @@ class Terms:
     `amount` is the price, or the most that a metered call may cost, as `facilitator` alone will say. `token_name` and
     `token_version` are the token's EIP-712 domain, which a payment by Permit2 does without; `timeout` is how long the
     seller wants the authorization to live; `callback` and `beneficiary` are what a DELEGATE payment sets off, and for
-    whom.
+    whom: `calldata` is the call where it is not what the contract does by itself, `function` its seller's name for it,
+    and `calldata_deadline` until when a signature over it counts.
     """
 
     asked: Asked
@@ -103,6 +146,14 @@ class Terms:
     status_url: str | None
     callback: str | None
     beneficiary: str | None
+    calldata: bytes | None
+    function: str | None
+    calldata_deadline: int | None
+
+    @property
+    def atomic(self) -> bool:
+        """Whether payment and contract call are one chain transaction, by an executor."""
+        return self.entry.scheme == SCHEME_DELEGATE
 
     @property
     def metered(self) -> bool:
@@ -118,6 +169,7 @@ def read_terms(asked: Asked, entry: PaymentRequirements, mode: str) -> Terms:
     if method is Method.EIP3009 and (name is None or version is None):
         raise ProtocolError("invalid_payment_requirements", "extra must name the token's EIP-712 domain")
     callback, facilitator = text(extra, "callback"), text(extra, "facilitatorAddress")
+    calldata = text(extra, "calldata")
     return Terms(
         asked=asked,
         entry=entry,
@@ -138,6 +190,9 @@ def read_terms(asked: Asked, entry: PaymentRequirements, mode: str) -> Terms:
         status_url=text(extra, "statusUrl"),
         callback=None if callback is None else parse_address(callback, "extra.callback"),
         beneficiary=text(extra, "beneficiary"),
+        calldata=None if calldata is None else parse_hex(calldata, "extra.calldata"),
+        function=text(extra, "function"),
+        calldata_deadline=_number(extra, "calldataDeadline"),
     )
 
 

@@ -12,10 +12,14 @@ from eth_typing import Hash32
 from agent.decisions import Decision, Verdict
 from agent.errors import WalletError
 from agent.terms import Terms
+from protocol import delegate_permit2
+from protocol.actions import Action
+from protocol.delegate import Commitment
 from protocol.errors import ProtocolError
+from protocol.keystores import open_keystore
 from protocol.permit2 import Permit, permit_digest
 from protocol.signatures import recover
-from protocol.typed_data import TokenDomain, Transfer, authorization_digest
+from protocol.typed_data import RECEIVE_TYPE, TokenDomain, Transfer, authorization_digest
 from protocol.wire import ExactAuthorization, ExactPayload
 
 
@@ -29,8 +33,22 @@ class Signer(Protocol):
     def sign_transfer(self, domain: TokenDomain, transfer: Transfer) -> bytes:
         """65 bytes over the EIP-3009 TransferWithAuthorization. Not idempotent: call once per purchase."""
 
+    def sign_receive(self, domain: TokenDomain, committed: Commitment) -> bytes:
+        """65 bytes over the EIP-3009 ReceiveWithAuthorization that pays an executor for that alone. Not idempotent:
+        call once per purchase."""
+
     def sign_permit(self, chain: int, permit: Permit) -> bytes:
         """65 bytes over the Permit2 permit, on the chain with that id. Not idempotent: call once per purchase."""
+
+    def sign_commitment(self, committed: Commitment) -> bytes:
+        """65 bytes over the Permit2 permit that pays an executor for that alone. Not idempotent: call once per
+        purchase."""
+
+    def sign_action(self, action: Action) -> bytes:
+        """65 bytes over what a callback is to do with the payment. Not idempotent: call once per purchase."""
+
+    def verifies(self, digest: bytes, signature: bytes) -> bool:
+        """Whether a signature over a 32-byte digest is the payer's. Raises ProtocolError for what is none at all."""
 
 
 class LocalSigner:
@@ -44,10 +62,26 @@ class LocalSigner:
         return str(self._account.address)
 
     def sign_transfer(self, domain: TokenDomain, transfer: Transfer) -> bytes:
-        return sign_digest(self._account, authorization_digest(domain, transfer))
+        return self._sign(domain.chain_id, authorization_digest(domain, transfer))
+
+    def sign_receive(self, domain: TokenDomain, committed: Commitment) -> bytes:
+        return self._sign(domain.chain_id, authorization_digest(domain, committed.transfer, RECEIVE_TYPE))
 
     def sign_permit(self, chain: int, permit: Permit) -> bytes:
-        return sign_digest(self._account, permit_digest(chain, permit))
+        return self._sign(chain, permit_digest(chain, permit))
+
+    def sign_commitment(self, committed: Commitment) -> bytes:
+        return self._sign(committed.chain_id, delegate_permit2.permit_digest(committed))
+
+    def sign_action(self, action: Action) -> bytes:
+        return self._sign(action.chain_id, action.digest())
+
+    def verifies(self, digest: bytes, signature: bytes) -> bool:
+        return recover(digest, signature) == self.address
+
+    def _sign(self, chain: int, digest: bytes) -> bytes:
+        """Over a digest that counts on the chain with that id."""
+        return sign_digest(self._account, digest)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,13 +119,22 @@ def authorize(signer: Signer, approved: ApprovedTerms, nonce: bytes, valid_befor
     return payload
 
 
+def choose(signer: Signer, approved: ApprovedTerms, action: Action) -> bytes:
+    """Sign exactly the approved terms' calldata, once. Raises WalletError like `authorize`."""
+    if action.calldata != approved.terms.calldata:
+        raise WalletError("another call than the approved terms' cannot be signed")
+    signature = signer.sign_action(action)
+    require_signed(signer, action.digest(), signature)
+    return signature
+
+
 def require_signed(signer: Signer, digest: bytes, signature: bytes) -> None:
     """The signature is the signer's over exactly that. Raises WalletError, before anything is sent."""
     try:
-        signed_by = recover(digest, signature)
+        signed = signer.verifies(digest, signature)
     except ProtocolError as error:
         raise WalletError(f"the signer gave no usable signature: {error.detail}") from error
-    if signed_by != signer.address:
+    if not signed:
         raise WalletError("the signer signed something else than the approved terms; the payment was not sent")
 
 
@@ -120,6 +163,6 @@ def account_in(path: Path, password: str | None) -> LocalAccount:
     if password is None:
         raise WalletError(f"{path} is a keystore and needs its password", "set PADDOCK_AGENT_KEY_PASSWORD")
     try:
-        return account_of(bytes(Account.decrypt(text, password)).hex())
-    except (ValueError, TypeError, KeyError):
-        raise WalletError(f"the keystore {path} does not open with that password", "check the password") from None
+        return account_of(open_keystore(text, password).hex())
+    except ProtocolError as error:
+        raise WalletError(f"the keystore {path} does not open: {error.detail}", "check file and password") from None

@@ -2,6 +2,7 @@
 
 from agent.decisions import Decision, deny
 from agent.payments import permit2
+from agent.payments.mode import Extensions
 from agent.policy_file import MerchantRules
 from agent.terms import Terms
 from agent.wallet import ApprovedTerms, Signer, authorize
@@ -23,6 +24,12 @@ class Direct:
             return deny("mode.direct", "the terms say DIRECT and name a contract to call; that is not a direct payment")
         return permit2.objection(terms, merchant) if terms.method is Method.PERMIT2 else None
 
-    def pay(self, signer: Signer, approved: ApprovedTerms, nonce: bytes, valid_before: int) -> dict[str, object]:
+    def nonce(self, terms: Terms, payer: str, salt: bytes, valid_before: int) -> bytes:
+        return salt
+
+    def pay(self, signer: Signer, approved: ApprovedTerms, salt: bytes, valid_before: int) -> dict[str, object]:
         by_permit2 = approved.terms.method is Method.PERMIT2
-        return (permit2.permit if by_permit2 else authorize)(signer, approved, nonce, valid_before)
+        return (permit2.permit if by_permit2 else authorize)(signer, approved, salt, valid_before)
+
+    def extensions(self, signer: Signer, approved: ApprovedTerms, offered: Extensions) -> Extensions:
+        return offered

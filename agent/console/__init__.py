@@ -1,0 +1,1 @@
+"""The buyer console: pages for the person whose money it is."""
