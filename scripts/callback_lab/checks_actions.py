@@ -49,10 +49,10 @@ def reentrancy_by_token(bench: Bench) -> None:
     calls["onPayment"] = encode_call("onPayment(bytes32,address,address,uint256,bytes)", *order)
     calls["declareSurplus"] = encode_call("declareSurplus(address)", bench.token)
     with bench.token_becomes("ReentrantToken"):
-        _make_owner_and_caller(bench, bench.token)
+        make_owner_and_caller(bench, bench.token)
         for method, data in calls.items():
             with bench.node.undone():
-                _interrupted(bench, method, data)
+                interrupted(bench, method, data)
 
 
 def reentrancy_by_action(bench: Bench) -> None:
@@ -145,7 +145,7 @@ def _fails_aloud(bench: Bench, request: Request, *errors: str, why: str) -> None
         )
 
 
-def _make_owner_and_caller(bench: Bench, who: str) -> None:
+def make_owner_and_caller(bench: Bench, who: str) -> None:
     """So that nothing but the guard stands in its way."""
     bench.by_owner("listCaller(address,bool)", who, True)
     bench.by_owner("listExecutor(address,bool)", who, True)
@@ -153,7 +153,7 @@ def _make_owner_and_caller(bench: Bench, who: str) -> None:
     bench.send(who, bench.address, "acceptOwnership()")
 
 
-def _interrupted(bench: Bench, method: str, data: bytes) -> None:
+def interrupted(bench: Bench, method: str, data: bytes) -> None:
     """A payment in the middle of which the token makes this call."""
     bench.send(bench.cast.stranger.address, bench.token, "arm(address,bytes)", bench.address, data)
     entry = EIP3009 if bench.runs_base else EIP3009_CHOSEN

@@ -129,9 +129,9 @@ def reorganisation(bench: Bench) -> None:
     for entry in bench.working():
         with bench.node.undone():
             request = bench.request(entry)
-            before = bench.node.storage_hash(bench.address)
+            before, height = bench.node.storage_hash(bench.address), bench.node.height()
             bench.accepts(request, "a payment")
-            bench.node.reorganise(1)
+            bench.node.reorganise(height)
             bench.expect(
                 bench.node.storage_hash(bench.address) == before, "the contract remembers a payment that is gone"
             )

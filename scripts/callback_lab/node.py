@@ -121,9 +121,18 @@ class Node:
         self.rpc("evm_increaseTime", seconds)
         self.rpc("anvil_mine", "0x1")
 
-    def reorganise(self, depth: int) -> None:
-        """Replace the newest blocks by empty ones."""
-        self.rpc("anvil_reorg", depth, [])
+    def height(self) -> int:
+        """The number of the newest block."""
+        return int(self.rpc("eth_blockNumber"), 16)
+
+    def reorganise(self, height: int) -> None:
+        """Replace every block above that one by an empty one, on a chain that mines by itself meanwhile too."""
+        first = self._hash(height + 1)
+        while self._hash(height + 1) == first:  # a block that came in between would make the depth too small by one
+            self.rpc("anvil_reorg", self.height() - height, [])
+
+    def _hash(self, number: int) -> str:
+        return str(self.rpc("eth_getBlockByNumber", hex(number), False)["hash"])
 
     @contextmanager
     def undone(self) -> Iterator[None]:

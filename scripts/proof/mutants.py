@@ -1,129 +1,79 @@
-"""Deletes each guard of a contract once and sees a test of its fail: `python -m scripts.proof.mutants [NAME…]`."""
+"""Each guard of the contracts taken out in turn, to see it noticed: `python -m scripts.proof.mutants [CONTRACT…]`."""
 
-import json
-import re
 import sys
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from shutil import copytree
-from typing import Any
 
-from scripts.compile import standard_input
-from scripts.solc import ROOT, find_compiler, use_own_folder
+from scripts.proof.guards import Survey, find_guards
+from scripts.proof.judges import Judges, open_judges
+from scripts.proof.notices import NOTICED, Doubled, Suites
+from scripts.proof.switches import Mutant, every_mutant, switched
 from scripts.solc.foundry import forge
 
-use_own_folder()
-import solcx  # noqa: E402 - it looks at its folder when imported
-from solcx.exceptions import SolcError  # noqa: E402
-
-OUT = ROOT / "var" / "forge" / "out"
-SUITES = "tests/contracts/forge"
-GUARD = re.compile(
-    r"require\((?:[^()]|\((?:[^()]|\((?:[^()]|\([^()]*\))*\))*\))*\);|_require\w+\([^;]*\);|delete [^;]*;"
-    r"|(?<= )(?:nonReentrant|onlyOwner)(?= )"
-    r"|(?:_target = address\(0\)|_entering = false|isConsumed\[[^;]*\] = true|owed\[msg.sender\] = 0);"
-)
+COMPILERS = 2
+"""Contracts that are compiled at once, ahead of the judges."""
+HEADING = f"{'contract':<20} {'mutants':>7} {'noticed':>8} {'doubled':>8} {'survived':>9} {'seconds':>8}"
 
 
 @dataclass(frozen=True, slots=True)
-class Subject:
-    """A source whose guards are deleted, the contracts that have them deployed, and the suites that must notice."""
+class Verdict:
+    """What is said against a mutant (empty: it survived), and how long that took, with the wait for the compiler."""
 
-    source: str
-    deployed: tuple[str, ...]
-    suites: str
-
-
-def callback(name: str) -> Subject:
-    """A callback, and the suite of its own name."""
-    source = f"contracts/callbacks/{name}.sol"
-    return Subject(source, (source,), f"{SUITES}/*/{name}.t.sol")
+    mutant: Mutant
+    said: str
+    seconds: float
 
 
-CALLBACK = ("contracts/mocks/hostile/MisbehavingCallback.sol",)
-BASE = f"{SUITES}/{{callback,executor}}/*"
-SUBJECTS = (
-    Subject("contracts/DelegateExecutor.sol", ("contracts/DelegateExecutor.sol",), f"{SUITES}/executor/*"),
-    callback("AccessPass"),
-    callback("EscrowRelease"),
-    callback("RevenueSplit"),
-    callback("StakingVault"),
-    callback("Subscription"),
-    Subject(
-        "contracts/base/OneTokenCallback.sol", ("contracts/callbacks/Subscription.sol",), f"{SUITES}/callbacks/Sub*"
-    ),
-    Subject("contracts/X402Callback.sol", CALLBACK, BASE),
-    Subject("contracts/base/ActionFrame.sol", CALLBACK, BASE),
-    Subject("contracts/base/BoundedCall.sol", CALLBACK, BASE),
-    Subject("contracts/base/PaymentBooks.sol", CALLBACK, BASE),
-    Subject("contracts/base/PaymentGuard.sol", CALLBACK, BASE),
-)
+def unnamed(survey: Survey) -> list[str]:
+    """The guards for which nobody is said to notice."""
+    return [guard.name for guard in survey.guards if guard.name not in NOTICED]
 
 
-def main(names: list[str]) -> int:
-    """0 when every mutant was noticed."""
-    chosen = [subject for subject in SUBJECTS if not names or Path(subject.source).stem in names]
-    forge("build")
-    survivors = [line for subject in chosen for line in mutate(subject)]
-    print("\n".join(survivors) if survivors else "every guard that was deleted was missed by a test")
-    return 1 if survivors else 0
+def judged(judges: Judges, survey: Survey, mutants: Sequence[Mutant]) -> Iterator[Verdict]:
+    """On each mutant that anybody can notice, in their order."""
+    asked = [mutant for mutant in mutants if not isinstance(mutant.notice, Doubled)]
+    with ThreadPoolExecutor(COMPILERS) as pool:
+        every, units = every_mutant(survey), dict.fromkeys(mutant.shown_by for mutant in asked)
+        made = {unit: pool.submit(switched, unit, every, survey.modifiers) for unit in units}
+        for mutant in asked:
+            started = time.monotonic()
+            said = judges.verdict(made[mutant.shown_by].result(), mutant.number, mutant.notice)
+            yield Verdict(mutant, said, time.monotonic() - started)
 
 
-def mutate(subject: Subject) -> Iterator[str]:
-    """Each guard of a source, as `file:line: guard`, whose deletion no test notices."""
-    text = (ROOT / subject.source).read_text()
-    for found in GUARD.finditer(text):
-        line = text.count("\n", 0, found.start()) + 1
-        name = f"{subject.source}:{line}: {' '.join(found[0].split())}"
-        fate = noticed(subject, text[: found.start()] + text[found.end() :])
-        print(f"{fate or 'SURVIVED':<60.60} {name}", flush=True)
-        if not fate:
-            yield f"no test fails without {name}"
+def table(mutants: Sequence[Mutant], verdicts: Sequence[Verdict]) -> Iterator[str]:
+    """What came of each source's mutants."""
+    yield HEADING
+    for unit in dict.fromkeys(mutant.unit for mutant in mutants):
+        tried, own = sum(one.unit == unit for one in mutants), [one for one in verdicts if one.mutant.unit == unit]
+        noticed, seconds = sum(bool(one.said) for one in own), sum(one.seconds for one in own)
+        figures = f"{tried:>7} {noticed:>8} {tried - len(own):>8} {len(own) - noticed:>9} {seconds:>8.1f}"
+        yield f"{Path(unit).stem:<20} {figures}"
 
 
-def noticed(subject: Subject, mutant: str) -> str | None:
-    """The first test that fails with the mutant in the place of the source; None when all pass."""
-    try:
-        made = compile_mutant(subject, mutant)
-    except SolcError as error:
-        return f"does not compile: {' '.join(error.message.split())[:60]}"
-    with swapped(made):
-        run = forge("test", "--match-path", subject.suites)
-    failed = re.search(r"^\[FAIL.*?\] (\w+\(.*?\))", run.stdout, re.MULTILINE)
-    return failed[1] if failed else None
-
-
-def compile_mutant(subject: Subject, mutant: str) -> dict[Path, str]:
-    """The code of what has the source deployed, by forge's artifact; warnings do not count here."""
-    with tempfile.TemporaryDirectory() as folder:
-        copytree(ROOT / "contracts", Path(folder) / "contracts")
-        (Path(folder) / "foundry.toml").write_text((ROOT / "foundry.toml").read_text())
-        (Path(folder) / subject.source).write_text(mutant)
-        request = standard_input(subject.deployed, Path(folder))
-    output: dict[str, Any] = solcx.compile_standard(request, solc_binary=find_compiler())
-    made = {}
-    for unit in subject.deployed:
-        name = Path(unit).stem
-        made[OUT / f"{name}.sol" / f"{name}.json"] = output["contracts"][unit][name]["evm"]["bytecode"]["object"]
-    return made
-
-
-@contextmanager
-def swapped(made: dict[Path, str]) -> Iterator[None]:
-    """Other code in forge's artifacts, from which the suites deploy; forge compiles nothing for it."""
-    kept = {path: path.read_text() for path in made}
-    try:
-        for path, code in made.items():
-            artifact = json.loads(kept[path])
-            artifact["bytecode"]["object"] = f"0x{code}"
-            path.write_text(json.dumps(artifact))
-        yield
-    finally:
-        for path, text in kept.items():
-            path.write_text(text)
+def main(names: Sequence[str]) -> int:
+    """0 when every guard is named with who notices, and every mutant (by default of all contracts) was noticed."""
+    survey = find_guards()
+    if missing := unnamed(survey):
+        print(*(f"scripts/proof/notices.py names nobody who notices: {name}" for name in missing), sep="\n")
+        return 1
+    every = every_mutant(survey)
+    if unknown := set(names) - {Path(one.unit).stem for one in every}:
+        print(f"nothing is known of {', '.join(sorted(unknown))}", file=sys.stderr)
+        return 2
+    mutants = [one for one in every if not names or Path(one.unit).stem in names]
+    if any(isinstance(one.notice, Suites) for one in mutants):
+        forge("build")
+    verdicts = []
+    with open_judges() as judges:
+        for verdict in judged(judges, survey, mutants):
+            verdicts.append(verdict)
+            print(f"{verdict.said or 'SURVIVED':<60.60} {verdict.mutant.name}", flush=True)
+    print(*table(mutants, verdicts), sep="\n")
+    return 0 if all(verdict.said for verdict in verdicts) else 1
 
 
 if __name__ == "__main__":

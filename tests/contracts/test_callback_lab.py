@@ -13,6 +13,7 @@ from scripts.callback_lab.actions import choose_action
 from scripts.callback_lab.battery import BATTERY
 from scripts.callback_lab.errors import LabError
 from scripts.callback_lab.lab import examine
+from scripts.callback_lab.node import Node, Transaction
 from scripts.callback_lab.opening import Given
 from scripts.callback_lab.subject import as_type, parse_given
 from scripts.compile import compile_contracts
@@ -199,3 +200,14 @@ def test_an_action_that_the_source_does_not_spell_is_asked_for() -> None:
     artifact = compile_contracts(sources=(PASS,))["AccessPass"]
     with pytest.raises(LabError, match="--calldata 'mintTo"):
         choose_action(artifact, "", [b"\1\2\3\4"], (), {})
+
+
+def test_a_reorganisation_takes_a_transaction_back_also_below_a_block_that_came_by_itself(tmp_path: Path) -> None:
+    with run_anvil(tmp_path, options=()) as anvil:
+        node, sender = Node(anvil.url), anvil.rpc("eth_accounts")[0]
+        height = node.height()
+        node.send(Transaction(sender, "0x" + "11" * 20, b""))
+        anvil.rpc("anvil_mine", "0x2")
+        node.reorganise(height)
+        assert anvil.rpc("eth_getTransactionCount", sender, "latest") == "0x0"
+        assert node.height() == height + 3

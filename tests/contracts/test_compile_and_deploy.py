@@ -126,23 +126,14 @@ def test_only_what_changed_is_deployed_again(tmp_path: Path) -> None:
         assert changed(anvil, tmp_path, before, "--delegate", account("settler").address) == taking("delegate")
 
 
-def test_a_new_token_takes_along_what_depends_on_it(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("new", "token"), [("TestUSD", "TestUSD"), ("SignatureChecker", "FiatTokenV2_2")])
+def test_a_new_token_or_library_takes_along_what_depends_on_it(new: str, token: str, tmp_path: Path) -> None:
     with run_anvil(tmp_path, options=()) as anvil:
         assert run_deploy(anvil.url, tmp_path).returncode == 0
         before = read(tmp_path, 31337)
-        pretend_an_older_source(tmp_path, "TestUSD")
-        assert changed(anvil, tmp_path, before) == {"TestUSD", *taking("TestUSD")}
-        balance = Devnet(anvil, read(tmp_path, 31337)).contract("TestUSD").functions.balanceOf
-        assert balance(account("buyer").address).call() == 1_000_000 * USDC
-
-
-def test_a_new_library_takes_along_what_calls_it(tmp_path: Path) -> None:
-    with run_anvil(tmp_path, options=()) as anvil:
-        assert run_deploy(anvil.url, tmp_path).returncode == 0
-        before = read(tmp_path, 31337)
-        pretend_an_older_source(tmp_path, "SignatureChecker")
-        assert changed(anvil, tmp_path, before) == {"SignatureChecker", "FiatTokenV2_2"}
-        balance = Devnet(anvil, read(tmp_path, 31337)).contract("FiatTokenV2_2").functions.balanceOf
+        pretend_an_older_source(tmp_path, new)
+        assert changed(anvil, tmp_path, before) == {new, token, *taking(new)}
+        balance = Devnet(anvil, read(tmp_path, 31337)).contract(token).functions.balanceOf
         assert balance(account("buyer").address).call() == 1_000_000 * USDC
 
 

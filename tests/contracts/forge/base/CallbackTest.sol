@@ -132,7 +132,7 @@ abstract contract CallbackTest {
     }
 
     /// @dev The request fails with exactly this error, and nothing anywhere has changed.
-    function _refused(Request memory request, bytes memory error_) internal {
+    function _assertRefused(Request memory request, bytes memory error_) internal {
         uint256 held = usd.balanceOf(address(callback));
         uint256 effects = callback.totalEffects();
         bool isConsumed = callback.isConsumed(request.orderId);
@@ -144,7 +144,7 @@ abstract contract CallbackTest {
     }
 
     /// @dev The request works, once: money, books and effect are where they should be.
-    function _accepted(Request memory request) internal {
+    function _assertAccepted(Request memory request) internal {
         uint256 held = usd.balanceOf(address(callback));
         uint256 effects = callback.totalEffects();
         _submit(request);

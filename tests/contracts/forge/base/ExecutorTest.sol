@@ -84,7 +84,7 @@ abstract contract ExecutorTest is CallbackTest {
     }
 
     /// @dev The purchase fails with exactly this error, and nothing anywhere has changed.
-    function _rejected(Purchase memory p, bytes memory error_) internal {
+    function _assertRejected(Purchase memory p, bytes memory error_) internal {
         bytes32 before = _state(p);
         vm.expectRevert(error_);
         this.execute(p);
@@ -92,7 +92,7 @@ abstract contract ExecutorTest is CallbackTest {
     }
 
     /// @dev The purchase fails, whatever with, and nothing anywhere has changed.
-    function _rejected(Purchase memory p) internal {
+    function _assertRejected(Purchase memory p) internal {
         bytes32 before = _state(p);
         vm.expectRevert();
         this.execute(p);
@@ -109,7 +109,7 @@ abstract contract ExecutorTest is CallbackTest {
     }
 
     /// @dev The purchase works, once: money, books and effect are where they should be.
-    function _executed(Purchase memory p) internal {
+    function _assertExecuted(Purchase memory p) internal {
         uint256 had = usd.balanceOf(p.payment.payer);
         uint256 held = usd.balanceOf(address(callback));
         uint256 effects = callback.totalEffects();

@@ -114,7 +114,7 @@ abstract contract OneTokenTest is ExecutorTest {
     }
 
     /// @dev A call by somebody fails with exactly this error.
-    function _refusedTo(address caller, bytes memory data, bytes memory error_) internal {
+    function _assertRefusedTo(address caller, bytes memory data, bytes memory error_) internal {
         vm.prank(caller);
         (bool success, bytes memory answer) = address(callback).call(data);
         vm.assertFalse(success);

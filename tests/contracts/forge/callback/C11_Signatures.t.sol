@@ -15,7 +15,7 @@ contract C11SignaturesTest is CallbackTest {
     function test_entries_revert_when_the_payers_signature_is_malleated(bool byPermit2) public {
         Request memory request = _chosen(byPermit2);
         request.choice = Signatures.flip(request.choice);
-        _refusedSignature(request);
+        _assertSignatureRefused(request);
     }
 
     function test_every_entry_reverts_when_the_pulls_signature_is_malleated(uint8 which) public {
@@ -31,34 +31,34 @@ contract C11SignaturesTest is CallbackTest {
     function test_entries_revert_when_the_payers_signature_is_zero(bool byPermit2) public {
         Request memory request = _chosen(byPermit2);
         request.choice = new bytes(65);
-        _refusedSignature(request);
+        _assertSignatureRefused(request);
     }
 
     function test_entries_revert_when_any_bit_of_the_payers_signature_is_flipped(bool byPermit2, uint16 bit) public {
         Request memory request = _chosen(byPermit2);
         bit %= 65 * 8;
         request.choice[bit / 8] ^= bytes1(uint8(1 << (bit % 8)));
-        _refusedSignature(request);
+        _assertSignatureRefused(request);
     }
 
     function test_entries_revert_when_v_is_odd(bool byPermit2, uint8 v) public {
         Request memory request = _chosen(byPermit2);
         vm.assume(v != 27 && v != 28);
         request.choice[64] = bytes1(v);
-        _refusedSignature(request);
+        _assertSignatureRefused(request);
     }
 
     function test_entries_revert_when_somebody_else_signed(bool byPermit2) public {
         Request memory request = _chosen(byPermit2);
         request.choice = _signOurs(request, STRANGER_KEY);
-        _refusedSignature(request);
+        _assertSignatureRefused(request);
     }
 
     function test_every_entry_reverts_when_there_is_no_payer(uint8 which) public {
         Request memory request = _request(_entry(which));
         request.payer = address(0);
         request.choice = new bytes(65);
-        _refused(request, abi.encodeWithSelector(X402Callback.PayerMissing.selector, request.orderId));
+        _assertRefused(request, abi.encodeWithSelector(X402Callback.PayerMissing.selector, request.orderId));
     }
 
     function test_entries_accept_a_smart_wallet(bool byPermit2, bool goats) public {
@@ -66,7 +66,7 @@ contract C11SignaturesTest is CallbackTest {
         request.payer = Make.it("SmartWallet", abi.encode(PAYER));
         request.choice = goats ? _signGoats(request, PAYER_KEY) : _signOurs(request, PAYER_KEY);
         request.pull = _signPull(request, DELEGATE_KEY);
-        _accepted(request);
+        _assertAccepted(request);
     }
 
     function test_entries_revert_when_a_smart_wallet_did_not_sign(bool byPermit2) public {
@@ -74,7 +74,7 @@ contract C11SignaturesTest is CallbackTest {
         request.payer = Make.it("SmartWallet", abi.encode(PAYER));
         request.choice = _signOurs(request, STRANGER_KEY);
         request.pull = _signPull(request, DELEGATE_KEY);
-        _refusedSignature(request);
+        _assertSignatureRefused(request);
     }
 
     /// @dev Two wallets of one key: what the key signed for one does not count for the other.
@@ -83,7 +83,7 @@ contract C11SignaturesTest is CallbackTest {
         request.payer = Make.it("SmartWallet", abi.encode(PAYER));
         request.choice = _signOurs(request, PAYER_KEY);
         request.payer = Make.it("SmartWallet", abi.encode(PAYER));
-        _refusedSignature(request);
+        _assertSignatureRefused(request);
     }
 
     function test_entries_revert_when_the_wallet_burns_the_gas_it_is_asked_with() public {
@@ -100,8 +100,8 @@ contract C11SignaturesTest is CallbackTest {
         return _request(byPermit2 ? Entry.Permit2WithCalldata : Entry.Eip3009WithCalldata);
     }
 
-    function _refusedSignature(Request memory request) private {
-        _refused(
+    function _assertSignatureRefused(Request memory request) private {
+        _assertRefused(
             request, abi.encodeWithSelector(X402Callback.PayerSignatureInvalid.selector, request.orderId, request.payer)
         );
     }

@@ -9,10 +9,11 @@ import {MisbehavingCallback} from "contracts/mocks/hostile/MisbehavingCallback.s
 import {CallbackTest} from "../base/CallbackTest.sol";
 import {Entry, Request} from "../base/Request.sol";
 import {Make} from "../base/Make.sol";
+import {OwnedTest} from "../base/OwnedTest.sol";
 import {vm} from "../base/Vm.sol";
 
 /// @title C13: nobody takes the contract over, and its owner takes declared revenue and nothing else.
-contract C13OwnershipTest is CallbackTest {
+contract C13OwnershipTest is CallbackTest, OwnedTest {
     function test_owners_functions_revert_when_anybody_else_calls(address caller, uint8 which) public {
         vm.assume(caller != ADMIN);
         bytes[8] memory calls = [
@@ -25,31 +26,7 @@ contract C13OwnershipTest is CallbackTest {
             abi.encodeCall(callback.transferOwnership, (caller)),
             abi.encodeCall(callback.renounceOwnership, ())
         ];
-        vm.prank(caller);
-        (bool success, bytes memory answer) = address(callback).call(calls[which % 8]);
-        vm.assertFalse(success);
-        vm.assertEq(
-            keccak256(answer), keccak256(abi.encodeWithSelector(Ownable.OwnableUnauthorizedAccount.selector, caller))
-        );
-    }
-
-    function test_transferOwnership_waits_for_the_new_owner(address next) public {
-        vm.assume(next != ADMIN && next != address(0));
-        vm.prank(ADMIN);
-        callback.transferOwnership(next);
-        vm.assertEq(callback.owner(), ADMIN);
-        vm.expectRevert(abi.encodeWithSelector(Ownable.OwnableUnauthorizedAccount.selector, ADMIN));
-        vm.prank(ADMIN);
-        callback.acceptOwnership();
-        vm.prank(next);
-        callback.acceptOwnership();
-        vm.assertEq(callback.owner(), next);
-    }
-
-    function test_renounceOwnership_reverts() public {
-        vm.expectRevert(TwoStepOwner.OwnershipNotRenounceable.selector);
-        vm.prank(ADMIN);
-        callback.renounceOwnership();
+        _assertOwnersAlone(calls[which % 8], caller);
     }
 
     function test_constructor_reverts_without_an_owner() public {
@@ -77,7 +54,7 @@ contract C13OwnershipTest is CallbackTest {
 
     function test_withdrawRevenue_pays_what_was_earned() public {
         Request memory request = _request(Entry.Eip3009);
-        _accepted(request);
+        _assertAccepted(request);
         vm.expectEmit(address(callback));
         emit PaymentBooks.RevenueWithdrawn(address(usd), STRANGER, request.amount);
         vm.prank(ADMIN);
@@ -91,11 +68,11 @@ contract C13OwnershipTest is CallbackTest {
         Request memory owed = _request(Entry.Eip3009WithCalldata);
         owed.action = abi.encodeCall(MisbehavingCallback.owe, ());
         _sign(owed);
-        _accepted(owed);
+        _assertAccepted(owed);
         Request memory earned = _request(Entry.Eip3009);
         earned.nonce = earned.orderId = keccak256("order-2");
         _sign(earned);
-        _accepted(earned);
+        _assertAccepted(earned);
         vm.assume(amount > earned.amount);
         vm.expectRevert(
             abi.encodeWithSelector(PaymentBooks.RevenueTooSmall.selector, address(usd), amount, earned.amount)
@@ -116,5 +93,9 @@ contract C13OwnershipTest is CallbackTest {
         callback.declareSurplus(address(usd));
         vm.assertEq(callback.revenue(address(usd)), request.amount + stray);
         _assertBooksBalance();
+    }
+
+    function _owned() internal view override returns (TwoStepOwner) {
+        return callback;
     }
 }

@@ -14,7 +14,7 @@ contract C1CallerTest is CallbackTest {
             request.nonce = request.orderId = keccak256(abi.encode(i));
             request.calldataNonce = uint256(request.nonce);
             _sign(request);
-            _accepted(request);
+            _assertAccepted(request);
         }
     }
 
@@ -22,16 +22,16 @@ contract C1CallerTest is CallbackTest {
         vm.assume(caller != DELEGATE);
         Request memory request = _request(_entry(which));
         request.caller = caller;
-        _refused(request, abi.encodeWithSelector(PaymentGuard.CallerNotListed.selector, caller));
+        _assertRefused(request, abi.encodeWithSelector(PaymentGuard.CallerNotListed.selector, caller));
     }
 
     function test_every_entry_reverts_when_the_payer_or_the_owner_calls() public {
         for (uint256 i; i < 4; ++i) {
             Request memory request = _request(_entry(i));
             request.caller = PAYER;
-            _refused(request, abi.encodeWithSelector(PaymentGuard.CallerNotListed.selector, PAYER));
+            _assertRefused(request, abi.encodeWithSelector(PaymentGuard.CallerNotListed.selector, PAYER));
             request.caller = ADMIN;
-            _refused(request, abi.encodeWithSelector(PaymentGuard.CallerNotListed.selector, ADMIN));
+            _assertRefused(request, abi.encodeWithSelector(PaymentGuard.CallerNotListed.selector, ADMIN));
         }
     }
 
@@ -43,10 +43,10 @@ contract C1CallerTest is CallbackTest {
         vm.prank(ADMIN);
         callback.listCaller(STRANGER, true);
         uint256 before = vm.snapshotState();
-        _accepted(request);
+        _assertAccepted(request);
         vm.revertToState(before);
         vm.prank(ADMIN);
         callback.listCaller(STRANGER, false);
-        _refused(request, abi.encodeWithSelector(PaymentGuard.CallerNotListed.selector, STRANGER));
+        _assertRefused(request, abi.encodeWithSelector(PaymentGuard.CallerNotListed.selector, STRANGER));
     }
 }

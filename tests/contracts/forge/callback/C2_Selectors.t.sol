@@ -23,7 +23,7 @@ contract C2SelectorsTest is CallbackTest {
             request.action[i] = start[i];
         }
         _sign(request);
-        _refused(request, abi.encodeWithSelector(PaymentGuard.CalldataTooShort.selector, request.action.length));
+        _assertRefused(request, abi.encodeWithSelector(PaymentGuard.CalldataTooShort.selector, request.action.length));
     }
 
     function test_entries_revert_when_the_selector_is_not_listed(bytes4 selector, bytes calldata rest, bool byPermit2)
@@ -34,7 +34,7 @@ contract C2SelectorsTest is CallbackTest {
         Request memory request = _chosen(byPermit2);
         request.action = bytes.concat(selector, rest);
         _sign(request);
-        _refused(request, abi.encodeWithSelector(PaymentGuard.ActionNotListed.selector, selector));
+        _assertRefused(request, abi.encodeWithSelector(PaymentGuard.ActionNotListed.selector, selector));
     }
 
     /// @dev The hole that this contract exists to close: a sample that calls itself with any selector.
@@ -51,7 +51,7 @@ contract C2SelectorsTest is CallbackTest {
             Request memory request = _chosen(i % 2 == 0);
             request.action = abi.encodeWithSelector(own[i], STRANGER, true, uint256(1));
             _sign(request);
-            _refused(request, abi.encodeWithSelector(PaymentGuard.ActionNotListed.selector, own[i]));
+            _assertRefused(request, abi.encodeWithSelector(PaymentGuard.ActionNotListed.selector, own[i]));
         }
     }
 
@@ -63,7 +63,7 @@ contract C2SelectorsTest is CallbackTest {
         Request memory request = _chosen(false);
         request.action = abi.encodeCall(callback.transferOwnership, (STRANGER));
         _sign(request);
-        _refused(request, abi.encodeWithSelector(PaymentGuard.ActionNotListed.selector, selector));
+        _assertRefused(request, abi.encodeWithSelector(PaymentGuard.ActionNotListed.selector, selector));
         vm.assertEq(callback.owner(), ADMIN);
         vm.assertEq(callback.pendingOwner(), address(0));
     }
@@ -72,15 +72,15 @@ contract C2SelectorsTest is CallbackTest {
         Request memory request = _chosen(true);
         request.action = abi.encodePacked(bytes4(0), "anything");
         _sign(request);
-        _refused(request, abi.encodeWithSelector(PaymentGuard.ActionNotListed.selector, bytes4(0)));
+        _assertRefused(request, abi.encodeWithSelector(PaymentGuard.ActionNotListed.selector, bytes4(0)));
     }
 
     function test_entries_revert_when_the_amount_is_below_the_minimum(uint8 which, uint256 amount) public {
-        _outOfBounds(_entry(which), amount % MINIMUM);
+        _assertOutOfBounds(_entry(which), amount % MINIMUM);
     }
 
     function test_entries_revert_when_the_amount_is_above_the_maximum(uint8 which, uint256 amount) public {
-        _outOfBounds(_entry(which), uint256(MAXIMUM) + 1 + amount % FUNDS);
+        _assertOutOfBounds(_entry(which), uint256(MAXIMUM) + 1 + amount % FUNDS);
     }
 
     function test_entries_accept_both_ends_of_the_price() public {
@@ -91,7 +91,7 @@ contract C2SelectorsTest is CallbackTest {
             request.nonce = request.orderId = keccak256(abi.encode(i));
             request.calldataNonce = uint256(request.nonce);
             _sign(request);
-            _accepted(request);
+            _assertAccepted(request);
         }
     }
 
@@ -100,7 +100,7 @@ contract C2SelectorsTest is CallbackTest {
         emit PaymentGuard.ActionListed(MisbehavingCallback.behave.selector, 0, 0);
         vm.prank(ADMIN);
         callback.listAction(MisbehavingCallback.behave.selector, PaymentGuard.Bounds(0, 0));
-        _refused(
+        _assertRefused(
             _chosen(false),
             abi.encodeWithSelector(PaymentGuard.ActionNotListed.selector, MisbehavingCallback.behave.selector)
         );
@@ -110,8 +110,8 @@ contract C2SelectorsTest is CallbackTest {
         vm.prank(ADMIN);
         callback.listAction(bytes4(0), PaymentGuard.Bounds(0, 0));
         bytes memory error_ = abi.encodeWithSelector(PaymentGuard.ActionNotListed.selector, bytes4(0));
-        _refused(_request(Entry.Eip3009), error_);
-        _refused(_request(Entry.Permit2), error_);
+        _assertRefused(_request(Entry.Eip3009), error_);
+        _assertRefused(_request(Entry.Permit2), error_);
     }
 
     function test_listAction_reverts_when_the_bounds_make_no_price(uint128 minimum, uint128 maximum) public {
@@ -121,12 +121,12 @@ contract C2SelectorsTest is CallbackTest {
         callback.listAction(0x12345678, PaymentGuard.Bounds(minimum, maximum));
     }
 
-    function _outOfBounds(Entry entry, uint256 amount) private {
+    function _assertOutOfBounds(Entry entry, uint256 amount) private {
         Request memory request = _request(entry);
         request.amount = amount;
         _sign(request);
         bytes4 selector = _hasCalldata(entry) ? bytes4(request.action) : bytes4(0);
-        _refused(
+        _assertRefused(
             request, abi.encodeWithSelector(PaymentGuard.AmountOutOfBounds.selector, selector, amount, MINIMUM, MAXIMUM)
         );
     }

@@ -14,50 +14,50 @@ contract C3FailedActionTest is CallbackTest {
     error Bare();
 
     function test_entries_revert_when_the_action_reverts_with_an_argument() public {
-        _failsWith(abi.encodeWithSelector(Argument.selector, 7), abi.encodeWithSelector(Argument.selector, 7));
+        _assertFailsWith(abi.encodeWithSelector(Argument.selector, 7), abi.encodeWithSelector(Argument.selector, 7));
     }
 
     function test_entries_revert_when_the_action_reverts_with_a_bare_error() public {
-        _failsWith(abi.encodeWithSelector(Bare.selector), abi.encodeWithSelector(Bare.selector));
+        _assertFailsWith(abi.encodeWithSelector(Bare.selector), abi.encodeWithSelector(Bare.selector));
     }
 
     function test_entries_revert_when_the_action_reverts_without_an_error() public {
         bytes32 orderId = _request(Entry.Eip3009).orderId;
-        _failsWith("", abi.encodeWithSelector(BoundedCall.ActionFailed.selector, orderId, bytes32(0)));
+        _assertFailsWith("", abi.encodeWithSelector(BoundedCall.ActionFailed.selector, orderId, bytes32(0)));
     }
 
     function test_entries_revert_when_the_action_reverts_with_less_than_a_selector() public {
         bytes32 orderId = _request(Entry.Eip3009).orderId;
         bytes memory expected =
             abi.encodeWithSelector(BoundedCall.ActionFailed.selector, orderId, bytes32(bytes3(0x010203)));
-        _failsWith(hex"010203", expected);
+        _assertFailsWith(hex"010203", expected);
     }
 
     function test_entries_revert_when_the_action_reverts_at_length(bytes calldata reason) public {
         vm.assume(reason.length > 36);
         bytes32 orderId = _request(Entry.Eip3009).orderId;
-        _failsWith(reason, abi.encodeWithSelector(BoundedCall.ActionFailed.selector, orderId, bytes32(reason)));
+        _assertFailsWith(reason, abi.encodeWithSelector(BoundedCall.ActionFailed.selector, orderId, bytes32(reason)));
     }
 
     function test_entries_revert_when_the_arguments_do_not_decode() public {
         Request memory request = _request(Entry.Eip3009WithCalldata);
         request.action = abi.encodePacked(MisbehavingCallback.fail.selector, uint256(1 << 200));
         _sign(request);
-        _refused(request, abi.encodeWithSelector(BoundedCall.ActionFailed.selector, request.orderId, bytes32(0)));
+        _assertRefused(request, abi.encodeWithSelector(BoundedCall.ActionFailed.selector, request.orderId, bytes32(0)));
     }
 
     function test_entries_revert_when_the_action_burns_all_its_gas() public {
         Request memory request = _request(Entry.Permit2WithCalldata);
         request.action = abi.encodeCall(MisbehavingCallback.burnGas, ());
         _sign(request);
-        _refused(request, abi.encodeWithSelector(BoundedCall.ActionFailed.selector, request.orderId, bytes32(0)));
+        _assertRefused(request, abi.encodeWithSelector(BoundedCall.ActionFailed.selector, request.orderId, bytes32(0)));
     }
 
     function test_entries_revert_when_the_action_books_nothing() public {
         Request memory request = _request(Entry.Eip3009WithCalldata);
         request.action = abi.encodeCall(MisbehavingCallback.hoard, ());
         _sign(request);
-        _refused(
+        _assertRefused(
             request,
             abi.encodeWithSelector(PaymentBooks.BooksOutOfBalance.selector, address(usd), request.amount, uint256(0))
         );
@@ -69,7 +69,7 @@ contract C3FailedActionTest is CallbackTest {
         request.action = abi.encodeCall(MisbehavingCallback.embezzle, (STRANGER, amount));
         _sign(request);
         uint256 left = request.amount - amount;
-        _refused(
+        _assertRefused(
             request, abi.encodeWithSelector(PaymentBooks.BooksOutOfBalance.selector, address(usd), left, request.amount)
         );
     }
@@ -86,17 +86,17 @@ contract C3FailedActionTest is CallbackTest {
         vm.assertFalse(usd.authorizationState(DELEGATE, request.nonce));
         vm.prank(ADMIN);
         usd.unpause();
-        _accepted(request);
+        _assertAccepted(request);
         vm.assertTrue(usd.authorizationState(DELEGATE, request.nonce));
     }
 
-    function _failsWith(bytes memory reason, bytes memory expected) private {
+    function _assertFailsWith(bytes memory reason, bytes memory expected) private {
         Entry[2] memory entries = [Entry.Eip3009WithCalldata, Entry.Permit2WithCalldata];
         for (uint256 i; i < entries.length; ++i) {
             Request memory request = _request(entries[i]);
             request.action = abi.encodeCall(MisbehavingCallback.fail, (reason));
             _sign(request);
-            _refused(request, expected);
+            _assertRefused(request, expected);
             vm.assertFalse(usd.authorizationState(DELEGATE, request.nonce), "the nonce is unused");
             vm.assertEq(usd.balanceOf(DELEGATE), FUNDS, "the delegate wallet keeps the money");
         }

@@ -19,7 +19,7 @@ contract C4TokensAndPermit2Test is CallbackTest {
         Request memory request = _request(_entry(which));
         request.token = token;
         _sign(request);
-        _refused(request, abi.encodeWithSelector(PaymentGuard.TokenNotListed.selector, token));
+        _assertRefused(request, abi.encodeWithSelector(PaymentGuard.TokenNotListed.selector, token));
     }
 
     function test_every_entry_reverts_when_the_token_is_a_copy_with_the_same_name() public {
@@ -29,7 +29,7 @@ contract C4TokensAndPermit2Test is CallbackTest {
             Request memory request = _request(_entry(i));
             request.token = address(copy);
             _sign(request);
-            _refused(request, abi.encodeWithSelector(PaymentGuard.TokenNotListed.selector, address(copy)));
+            _assertRefused(request, abi.encodeWithSelector(PaymentGuard.TokenNotListed.selector, address(copy)));
         }
     }
 
@@ -38,7 +38,7 @@ contract C4TokensAndPermit2Test is CallbackTest {
         Request memory request = _request(withCalldata ? Entry.Permit2WithCalldata : Entry.Permit2);
         request.permit2 = permit2;
         _sign(request);
-        _refused(request, abi.encodeWithSelector(PaymentGuard.Permit2NotListed.selector, permit2));
+        _assertRefused(request, abi.encodeWithSelector(PaymentGuard.Permit2NotListed.selector, permit2));
     }
 
     /// @dev A Permit2 that says yes and moves nothing, listed by mistake: the balance tells.
@@ -49,7 +49,7 @@ contract C4TokensAndPermit2Test is CallbackTest {
         Request memory request = _request(Entry.Permit2);
         request.permit2 = address(yes);
         _sign(request);
-        _refused(request, _notReceived(request, 0));
+        _assertRefused(request, _notReceived(request, 0));
     }
 
     function test_every_entry_reverts_when_the_token_takes_a_fee() public {
@@ -57,7 +57,7 @@ contract C4TokensAndPermit2Test is CallbackTest {
         _fund(token, DELEGATE);
         for (uint256 i; i < 4; ++i) {
             Request memory request = _requestIn(address(token), _entry(i));
-            _refused(request, _notReceived(request, request.amount - request.amount / 100));
+            _assertRefused(request, _notReceived(request, request.amount - request.amount / 100));
             vm.assertEq(token.balanceOf(address(callback)), 0, "the short payment went back");
         }
     }
@@ -67,7 +67,7 @@ contract C4TokensAndPermit2Test is CallbackTest {
         token.mint(DELEGATE, FUNDS);
         for (uint256 i; i < 4; i += 2) {
             Request memory request = _requestIn(address(token), _entry(i));
-            _refused(request, _notReceived(request, 0));
+            _assertRefused(request, _notReceived(request, 0));
         }
     }
 
@@ -76,7 +76,7 @@ contract C4TokensAndPermit2Test is CallbackTest {
         _fund(token, DELEGATE);
         for (uint256 i; i < 4; ++i) {
             Request memory request = _requestIn(address(token), _entry(i));
-            _refused(request, _notReceived(request, 0));
+            _assertRefused(request, _notReceived(request, 0));
         }
     }
 
@@ -87,7 +87,7 @@ contract C4TokensAndPermit2Test is CallbackTest {
         Request memory request = _request(Entry.Eip3009);
         request.token = nothing;
         _sign(request);
-        _refused(request, "");
+        _assertRefused(request, "");
     }
 
     function test_lists_let_in_and_out_again() public {
@@ -99,11 +99,13 @@ contract C4TokensAndPermit2Test is CallbackTest {
         emit PaymentGuard.Permit2Listed(PERMIT2, false);
         vm.prank(ADMIN);
         callback.listPermit2(PERMIT2, false);
-        _refused(_request(Entry.Eip3009), abi.encodeWithSelector(PaymentGuard.TokenNotListed.selector, address(usd)));
+        _assertRefused(
+            _request(Entry.Eip3009), abi.encodeWithSelector(PaymentGuard.TokenNotListed.selector, address(usd))
+        );
         vm.prank(ADMIN);
         callback.listToken(address(usd), true);
-        _refused(_request(Entry.Permit2), abi.encodeWithSelector(PaymentGuard.Permit2NotListed.selector, PERMIT2));
-        _accepted(_request(Entry.Eip3009));
+        _assertRefused(_request(Entry.Permit2), abi.encodeWithSelector(PaymentGuard.Permit2NotListed.selector, PERMIT2));
+        _assertAccepted(_request(Entry.Eip3009));
     }
 
     function _requestIn(address token, Entry entry) private returns (Request memory request) {

@@ -14,39 +14,41 @@ contract C5ReplayTest is CallbackTest {
         for (uint256 i; i < 4; ++i) {
             uint256 fresh = vm.snapshotState();
             Request memory request = _request(_entry(i));
-            _accepted(request);
-            _refused(request, abi.encodeWithSelector(X402Callback.OrderConsumed.selector, request.orderId));
+            _assertAccepted(request);
+            _assertRefused(request, abi.encodeWithSelector(X402Callback.OrderConsumed.selector, request.orderId));
             vm.revertToState(fresh);
         }
     }
 
     /// @dev One order, whichever way it comes the second time, and with a fresh payment too.
     function test_an_order_is_worked_on_once_across_all_entries(uint8 first, uint8 second) public {
-        _accepted(_request(_entry(first)));
+        _assertAccepted(_request(_entry(first)));
         Request memory again = _request(_entry(second));
         if (_hasCalldata(again.entry)) again.nonce = keccak256("another payment");
         _sign(again);
-        _refused(again, abi.encodeWithSelector(X402Callback.OrderConsumed.selector, again.orderId));
+        _assertRefused(again, abi.encodeWithSelector(X402Callback.OrderConsumed.selector, again.orderId));
     }
 
     function test_a_payment_buys_one_order_only() public {
         Request memory first = _request(Entry.Eip3009WithCalldata);
-        _accepted(first);
+        _assertAccepted(first);
         Request memory second = _request(Entry.Eip3009WithCalldata);
         second.orderId = keccak256("order-2");
         second.calldataNonce = uint256(second.orderId);
         _sign(second);
-        _refused(second, abi.encodeWithSelector(ERC3009.ERC3009UsedAuthorization.selector, DELEGATE, second.nonce));
+        _assertRefused(
+            second, abi.encodeWithSelector(ERC3009.ERC3009UsedAuthorization.selector, DELEGATE, second.nonce)
+        );
     }
 
     function test_a_permit2_payment_buys_one_order_only() public {
         Request memory first = _request(Entry.Permit2WithCalldata);
-        _accepted(first);
+        _assertAccepted(first);
         Request memory second = _request(Entry.Permit2WithCalldata);
         second.orderId = keccak256("order-2");
         second.calldataNonce = uint256(second.orderId);
         _sign(second);
-        _refused(second, abi.encodeWithSignature("InvalidNonce()"));
+        _assertRefused(second, abi.encodeWithSignature("InvalidNonce()"));
     }
 
     /// @dev The same payer has paid twice; what was chosen for one payment cannot be done with the other.
@@ -55,13 +57,13 @@ contract C5ReplayTest is CallbackTest {
         vm.assume(otherNonce != request.nonce);
         request.nonce = otherNonce;
         request.pull = _signPull(request, DELEGATE_KEY);
-        _refusedSignature(request);
+        _assertSignatureRefused(request);
     }
 
     function test_goats_struct_counts_where_the_nonce_is_the_order(bool byPermit2) public {
         Request memory request = _chosen(byPermit2);
         request.choice = _signGoats(request, PAYER_KEY);
-        _accepted(request);
+        _assertAccepted(request);
     }
 
     function test_goats_struct_is_refused_where_it_does_not_name_the_payment(bool byPermit2, bytes32 nonce) public {
@@ -70,16 +72,16 @@ contract C5ReplayTest is CallbackTest {
         request.nonce = nonce;
         request.pull = _signPull(request, DELEGATE_KEY);
         request.choice = _signGoats(request, PAYER_KEY);
-        _refusedSignature(request);
+        _assertSignatureRefused(request);
         request.choice = _signOurs(request, PAYER_KEY);
-        _accepted(request);
+        _assertAccepted(request);
     }
 
     function test_a_choice_is_refused_on_another_chain(uint64 chainId) public {
         vm.assume(chainId != 0 && chainId != block.chainid);
         Request memory request = _chosen(false);
         vm.chainId(chainId);
-        _refusedSignature(request);
+        _assertSignatureRefused(request);
     }
 
     function test_a_choice_is_refused_by_another_contract(bool byPermit2) public {
@@ -87,7 +89,7 @@ contract C5ReplayTest is CallbackTest {
         callback = _newCallback(address(usd));
         request.callback = address(callback);
         request.pull = _signPull(request, DELEGATE_KEY);
-        _refusedSignature(request);
+        _assertSignatureRefused(request);
     }
 
     function test_a_pull_is_refused_by_another_contract() public {
@@ -96,7 +98,7 @@ contract C5ReplayTest is CallbackTest {
             callback = _newCallback(address(usd));
             request.callback = address(callback);
             request.choice = _signOurs(request, PAYER_KEY);
-            _refused(
+            _assertRefused(
                 request,
                 abi.encodeWithSignature(_isPermit2(request.entry) ? "InvalidSigner()" : "ERC3009InvalidSignature()")
             );
@@ -118,7 +120,7 @@ contract C5ReplayTest is CallbackTest {
             request.calldataNonce = uint256(request.orderId);
         }
         request.pull = _signPull(request, DELEGATE_KEY);
-        _refusedSignature(request);
+        _assertSignatureRefused(request);
     }
 
     function test_a_choice_is_refused_for_another_delegate_wallet() public {
@@ -126,14 +128,14 @@ contract C5ReplayTest is CallbackTest {
         _fund(usd, STRANGER);
         request.owner = STRANGER;
         request.pull = _signPull(request, STRANGER_KEY);
-        _refusedSignature(request);
+        _assertSignatureRefused(request);
     }
 
     function test_a_choice_for_one_kind_of_pull_is_refused_for_the_other() public {
         Request memory request = _chosen(false);
         Request memory other = _chosen(true);
         request.choice = other.choice;
-        _refusedSignature(request);
+        _assertSignatureRefused(request);
     }
 
     function test_entries_revert_when_the_two_order_ids_differ(bool byPermit2, uint256 calldataNonce) public {
@@ -141,14 +143,16 @@ contract C5ReplayTest is CallbackTest {
         vm.assume(bytes32(calldataNonce) != request.orderId);
         request.calldataNonce = calldataNonce;
         _sign(request);
-        _refused(request, abi.encodeWithSelector(X402Callback.OrderIdMismatch.selector, request.orderId, calldataNonce));
+        _assertRefused(
+            request, abi.encodeWithSelector(X402Callback.OrderIdMismatch.selector, request.orderId, calldataNonce)
+        );
     }
 
     function test_entries_revert_when_the_deadline_passed(bool byPermit2, uint32 late) public {
         Request memory request = _chosen(byPermit2);
         request.calldataDeadline = block.timestamp - 1 - late % 1_000_000;
         _sign(request);
-        _refused(
+        _assertRefused(
             request,
             abi.encodeWithSelector(X402Callback.DeadlinePassed.selector, request.orderId, request.calldataDeadline)
         );
@@ -158,15 +162,15 @@ contract C5ReplayTest is CallbackTest {
         Request memory request = _chosen(byPermit2);
         request.calldataDeadline = block.timestamp;
         _sign(request);
-        _accepted(request);
+        _assertAccepted(request);
     }
 
     function _chosen(bool byPermit2) private view returns (Request memory) {
         return _request(byPermit2 ? Entry.Permit2WithCalldata : Entry.Eip3009WithCalldata);
     }
 
-    function _refusedSignature(Request memory request) private {
-        _refused(
+    function _assertSignatureRefused(Request memory request) private {
+        _assertRefused(
             request, abi.encodeWithSelector(X402Callback.PayerSignatureInvalid.selector, request.orderId, request.payer)
         );
     }

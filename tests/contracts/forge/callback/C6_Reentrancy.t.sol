@@ -99,6 +99,6 @@ contract C6ReentrancyTest is CallbackTest {
         Request memory request = _request(Entry.Eip3009WithCalldata);
         request.action = abi.encodeCall(MisbehavingCallback.callOut, (target, data));
         _sign(request);
-        _accepted(request);
+        _assertAccepted(request);
     }
 }

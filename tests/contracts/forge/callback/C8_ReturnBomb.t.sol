@@ -15,7 +15,7 @@ contract C8ReturnBombTest is CallbackTest {
     function test_a_bomb_is_cut_to_its_first_word() public {
         Request memory request = _bombing(200_000);
         bytes32 word = bytes32(bytes4(0x0badb00b));
-        _refused(request, abi.encodeWithSelector(BoundedCall.ActionFailed.selector, request.orderId, word));
+        _assertRefused(request, abi.encodeWithSelector(BoundedCall.ActionFailed.selector, request.orderId, word));
     }
 
     function test_a_big_bomb_costs_no_more_than_the_action_has() public {
@@ -31,7 +31,7 @@ contract C8ReturnBombTest is CallbackTest {
         _sign(request);
         bytes memory refusal =
             abi.encodeWithSelector(X402Callback.PayerSignatureInvalid.selector, request.orderId, request.payer);
-        _refused(request, refusal);
+        _assertRefused(request, refusal);
     }
 
     function _bombing(uint256 size) private view returns (Request memory request) {

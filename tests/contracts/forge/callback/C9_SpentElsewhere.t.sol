@@ -21,7 +21,7 @@ contract C9SpentElsewhereTest is CallbackTest {
         usd.receiveWithAuthorization(
             DELEGATE, request.callback, request.amount, 0, request.validBefore, request.nonce, v, r, s
         );
-        _accepted(request);
+        _assertAccepted(request);
     }
 
     function test_transferWithAuthorization_reverts_when_it_is_given_the_callbacks_signature() public {
@@ -31,7 +31,7 @@ contract C9SpentElsewhereTest is CallbackTest {
         usd.transferWithAuthorization(
             DELEGATE, request.callback, request.amount, 0, request.validBefore, request.nonce, v, r, s
         );
-        _accepted(request);
+        _assertAccepted(request);
     }
 
     function test_permitTransferFrom_reverts_when_anybody_but_the_callback_spends_it(address thief) public {
@@ -48,19 +48,21 @@ contract C9SpentElsewhereTest is CallbackTest {
                 DELEGATE,
                 request.pull
             );
-        _accepted(request);
+        _assertAccepted(request);
     }
 
     function test_the_base_entry_reverts_when_the_refund_was_first() public {
         Request memory request = _request(Entry.Eip3009);
         _refund(request);
-        _refused(request, abi.encodeWithSelector(ERC3009.ERC3009UsedAuthorization.selector, DELEGATE, request.nonce));
+        _assertRefused(
+            request, abi.encodeWithSelector(ERC3009.ERC3009UsedAuthorization.selector, DELEGATE, request.nonce)
+        );
         vm.assertEq(usd.balanceOf(PAYER), request.amount, "the payer has the money back");
     }
 
     function test_the_refund_reverts_when_the_payout_was_first() public {
         Request memory request = _request(Entry.Eip3009);
-        _accepted(request);
+        _assertAccepted(request);
         vm.expectRevert(abi.encodeWithSelector(ERC3009.ERC3009UsedAuthorization.selector, DELEGATE, request.nonce));
         this.refund(request);
     }

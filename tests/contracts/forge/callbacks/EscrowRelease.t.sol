@@ -48,7 +48,7 @@ contract EscrowReleaseTest is OneTokenTest {
     function test_release_reverts_for_the_arbiter_from_the_deadline_on(uint32 late) public {
         bytes32 orderId = _pay(0, "order-1");
         vm.warp(block.timestamp + PERIOD + late);
-        _refusedTo(ARBITER, _release(orderId), _notAllowed(orderId, ARBITER));
+        _assertRefusedTo(ARBITER, _release(orderId), _notAllowed(orderId, ARBITER));
     }
 
     function test_the_payer_releases_whenever_he_likes(uint32 when) public {
@@ -63,8 +63,8 @@ contract EscrowReleaseTest is OneTokenTest {
     function test_release_reverts_for_anybody_else(address caller) public {
         vm.assume(caller != PAYER && caller != ARBITER);
         bytes32 orderId = _pay(0, "order-1");
-        _refusedTo(caller, _release(orderId), _notAllowed(orderId, caller));
-        _refusedTo(ADMIN, _release(orderId), _notAllowed(orderId, ADMIN));
+        _assertRefusedTo(caller, _release(orderId), _notAllowed(orderId, caller));
+        _assertRefusedTo(ADMIN, _release(orderId), _notAllowed(orderId, ADMIN));
     }
 
     // ---------------------------------------------------------------------------------------------------- given back
@@ -85,7 +85,7 @@ contract EscrowReleaseTest is OneTokenTest {
     function test_giveBack_reverts_for_anybody_else(address caller) public {
         vm.assume(caller != ADMIN && caller != ARBITER);
         bytes32 orderId = _pay(0, "order-1");
-        _refusedTo(caller, abi.encodeCall(EscrowRelease.giveBack, (orderId)), _notAllowed(orderId, caller));
+        _assertRefusedTo(caller, abi.encodeCall(EscrowRelease.giveBack, (orderId)), _notAllowed(orderId, caller));
     }
 
     // ----------------------------------------------------------------------------------------------- the payer's way
@@ -107,16 +107,16 @@ contract EscrowReleaseTest is OneTokenTest {
         bytes32 orderId = _pay(0, "order-1");
         uint256 deadline = block.timestamp + PERIOD;
         vm.warp(deadline - 1 - early % PERIOD);
-        _refusedTo(PAYER, _reclaim(orderId), abi.encodeWithSelector(EscrowRelease.HeldUntil.selector, deadline));
+        _assertRefusedTo(PAYER, _reclaim(orderId), abi.encodeWithSelector(EscrowRelease.HeldUntil.selector, deadline));
     }
 
     function test_reclaim_reverts_for_anybody_else(address caller) public {
         vm.assume(caller != PAYER);
         bytes32 orderId = _pay(0, "order-1");
         vm.warp(block.timestamp + PERIOD);
-        _refusedTo(caller, _reclaim(orderId), _notAllowed(orderId, caller));
-        _refusedTo(ARBITER, _reclaim(orderId), _notAllowed(orderId, ARBITER));
-        _refusedTo(ADMIN, _reclaim(orderId), _notAllowed(orderId, ADMIN));
+        _assertRefusedTo(caller, _reclaim(orderId), _notAllowed(orderId, caller));
+        _assertRefusedTo(ARBITER, _reclaim(orderId), _notAllowed(orderId, ARBITER));
+        _assertRefusedTo(ADMIN, _reclaim(orderId), _notAllowed(orderId, ADMIN));
     }
 
     // --------------------------------------------------------------------------------------------------------- once
@@ -127,9 +127,9 @@ contract EscrowReleaseTest is OneTokenTest {
         vm.warp(block.timestamp + PERIOD);
         _end(first, orderId);
         bytes memory notHeld = abi.encodeWithSelector(EscrowRelease.NotHeld.selector, orderId);
-        if (second % 3 == 0) _refusedTo(PAYER, _release(orderId), notHeld);
-        if (second % 3 == 1) _refusedTo(ADMIN, abi.encodeCall(EscrowRelease.giveBack, (orderId)), notHeld);
-        if (second % 3 == 2) _refusedTo(PAYER, _reclaim(orderId), notHeld);
+        if (second % 3 == 0) _assertRefusedTo(PAYER, _release(orderId), notHeld);
+        if (second % 3 == 1) _assertRefusedTo(ADMIN, abi.encodeCall(EscrowRelease.giveBack, (orderId)), notHeld);
+        if (second % 3 == 2) _assertRefusedTo(PAYER, _reclaim(orderId), notHeld);
         vm.assertEq(callback.liabilities(address(usd)), PRICE, "the other order's payment is untouched");
         _assertBooksBalance();
     }

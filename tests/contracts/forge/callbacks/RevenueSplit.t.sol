@@ -56,13 +56,13 @@ contract RevenueSplitTest is OneTokenTest {
         vm.assertEq(_split().owed(ANN), 0);
         vm.assertEq(callback.liabilities(address(usd)), PRICE - owed);
         _assertBooksBalance();
-        _refusedTo(ANN, abi.encodeCall(RevenueSplit.withdraw, (ANN)), _nothingOwed(ANN));
+        _assertRefusedTo(ANN, abi.encodeCall(RevenueSplit.withdraw, (ANN)), _nothingOwed(ANN));
     }
 
     function test_withdraw_reverts_for_who_is_owed_nothing(address caller) public {
         _pay(0, "order-1");
         vm.assume(caller != ANN && caller != BOB && caller != REST);
-        _refusedTo(caller, abi.encodeCall(RevenueSplit.withdraw, (caller)), _nothingOwed(caller));
+        _assertRefusedTo(caller, abi.encodeCall(RevenueSplit.withdraw, (caller)), _nothingOwed(caller));
     }
 
     function test_one_partys_trouble_is_nobody_elses() public {
@@ -115,15 +115,15 @@ contract RevenueSplitTest is OneTokenTest {
     }
 
     function test_the_constructor_refuses_shares_that_make_no_sense() public {
-        _refusedShares(_shares(ANN, 10_001), REST);
-        _refusedShares(_shares(ANN, 0), REST);
-        _refusedShares(_shares(address(0), 1), REST);
-        _refusedShares(_shares(ANN, 1), address(0));
+        _assertSharesRefused(_shares(ANN, 10_001), REST);
+        _assertSharesRefused(_shares(ANN, 0), REST);
+        _assertSharesRefused(_shares(address(0), 1), REST);
+        _assertSharesRefused(_shares(ANN, 1), address(0));
         RevenueSplit.Share[] memory many = new RevenueSplit.Share[](11);
         for (uint256 i; i < 11; ++i) {
             many[i] = RevenueSplit.Share(ANN, 1);
         }
-        _refusedShares(many, REST);
+        _assertSharesRefused(many, REST);
     }
 
     function make(RevenueSplit.Share[] memory shares, address token, address rest) public returns (address) {
@@ -154,7 +154,7 @@ contract RevenueSplitTest is OneTokenTest {
         shares[0] = RevenueSplit.Share(party, basisPoints);
     }
 
-    function _refusedShares(RevenueSplit.Share[] memory shares, address rest) private {
+    function _assertSharesRefused(RevenueSplit.Share[] memory shares, address rest) private {
         vm.expectRevert(RevenueSplit.SharesInvalid.selector);
         this.make(shares, address(usd), rest);
     }

@@ -52,7 +52,7 @@ contract StakingVaultTest is OneTokenTest {
     function test_unstake_reverts_for_anybody_else(address caller) public {
         bytes32 orderId = _pay(0, "order-1");
         vm.assume(caller != PAYER);
-        _refusedTo(caller, abi.encodeCall(StakingVault.unstake, (orderId, caller)), _notStaked(orderId, caller));
+        _assertRefusedTo(caller, abi.encodeCall(StakingVault.unstake, (orderId, caller)), _notStaked(orderId, caller));
     }
 
     function test_unstake_reverts_the_second_time_and_for_an_unknown_order() public {
@@ -60,9 +60,9 @@ contract StakingVaultTest is OneTokenTest {
         _pay(0, "order-2");
         vm.prank(PAYER);
         _vault().unstake(orderId, PAYER);
-        _refusedTo(PAYER, abi.encodeCall(StakingVault.unstake, (orderId, PAYER)), _notStaked(orderId, PAYER));
+        _assertRefusedTo(PAYER, abi.encodeCall(StakingVault.unstake, (orderId, PAYER)), _notStaked(orderId, PAYER));
         bytes32 unknown = keccak256("order-3");
-        _refusedTo(PAYER, abi.encodeCall(StakingVault.unstake, (unknown, PAYER)), _notStaked(unknown, PAYER));
+        _assertRefusedTo(PAYER, abi.encodeCall(StakingVault.unstake, (unknown, PAYER)), _notStaked(unknown, PAYER));
     }
 
     function test_C6_unstake_is_shut_while_the_token_moves() public {

@@ -80,19 +80,19 @@ contract IdentityRegistryTest {
         address wallet = vm.addr(WALLET_KEY);
         uint256 deadline = block.timestamp + 60;
         bytes memory foreign = Signatures.sign(key, _digest(agent, wallet, OWNER, deadline));
-        _refused(wallet, deadline, foreign);
-        _refused(wallet, deadline, Signatures.sign(WALLET_KEY, _digest(agent + 1, wallet, OWNER, deadline)));
-        _refused(wallet, deadline, Signatures.sign(WALLET_KEY, _digest(agent, THIEF, OWNER, deadline)));
-        _refused(wallet, deadline, Signatures.sign(WALLET_KEY, _digest(agent, wallet, THIEF, deadline)));
-        _refused(wallet, deadline, Signatures.sign(WALLET_KEY, _digest(agent, wallet, OWNER, deadline + 1)));
-        _refused(wallet, deadline, Signatures.flip(_consent(wallet, OWNER, deadline)));
-        _refused(wallet, deadline, "");
+        _assertRefused(wallet, deadline, foreign);
+        _assertRefused(wallet, deadline, Signatures.sign(WALLET_KEY, _digest(agent + 1, wallet, OWNER, deadline)));
+        _assertRefused(wallet, deadline, Signatures.sign(WALLET_KEY, _digest(agent, THIEF, OWNER, deadline)));
+        _assertRefused(wallet, deadline, Signatures.sign(WALLET_KEY, _digest(agent, wallet, THIEF, deadline)));
+        _assertRefused(wallet, deadline, Signatures.sign(WALLET_KEY, _digest(agent, wallet, OWNER, deadline + 1)));
+        _assertRefused(wallet, deadline, Signatures.flip(_consent(wallet, OWNER, deadline)));
+        _assertRefused(wallet, deadline, "");
     }
 
     function test_setAgentWallet_reverts_when_the_consent_has_lapsed_or_lapses_too_late() public {
         address wallet = vm.addr(WALLET_KEY);
-        _refusedAt(wallet, block.timestamp - 1);
-        _refusedAt(wallet, block.timestamp + 301);
+        _assertRefusedAt(wallet, block.timestamp - 1);
+        _assertRefusedAt(wallet, block.timestamp + 301);
         vm.prank(OWNER);
         vm.expectRevert(IdentityRegistry.WalletMissing.selector);
         registry.setAgentWallet(agent, address(0), block.timestamp, "");
@@ -131,13 +131,13 @@ contract IdentityRegistryTest {
         vm.assertEq(registry.getMetadata(other, "agentWallet").length, 0);
     }
 
-    function _refused(address wallet, uint256 deadline, bytes memory signature) private {
+    function _assertRefused(address wallet, uint256 deadline, bytes memory signature) private {
         vm.prank(OWNER);
         vm.expectRevert(abi.encodeWithSelector(IdentityRegistry.WalletDisagrees.selector, wallet));
         registry.setAgentWallet(agent, wallet, deadline, signature);
     }
 
-    function _refusedAt(address wallet, uint256 deadline) private {
+    function _assertRefusedAt(address wallet, uint256 deadline) private {
         bytes memory consent = _consent(wallet, OWNER, deadline);
         vm.prank(OWNER);
         vm.expectRevert(abi.encodeWithSelector(IdentityRegistry.DeadlineInvalid.selector, deadline, block.timestamp));

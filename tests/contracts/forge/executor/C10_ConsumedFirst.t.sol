@@ -11,18 +11,18 @@ contract C10ExecutorConsumedFirstTest is ExecutorTest {
         vm.assume(stranger != address(vm));
         Purchase memory p = _purchase(_way(which));
         p.caller = stranger;
-        _executed(p);
+        _assertExecuted(p);
         p.caller = DELEGATE;
-        _rejected(p);
+        _assertRejected(p);
         vm.assertEq(callback.effects(p.payment.orderId), 1);
     }
 
     /// @dev The two EIP-3009 entries spend one nonce.
     function test_one_signature_is_spent_once_by_either_entry() public {
         Purchase memory p = _purchase(Way.Eip3009);
-        _executed(p);
+        _assertExecuted(p);
         p.way = Way.Eip3009Bytes;
-        _rejected(p);
+        _assertRejected(p);
     }
 
     /// @dev Another allowance of the payer's is no payment: nothing is taken without the signature.
@@ -31,7 +31,7 @@ contract C10ExecutorConsumedFirstTest is ExecutorTest {
         usd.approve(address(executor), type(uint256).max);
         Purchase memory p = _purchase(_way(which));
         p.signature = notary.sign(p, STRANGER_KEY);
-        _rejected(p);
+        _assertRejected(p);
     }
 
     /// @dev The payer used the Permit2 nonce up himself: his way to cancel.
@@ -43,6 +43,6 @@ contract C10ExecutorConsumedFirstTest is ExecutorTest {
             abi.encodeWithSignature("invalidateUnorderedNonces(uint256,uint256)", nonce >> 8, 1 << (nonce & 0xff))
         );
         vm.assertTrue(success);
-        _rejected(p, abi.encodeWithSignature("InvalidNonce()"));
+        _assertRejected(p, abi.encodeWithSignature("InvalidNonce()"));
     }
 }

@@ -13,13 +13,13 @@ contract C11ExecutorSignaturesTest is ExecutorTest {
         // Permit2 as published takes the other form; the nonce in it is what counts once.
         Purchase memory p = _purchase(asBytes ? Way.Eip3009Bytes : Way.Eip3009);
         p.signature = Signatures.flip(p.signature);
-        _rejected(p);
+        _assertRejected(p);
     }
 
     function test_every_entry_reverts_when_the_signature_is_zero(uint8 which) public {
         Purchase memory p = _purchase(_way(which));
         p.signature = new bytes(65);
-        _rejected(p);
+        _assertRejected(p);
     }
 
     /// @dev Up to 63 bytes; Permit2 as published also takes the compact form of 64, which is the same signature.
@@ -30,30 +30,30 @@ contract C11ExecutorSignaturesTest is ExecutorTest {
             cut[i] = p.signature[i];
         }
         p.signature = cut;
-        _rejected(p);
+        _assertRejected(p);
     }
 
     function test_every_entry_reverts_when_any_bit_of_the_signature_is_flipped(uint8 which, uint16 bit) public {
         Purchase memory p = _purchase(_way(which));
         bit %= 65 * 8;
         p.signature[bit / 8] ^= bytes1(uint8(1 << (bit % 8)));
-        _rejected(p);
+        _assertRejected(p);
     }
 
     function test_every_entry_reverts_when_somebody_else_signed(uint8 which) public {
         Purchase memory p = _purchase(_way(which));
         p.signature = notary.sign(p, STRANGER_KEY);
-        _rejected(p);
+        _assertRejected(p);
     }
 
     function test_entries_accept_a_smart_wallet(bool permit2) public {
-        _executed(_walletPurchase(permit2 ? Way.Permit2 : Way.Eip3009Bytes));
+        _assertExecuted(_walletPurchase(permit2 ? Way.Permit2 : Way.Eip3009Bytes));
     }
 
     function test_entries_revert_when_a_smart_wallet_did_not_sign(bool permit2) public {
         Purchase memory p = _walletPurchase(permit2 ? Way.Permit2 : Way.Eip3009Bytes);
         p.signature = notary.sign(p, STRANGER_KEY);
-        _rejected(p);
+        _assertRejected(p);
     }
 
     /// @dev Two wallets of one key: what the key signed for one does not count for the other.
@@ -61,7 +61,7 @@ contract C11ExecutorSignaturesTest is ExecutorTest {
         Purchase memory p = _walletPurchase(permit2 ? Way.Permit2 : Way.Eip3009Bytes);
         Purchase memory other = _walletPurchase(p.way);
         other.signature = p.signature;
-        _rejected(other);
+        _assertRejected(other);
     }
 
     function test_entries_revert_when_the_wallet_burns_the_gas_it_is_asked_with() public {

@@ -5,11 +5,12 @@ import {Ownable} from "@openzeppelin/contracts/access/Ownable.sol";
 import {TwoStepOwner} from "contracts/base/TwoStepOwner.sol";
 import {ExecutorTest} from "../base/ExecutorTest.sol";
 import {Make} from "../base/Make.sol";
+import {OwnedTest} from "../base/OwnedTest.sol";
 import {Purchase, Way} from "../base/Purchase.sol";
 import {vm} from "../base/Vm.sol";
 
 /// @title C13: nobody takes the executor over, and its owner lists targets and can do nothing else.
-contract C13ExecutorOwnershipTest is ExecutorTest {
+contract C13ExecutorOwnershipTest is ExecutorTest, OwnedTest {
     function test_owners_functions_revert_when_anybody_else_calls(address caller, uint8 which) public {
         vm.assume(caller != ADMIN);
         bytes[3] memory calls = [
@@ -17,12 +18,7 @@ contract C13ExecutorOwnershipTest is ExecutorTest {
             abi.encodeCall(executor.transferOwnership, (caller)),
             abi.encodeCall(executor.renounceOwnership, ())
         ];
-        vm.prank(caller);
-        (bool success, bytes memory answer) = address(executor).call(calls[which % 3]);
-        vm.assertFalse(success);
-        vm.assertEq(
-            keccak256(answer), keccak256(abi.encodeWithSelector(Ownable.OwnableUnauthorizedAccount.selector, caller))
-        );
+        _assertOwnersAlone(calls[which % 3], caller);
     }
 
     function test_listExecutor_reverts_when_anybody_but_the_owner_calls(address caller) public {
@@ -30,22 +26,6 @@ contract C13ExecutorOwnershipTest is ExecutorTest {
         vm.expectRevert(abi.encodeWithSelector(Ownable.OwnableUnauthorizedAccount.selector, caller));
         vm.prank(caller);
         callback.listExecutor(caller, true);
-    }
-
-    function test_transferOwnership_waits_for_the_new_owner(address next) public {
-        vm.assume(next != ADMIN && next != address(0));
-        vm.prank(ADMIN);
-        executor.transferOwnership(next);
-        vm.assertEq(executor.owner(), ADMIN);
-        vm.prank(next);
-        executor.acceptOwnership();
-        vm.assertEq(executor.owner(), next);
-    }
-
-    function test_renounceOwnership_reverts() public {
-        vm.expectRevert(TwoStepOwner.OwnershipNotRenounceable.selector);
-        vm.prank(ADMIN);
-        executor.renounceOwnership();
     }
 
     function test_constructor_reverts_without_an_owner() public {
@@ -84,6 +64,10 @@ contract C13ExecutorOwnershipTest is ExecutorTest {
         executor.listTarget(ADMIN, TARGET_GAS);
         vm.stopPrank();
         p.payment.target = ADMIN;
-        _rejected(p);
+        _assertRejected(p);
+    }
+
+    function _owned() internal view override returns (TwoStepOwner) {
+        return executor;
     }
 }

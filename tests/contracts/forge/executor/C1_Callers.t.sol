@@ -16,7 +16,7 @@ contract C1ExecutorCallersTest is ExecutorTest {
         vm.assume(caller != address(vm));
         Purchase memory p = _purchase(_way(which));
         p.caller = caller;
-        _executed(p);
+        _assertExecuted(p);
     }
 
     function test_every_entry_says_what_was_executed() public {
@@ -57,13 +57,13 @@ contract C1ExecutorCallersTest is ExecutorTest {
         vm.prank(ADMIN);
         callback.listExecutor(address(executor), false);
         for (uint256 i; i < 3; ++i) {
-            _rejected(
+            _assertRejected(
                 _purchase(_way(i)), abi.encodeWithSelector(PaymentGuard.ExecutorNotListed.selector, address(executor))
             );
         }
         vm.prank(ADMIN);
         callback.listExecutor(address(executor), true);
-        _executed(_purchase(Way.Eip3009));
+        _assertExecuted(_purchase(Way.Eip3009));
     }
 
     function test_every_entry_reverts_when_the_target_is_not_listed(address target, uint8 which) public {
@@ -71,7 +71,7 @@ contract C1ExecutorCallersTest is ExecutorTest {
         Purchase memory p = _purchase(_way(which));
         p.payment.target = target;
         _sign(p);
-        _rejected(p, abi.encodeWithSelector(DelegateExecutor.TargetNotListed.selector, target));
+        _assertRejected(p, abi.encodeWithSelector(DelegateExecutor.TargetNotListed.selector, target));
     }
 
     function test_listTarget_lets_a_target_in_and_out_again() public {
@@ -80,10 +80,10 @@ contract C1ExecutorCallersTest is ExecutorTest {
         vm.prank(ADMIN);
         executor.listTarget(address(callback), 0);
         Purchase memory p = _purchase(Way.Eip3009);
-        _rejected(p, abi.encodeWithSelector(DelegateExecutor.TargetNotListed.selector, address(callback)));
+        _assertRejected(p, abi.encodeWithSelector(DelegateExecutor.TargetNotListed.selector, address(callback)));
         vm.prank(ADMIN);
         executor.listTarget(address(callback), TARGET_GAS);
-        _executed(p);
+        _assertExecuted(p);
     }
 
     function test_collect_reverts_when_nothing_is_being_paid(address caller) public {
@@ -95,7 +95,7 @@ contract C1ExecutorCallersTest is ExecutorTest {
     }
 
     function test_collect_reverts_when_the_target_calls_after_its_payment() public {
-        _executed(_purchase(Way.Eip3009));
+        _assertExecuted(_purchase(Way.Eip3009));
         vm.expectRevert(abi.encodeWithSelector(DelegateExecutor.NothingToCollect.selector, address(callback)));
         vm.prank(address(callback));
         executor.collect();

@@ -13,7 +13,7 @@ contract C2ExecutorActionsTest is ExecutorTest {
         for (uint256 i; i < 3; ++i) {
             Purchase memory p = _withAction(_way(i), "");
             _order(p, abi.encode(i));
-            _executed(p);
+            _assertExecuted(p);
             vm.assertEq(callback.revenue(address(usd)), (i + 1) * p.payment.amount);
         }
     }
@@ -23,7 +23,7 @@ contract C2ExecutorActionsTest is ExecutorTest {
         for (uint256 i; i < action.length; ++i) {
             action[i] = start[i];
         }
-        _rejected(
+        _assertRejected(
             _withAction(_way(which), action),
             abi.encodeWithSelector(PaymentGuard.CalldataTooShort.selector, action.length)
         );
@@ -34,14 +34,14 @@ contract C2ExecutorActionsTest is ExecutorTest {
     {
         (, uint128 maximum) = callback.boundsOf(selector);
         vm.assume(maximum == 0);
-        _rejected(
+        _assertRejected(
             _withAction(_way(which), bytes.concat(selector, rest)),
             abi.encodeWithSelector(PaymentGuard.ActionNotListed.selector, selector)
         );
     }
 
     function test_entries_revert_when_the_base_action_is_named() public {
-        _rejected(
+        _assertRejected(
             _withAction(Way.Eip3009, abi.encode(uint256(0))),
             abi.encodeWithSelector(PaymentGuard.ActionNotListed.selector, bytes4(0))
         );
@@ -58,10 +58,10 @@ contract C2ExecutorActionsTest is ExecutorTest {
         ];
         for (uint256 i; i < own.length; ++i) {
             Purchase memory p = _withAction(_way(i), abi.encodeWithSelector(own[i], STRANGER, true, uint256(1)));
-            _rejected(p, abi.encodeWithSelector(PaymentGuard.ActionNotListed.selector, own[i]));
+            _assertRejected(p, abi.encodeWithSelector(PaymentGuard.ActionNotListed.selector, own[i]));
             vm.prank(ADMIN);
             callback.listAction(own[i], PaymentGuard.Bounds(MINIMUM, MAXIMUM));
-            _rejected(p, abi.encodeWithSelector(PaymentGuard.ActionNotListed.selector, own[i]));
+            _assertRejected(p, abi.encodeWithSelector(PaymentGuard.ActionNotListed.selector, own[i]));
         }
     }
 
@@ -72,7 +72,7 @@ contract C2ExecutorActionsTest is ExecutorTest {
         p.payment.amount = amount;
         _sign(p);
         bytes4 selector = MisbehavingCallback.behave.selector;
-        _rejected(
+        _assertRejected(
             p, abi.encodeWithSelector(PaymentGuard.AmountOutOfBounds.selector, selector, amount, MINIMUM, MAXIMUM)
         );
     }

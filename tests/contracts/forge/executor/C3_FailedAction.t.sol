@@ -13,18 +13,18 @@ import {vm} from "../base/Vm.sol";
 contract C3ExecutorFailedActionTest is ExecutorTest {
     function test_a_short_error_comes_through_as_it_is(uint256 argument) public {
         bytes memory reason = abi.encodeWithSignature("SoldOut(uint256)", argument);
-        _failsWith(reason, reason);
+        _assertFailsWith(reason, reason);
     }
 
     function test_a_long_error_comes_through_as_its_first_word() public {
         bytes memory reason = abi.encodeWithSignature("Error(string)", "a reason of some length, in words");
         bytes32 orderId = _purchase(Way.Eip3009).payment.orderId;
-        _failsWith(reason, abi.encodeWithSelector(BoundedCall.ActionFailed.selector, orderId, bytes32(reason)));
+        _assertFailsWith(reason, abi.encodeWithSelector(BoundedCall.ActionFailed.selector, orderId, bytes32(reason)));
     }
 
     function test_a_silent_failure_is_not_silent() public {
         bytes32 orderId = _purchase(Way.Eip3009).payment.orderId;
-        _failsWith("", abi.encodeWithSelector(BoundedCall.ActionFailed.selector, orderId, bytes32(0)));
+        _assertFailsWith("", abi.encodeWithSelector(BoundedCall.ActionFailed.selector, orderId, bytes32(0)));
     }
 
     function test_entries_revert_when_the_action_hoards_the_money() public {
@@ -32,7 +32,9 @@ contract C3ExecutorFailedActionTest is ExecutorTest {
         p.payment.callData = abi.encodeCall(MisbehavingCallback.hoard, ());
         _sign(p);
         uint256 amount = p.payment.amount;
-        _rejected(p, abi.encodeWithSelector(PaymentBooks.BooksOutOfBalance.selector, address(usd), amount, uint256(0)));
+        _assertRejected(
+            p, abi.encodeWithSelector(PaymentBooks.BooksOutOfBalance.selector, address(usd), amount, uint256(0))
+        );
     }
 
     /// @dev The action was struck off when the payment came, and is back: the same signature buys it now.
@@ -42,10 +44,10 @@ contract C3ExecutorFailedActionTest is ExecutorTest {
             _order(p, abi.encode(i));
             vm.prank(ADMIN);
             callback.listAction(callback.behave.selector, PaymentGuard.Bounds(0, 0));
-            _rejected(p, abi.encodeWithSelector(PaymentGuard.ActionNotListed.selector, callback.behave.selector));
+            _assertRejected(p, abi.encodeWithSelector(PaymentGuard.ActionNotListed.selector, callback.behave.selector));
             vm.prank(ADMIN);
             callback.listAction(callback.behave.selector, PaymentGuard.Bounds(MINIMUM, MAXIMUM));
-            _executed(p);
+            _assertExecuted(p);
         }
     }
 
@@ -53,18 +55,18 @@ contract C3ExecutorFailedActionTest is ExecutorTest {
         Purchase memory p = _purchase(Way.Eip3009);
         vm.prank(ADMIN);
         usd.pause();
-        _rejected(p);
+        _assertRejected(p);
         vm.prank(ADMIN);
         usd.unpause();
         _cancel(notary.commitment(p));
-        _rejected(p);
+        _assertRejected(p);
     }
 
     function test_entries_revert_when_the_deadline_passed() public {
         for (uint256 i; i < 3; ++i) {
             Purchase memory p = _purchase(_way(i));
             vm.warp(p.payment.deadline + 1);
-            _rejected(p);
+            _assertRejected(p);
         }
     }
 
@@ -76,12 +78,12 @@ contract C3ExecutorFailedActionTest is ExecutorTest {
         usd.cancelAuthorization(PAYER, nonce, abi.encodePacked(r, s, v));
     }
 
-    function _failsWith(bytes memory reason, bytes memory expected) private {
+    function _assertFailsWith(bytes memory reason, bytes memory expected) private {
         for (uint256 i; i < 3; ++i) {
             Purchase memory p = _purchase(_way(i));
             p.payment.callData = abi.encodeCall(MisbehavingCallback.fail, (reason));
             _sign(p);
-            _rejected(p, expected);
+            _assertRejected(p, expected);
         }
     }
 }

@@ -23,7 +23,7 @@ contract C4ExecutorTokensTest is ExecutorTest {
             Purchase memory p = _purchase(_way(i));
             p.payment.token = address(copy);
             _sign(p);
-            _rejected(p, abi.encodeWithSelector(PaymentGuard.TokenNotListed.selector, address(copy)));
+            _assertRejected(p, abi.encodeWithSelector(PaymentGuard.TokenNotListed.selector, address(copy)));
             vm.assertEq(copy.balanceOf(PAYER), FUNDS);
         }
     }
@@ -33,7 +33,7 @@ contract C4ExecutorTokensTest is ExecutorTest {
         _fund(token, PAYER);
         for (uint256 i; i < 3; ++i) {
             Purchase memory p = _purchaseIn(address(token), _way(i));
-            _rejected(p, _notReceived(p, p.payment.amount - p.payment.amount / 100));
+            _assertRejected(p, _notReceived(p, p.payment.amount - p.payment.amount / 100));
             vm.assertEq(token.balanceOf(PAYER), FUNDS, "the short payment went back");
         }
     }
@@ -43,7 +43,7 @@ contract C4ExecutorTokensTest is ExecutorTest {
         _fund(token, PAYER);
         for (uint256 i; i < 3; ++i) {
             Purchase memory p = _purchaseIn(address(token), _way(i));
-            _rejected(p, _notReceived(p, 0));
+            _assertRejected(p, _notReceived(p, 0));
         }
     }
 
@@ -52,7 +52,7 @@ contract C4ExecutorTokensTest is ExecutorTest {
         token.mint(PAYER, FUNDS);
         for (uint256 i; i < 2; ++i) {
             Purchase memory p = _purchaseIn(address(token), _way(i));
-            _rejected(p, _notReceived(p, 0));
+            _assertRejected(p, _notReceived(p, 0));
         }
     }
 
@@ -61,14 +61,14 @@ contract C4ExecutorTokensTest is ExecutorTest {
         FalseReturningToken token = FalseReturningToken(Make.it("FalseReturningToken"));
         token.mint(address(executor), FUNDS);
         Purchase memory p = _purchaseIn(address(token), Way.Eip3009);
-        _rejected(
+        _assertRejected(
             p, abi.encodeWithSelector(DelegateExecutor.AmountNotReceived.selector, p.payment.amount, FUNDS, FUNDS)
         );
     }
 
     function test_entries_revert_when_the_token_has_no_code() public {
         Purchase memory p = _purchaseIn(address(0x404), Way.Eip3009);
-        _rejected(p, "");
+        _assertRejected(p, "");
     }
 
     function test_entries_revert_when_the_target_leaves_the_money() public {
@@ -78,7 +78,7 @@ contract C4ExecutorTokensTest is ExecutorTest {
             p.payment.target = address(target);
             p.payment.callData = abi.encodeCall(MisbehavingTarget.keep, ());
             _sign(p);
-            _rejected(
+            _assertRejected(
                 p, abi.encodeWithSelector(DelegateExecutor.AmountNotCollected.selector, uint256(0), p.payment.amount)
             );
         }

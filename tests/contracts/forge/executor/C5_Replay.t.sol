@@ -32,19 +32,19 @@ contract C5ExecutorReplayTest is ExecutorTest {
         for (uint256 i; i < 3; ++i) {
             uint256 fresh = vm.snapshotState();
             Purchase memory p = _purchase(_way(i));
-            _executed(p);
-            _rejected(p, p.way == Way.Permit2 ? abi.encodeWithSignature("InvalidNonce()") : used);
+            _assertExecuted(p);
+            _assertRejected(p, p.way == Way.Permit2 ? abi.encodeWithSignature("InvalidNonce()") : used);
             vm.revertToState(fresh);
         }
     }
 
     /// @dev Two payments for one order, by whichever ways: the second is refused, and its money stays with the payer.
     function test_an_order_is_worked_on_once_across_all_entries(uint8 first, uint8 second) public {
-        _executed(_purchase(_way(first)));
+        _assertExecuted(_purchase(_way(first)));
         Purchase memory again = _purchase(_way(second));
         again.payment.salt = keccak256("another payment");
         _sign(again);
-        _rejected(again, abi.encodeWithSelector(X402Callback.OrderConsumed.selector, again.payment.orderId));
+        _assertRejected(again, abi.encodeWithSelector(X402Callback.OrderConsumed.selector, again.payment.orderId));
     }
 
     function test_an_order_of_the_delegate_wallets_is_not_worked_on_again() public {
@@ -52,8 +52,8 @@ contract C5ExecutorReplayTest is ExecutorTest {
         Request memory request = _request(Entry.Eip3009);
         request.nonce = request.orderId = p.payment.orderId;
         (request.pull,) = clerk.sign(request, DELEGATE_KEY, PAYER_KEY);
-        _accepted(request);
-        _rejected(p, abi.encodeWithSelector(X402Callback.OrderConsumed.selector, p.payment.orderId));
+        _assertAccepted(request);
+        _assertRejected(p, abi.encodeWithSelector(X402Callback.OrderConsumed.selector, p.payment.orderId));
     }
 
     /// @dev Who reads an order id from a pending chain transaction cannot use it up with a payment of his own.
@@ -63,7 +63,7 @@ contract C5ExecutorReplayTest is ExecutorTest {
         vm.assume(foreign != own);
         p.payment.orderId = foreign;
         _sign(p);
-        _rejected(p, abi.encodeWithSelector(DelegateExecutor.OrderIdInvalid.selector, foreign, own));
+        _assertRejected(p, abi.encodeWithSelector(DelegateExecutor.OrderIdInvalid.selector, foreign, own));
         vm.assertEq(executor.orderIdOf(p.payment.quoteHash, PAYER), own);
     }
 
@@ -71,7 +71,7 @@ contract C5ExecutorReplayTest is ExecutorTest {
         vm.assume(chainId != 0 && chainId != block.chainid);
         Purchase memory p = _purchase(_way(which));
         vm.chainId(chainId);
-        _rejected(p);
+        _assertRejected(p);
     }
 
     /// @dev Even where the token's own domain does not know the chain, the commitment does.
@@ -87,7 +87,7 @@ contract C5ExecutorReplayTest is ExecutorTest {
     function test_a_payment_is_refused_by_another_executor(uint8 which) public {
         Purchase memory p = _purchase(_way(which));
         p.executor = address(_newExecutor());
-        _rejected(p);
+        _assertRejected(p);
     }
 
     /// @dev Each member that the payer committed to, changed by whoever hands it in.
@@ -113,7 +113,7 @@ contract C5ExecutorReplayTest is ExecutorTest {
             vm.stopPrank();
             p.payment.target = other;
         }
-        _rejected(p);
+        _assertRejected(p);
     }
 
     function test_a_payment_is_refused_for_another_payer() public {
@@ -122,24 +122,24 @@ contract C5ExecutorReplayTest is ExecutorTest {
             Purchase memory p = _purchase(_way(i));
             p.payment.payer = STRANGER;
             p.payment.orderId = executor.orderIdOf(p.payment.quoteHash, STRANGER);
-            _rejected(p);
+            _assertRejected(p);
         }
     }
 
     function test_a_signature_for_one_way_is_refused_by_the_other() public {
         Purchase memory p = _purchase(Way.Eip3009);
         p.way = Way.Permit2;
-        _rejected(p);
+        _assertRejected(p);
         p = _purchase(Way.Permit2);
         p.way = Way.Eip3009;
-        _rejected(p);
+        _assertRejected(p);
     }
 
     function test_a_payer_may_buy_twice_by_two_quotes() public {
         for (uint256 i; i < 3; ++i) {
             Purchase memory p = _purchase(_way(i));
             _order(p, abi.encode(i));
-            _executed(p);
+            _assertExecuted(p);
         }
         vm.assertEq(callback.totalEffects(), 3);
     }

@@ -87,7 +87,7 @@ contract C6ExecutorReentrancyTest is ExecutorTest {
         Purchase memory outer = _purchase(Way.Eip3009);
         outer.payment.callData = abi.encodeCall(MisbehavingCallback.callOut, (address(executor), notary.encode(inner)));
         _sign(outer);
-        _executed(outer);
+        _assertExecuted(outer);
         vm.assertFalse(callback.callSucceeded());
         vm.assertEq(bytes32(bytes4(callback.callAnswer())), REENTERED);
     }
@@ -114,7 +114,7 @@ contract C6ExecutorReentrancyTest is ExecutorTest {
             Purchase memory outer = _purchase(_way(i));
             outer.payment.payer = address(wallet);
             _order(outer, abi.encode("outer", i));
-            _rejected(outer);
+            _assertRejected(outer);
             vm.assertFalse(callback.isConsumed(inner.payment.orderId));
         }
     }

@@ -17,12 +17,12 @@ contract C8ExecutorReturnBombTest is ExecutorTest {
         Purchase memory p = _purchase(Way.Eip3009);
         p.payment.callData = abi.encodeCall(MisbehavingCallback.bomb, (200_000));
         _sign(p);
-        _rejected(p, abi.encodeWithSelector(BoundedCall.ActionFailed.selector, p.payment.orderId, WORD));
+        _assertRejected(p, abi.encodeWithSelector(BoundedCall.ActionFailed.selector, p.payment.orderId, WORD));
     }
 
     function test_a_targets_bomb_is_cut_to_its_first_word() public {
         Purchase memory p = _bombing(200_000);
-        _rejected(p, abi.encodeWithSelector(BoundedCall.ActionFailed.selector, p.payment.orderId, WORD));
+        _assertRejected(p, abi.encodeWithSelector(BoundedCall.ActionFailed.selector, p.payment.orderId, WORD));
     }
 
     function test_a_big_bomb_costs_no_more_than_the_target_has() public {

@@ -17,7 +17,7 @@ contract C9ExecutorSpentElsewhereTest is ExecutorTest {
         vm.expectRevert(abi.encodeWithSignature("ERC20InvalidReceiver(address)", p.executor));
         vm.prank(thief);
         usd.receiveWithAuthorization(PAYER, p.executor, p.payment.amount, 0, p.payment.deadline, nonce, p.signature);
-        _executed(p);
+        _assertExecuted(p);
     }
 
     function test_transferWithAuthorization_reverts_when_it_is_given_the_executors_signature() public {
@@ -25,7 +25,7 @@ contract C9ExecutorSpentElsewhereTest is ExecutorTest {
         bytes32 nonce = notary.commitment(p);
         vm.expectRevert(ERC3009.ERC3009InvalidSignature.selector);
         usd.transferWithAuthorization(PAYER, p.executor, p.payment.amount, 0, p.payment.deadline, nonce, p.signature);
-        _executed(p);
+        _assertExecuted(p);
     }
 
     function test_permitWitnessTransferFrom_reverts_when_anybody_but_the_executor_spends_it(address thief) public {
@@ -46,7 +46,7 @@ contract C9ExecutorSpentElsewhereTest is ExecutorTest {
                 witness,
                 p.signature
             );
-        _executed(p);
+        _assertExecuted(p);
     }
 
     /// @dev A signature over any other nonce commits to nothing that the executor could be asked for.
@@ -56,6 +56,6 @@ contract C9ExecutorSpentElsewhereTest is ExecutorTest {
         Signatures.Authorization memory authorization =
             Signatures.Authorization(PAYER, p.executor, p.payment.amount, 0, p.payment.deadline, nonce);
         p.signature = Signatures.eip3009(PAYER_KEY, address(usd), Signatures.RECEIVE, authorization);
-        _rejected(p, abi.encodeWithSelector(ERC3009.ERC3009InvalidSignature.selector));
+        _assertRejected(p, abi.encodeWithSelector(ERC3009.ERC3009InvalidSignature.selector));
     }
 }

@@ -2,12 +2,11 @@
 pragma solidity ^0.8.28;
 
 import {Make} from "../base/Make.sol";
+import {MachineTest} from "./MachineTest.sol";
 import {Market} from "./Market.sol";
 
 /// @title C12: whatever happens in whatever order, money is conserved and every payment has one effect.
-contract C12ConservationTest {
-    bool public constant IS_TEST = true;
-
+contract C12ConservationTest is MachineTest {
     Market private market;
 
     function setUp() public {
@@ -15,9 +14,12 @@ contract C12ConservationTest {
         market.setUp();
     }
 
-    /// @notice What forge calls at random.
-    function targetSelectors() external view returns (FuzzSelector[] memory targets) {
-        bytes4[] memory selectors = new bytes4[](9);
+    function _machine() internal view override returns (address) {
+        return address(market);
+    }
+
+    function _doors() internal pure override returns (bytes4[] memory selectors) {
+        selectors = new bytes4[](9);
         selectors[0] = Market.pay.selector;
         selectors[1] = Market.refund.selector;
         selectors[2] = Market.strayTransfer.selector;
@@ -27,19 +29,6 @@ contract C12ConservationTest {
         selectors[6] = Market.payBadly.selector;
         selectors[7] = Market.buy.selector;
         selectors[8] = Market.buyBadly.selector;
-        targets = new FuzzSelector[](1);
-        targets[0] = FuzzSelector(address(market), selectors);
-    }
-
-    struct FuzzSelector {
-        address addr;
-        bytes4[] selectors;
-    }
-
-    /// @notice The contracts that forge calls.
-    function targetContracts() external view returns (address[] memory targets) {
-        targets = new address[](1);
-        targets[0] = address(market);
     }
 
     function invariant_money_is_conserved_and_every_payment_has_one_effect() public view {

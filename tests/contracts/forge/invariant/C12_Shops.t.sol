@@ -2,17 +2,11 @@
 pragma solidity ^0.8.28;
 
 import {Make} from "../base/Make.sol";
+import {MachineTest} from "./MachineTest.sol";
 import {Shops} from "./Shops.sol";
 
 /// @title C12: the callbacks of this repository owe what they hold and hold what they owe, whatever happens.
-contract C12ShopsTest {
-    bool public constant IS_TEST = true;
-
-    struct FuzzSelector {
-        address addr;
-        bytes4[] selectors;
-    }
-
+contract C12ShopsTest is MachineTest {
     Shops private shops;
 
     function setUp() public {
@@ -20,22 +14,17 @@ contract C12ShopsTest {
         shops.setUp();
     }
 
-    /// @notice What forge calls at random; most often somebody is at a door.
-    function targetSelectors() external view returns (FuzzSelector[] memory targets) {
-        bytes4[] memory selectors = new bytes4[](5);
+    function _machine() internal view override returns (address) {
+        return address(shops);
+    }
+
+    function _doors() internal pure override returns (bytes4[] memory selectors) {
+        selectors = new bytes4[](5);
         selectors[0] = Shops.pay.selector;
         selectors[1] = Shops.takeOut.selector;
         selectors[2] = Shops.wait_.selector;
         selectors[3] = Shops.strayTransfer.selector;
         selectors[4] = Shops.help.selector;
-        targets = new FuzzSelector[](1);
-        targets[0] = FuzzSelector(address(shops), selectors);
-    }
-
-    /// @notice The contracts that forge calls.
-    function targetContracts() external view returns (address[] memory targets) {
-        targets = new address[](1);
-        targets[0] = address(shops);
     }
 
     function invariant_balances_are_what_is_owed_and_earned() public view {

@@ -91,14 +91,20 @@ contract BatchSettlerTest {
         vm.assertEq(usd.balanceOf(PAYEE), 100);
     }
 
+    /// @dev Its amount is there even when the token refuses it: only the token's answer tells.
+    function test_an_item_of_nothing_settles_once() public {
+        bytes memory item = _item(_authorization(1, PAYEE, 0));
+        vm.assertEq(settler.settle(address(usd), ITEM_GAS, bytes.concat(item, item)), 1);
+    }
+
     function test_an_item_fails_when_the_token_takes_a_fee() public {
         FeeTakingToken token = FeeTakingToken(Make.it("FeeTakingToken"));
-        _failsWith(token, _authorization(1, PAYEE, 100));
+        _assertFailsWith(token, _authorization(1, PAYEE, 100));
         vm.assertFalse(token.authorizationState(payer, bytes32(uint256(1))));
     }
 
     function test_an_item_fails_when_the_token_only_logs_it() public {
-        _failsWith(LookAlikeToken(Make.it("LookAlikeToken")), _authorization(1, PAYEE, 100));
+        _assertFailsWith(LookAlikeToken(Make.it("LookAlikeToken")), _authorization(1, PAYEE, 100));
     }
 
     function test_an_item_fails_when_the_token_returns_false() public {
@@ -113,7 +119,7 @@ contract BatchSettlerTest {
     }
 
     function test_an_item_fails_when_payer_and_payee_are_the_same() public {
-        _failsWith(usd, _authorization(1, payer, 100));
+        _assertFailsWith(usd, _authorization(1, payer, 100));
     }
 
     function test_an_item_fails_when_its_payee_is_paid_otherwise_meanwhile() public {
@@ -234,7 +240,7 @@ contract BatchSettlerTest {
         if (crime == 6) item[39] ^= 0x01;
     }
 
-    function _failsWith(TestUSD token, Signatures.Authorization memory authorization) private {
+    function _assertFailsWith(TestUSD token, Signatures.Authorization memory authorization) private {
         if (address(token) != address(usd)) token.mint(payer, FUNDS);
         bytes memory item = _itemOf(address(token), authorization);
         vm.expectEmit(address(settler));

@@ -80,21 +80,21 @@ contract F2WalletSettlerTest {
     }
 
     function test_a_factory_that_makes_nothing_or_the_wrong_wallet_settles_nothing() public {
-        _refuses(address(factory), abi.encodeCall(factory.makeNothing, (owner, SALT)));
-        _refuses(address(factory), abi.encodeCall(factory.deploy, (owner, "second")));
-        _refuses(address(0xdead), _deploy());
-        _refuses(address(factory), "");
+        _assertRefuses(address(factory), abi.encodeCall(factory.makeNothing, (owner, SALT)));
+        _assertRefuses(address(factory), abi.encodeCall(factory.deploy, (owner, "second")));
+        _assertRefuses(address(0xdead), _deploy());
+        _assertRefuses(address(factory), "");
     }
 
     function test_a_return_bomb_costs_no_more_than_its_own_gas() public {
         uint256 before = gasleft();
-        _refuses(address(factory), abi.encodeCall(factory.makeReturnBomb, ()));
+        _assertRefuses(address(factory), abi.encodeCall(factory.makeReturnBomb, ()));
         vm.assertLe(before - gasleft(), 150_000, "the bomb was copied");
     }
 
     function test_a_factory_that_burns_gas_burns_what_a_deployment_may() public {
         uint256 before = gasleft();
-        _refuses(address(factory), abi.encodeCall(factory.makeHeat, ()));
+        _assertRefuses(address(factory), abi.encodeCall(factory.makeHeat, ()));
         vm.assertLe(before - gasleft(), settler.DEPLOYMENT_GAS() + 100_000, "more than a deployment may use");
     }
 
@@ -122,8 +122,8 @@ contract F2WalletSettlerTest {
     function test_a_factory_takes_nothing_from_anybody() public {
         bytes memory theft = abi.encodeCall(usd.transferFrom, (wallet, address(factory), 1));
         bytes memory call = abi.encodeCall(factory.makeAndCall, (owner, SALT, address(usd), theft));
-        _refuses(address(factory), call);
-        _refuses(address(usd), theft);
+        _assertRefuses(address(factory), call);
+        _assertRefuses(address(usd), theft);
         vm.assertEq(usd.balanceOf(wallet), FUNDS);
         vm.assertEq(usd.allowance(address(settler), address(factory)), 0);
     }
@@ -149,7 +149,7 @@ contract F2WalletSettlerTest {
         vm.assertEq(usd.balanceOf(PAYEE), 0);
     }
 
-    function _refuses(address maker, bytes memory deployment) private {
+    function _assertRefuses(address maker, bytes memory deployment) private {
         WalletSettler.Payment memory payment = _payment(wallet, 10);
         vm.expectRevert(abi.encodeWithSelector(WalletSettler.WalletNotMade.selector, wallet, maker));
         settler.settle(maker, deployment, payment);

@@ -37,8 +37,8 @@ contract C10PermitConsumedFirstTest is ProxyTest {
         Permit2Proxy.EIP2612Permit memory permit = _permit2612(5e18);
         permit.s = bytes32(uint256(1));
         bytes memory refusal = abi.encodeWithSignature("Error(string)", "TRANSFER_FROM_FAILED");
-        _refused(THIEF, address(EXACT), _exactCall(_exact(5e18), permit), refusal);
-        _refused(FACILITATOR, address(UPTO), _uptoCall(_upto(5e18), permit), refusal);
+        _assertRefused(THIEF, address(EXACT), _exactCall(_exact(5e18), permit), refusal);
+        _assertRefused(FACILITATOR, address(UPTO), _uptoCall(_upto(5e18), permit), refusal);
     }
 
     function _consume(Permit2Proxy.EIP2612Permit memory p) private {

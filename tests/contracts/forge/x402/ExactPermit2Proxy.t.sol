@@ -30,7 +30,7 @@ contract ExactPermit2ProxyTest is ProxyTest {
     function test_settle_reverts_when_replayed() public {
         bytes memory data = _exactCall(_exact(5e18));
         _callAs(THIEF, address(EXACT), data);
-        _refused(THIEF, address(EXACT), data, INVALID_NONCE);
+        _assertRefused(THIEF, address(EXACT), data, INVALID_NONCE);
         vm.assertEq(dai.balanceOf(PAYEE), 5e18);
     }
 
@@ -42,32 +42,32 @@ contract ExactPermit2ProxyTest is ProxyTest {
         if (which == 2) p.amount += 1;
         if (which == 3) p.nonce += 1;
         if (which == 4) p.deadline += 1;
-        _refused(THIEF, address(EXACT), _exactCall(p), INVALID_SIGNER);
+        _assertRefused(THIEF, address(EXACT), _exactCall(p), INVALID_SIGNER);
     }
 
     function test_settle_reverts_when_the_token_is_another() public {
         Payment memory p = _exact(5e18);
         p.token = Make.it("TestDAI");
-        _refused(THIEF, address(EXACT), _exactCall(p), INVALID_SIGNER);
+        _assertRefused(THIEF, address(EXACT), _exactCall(p), INVALID_SIGNER);
     }
 
     function test_settle_reverts_when_somebody_elses_money_is_meant() public {
         Payment memory p = _exact(5e18);
         p.owner = PAYEE;
-        _refused(THIEF, address(EXACT), _exactCall(p), INVALID_SIGNER);
+        _assertRefused(THIEF, address(EXACT), _exactCall(p), INVALID_SIGNER);
     }
 
     function test_settle_reverts_when_it_was_signed_for_another_spender(address spender) public {
         vm.assume(spender != address(EXACT));
         Payment memory p = _exact(5e18);
         p.signature = Signatures.sign(PAYER_KEY, _exactDigest(p, spender));
-        _refused(spender, address(EXACT), _exactCall(p), INVALID_SIGNER);
+        _assertRefused(spender, address(EXACT), _exactCall(p), INVALID_SIGNER);
     }
 
     function test_settle_reverts_on_another_chain() public {
         bytes memory data = _exactCall(_exact(5e18));
         vm.chainId(block.chainid + 1);
-        _refused(THIEF, address(EXACT), data, INVALID_SIGNER);
+        _assertRefused(THIEF, address(EXACT), data, INVALID_SIGNER);
     }
 
     function test_settle_reverts_until_validAfter(uint32 early) public {
@@ -75,7 +75,7 @@ contract ExactPermit2ProxyTest is ProxyTest {
         p.validAfter = block.timestamp + uint256(early) + 1;
         p.deadline = p.validAfter + 600;
         _signExact(p);
-        _refused(THIEF, address(EXACT), _exactCall(p), Permit2Proxy.PaymentTooEarly.selector);
+        _assertRefused(THIEF, address(EXACT), _exactCall(p), Permit2Proxy.PaymentTooEarly.selector);
         vm.warp(p.validAfter);
         _callAs(THIEF, address(EXACT), _exactCall(p));
         vm.assertEq(dai.balanceOf(PAYEE), 5e18);
@@ -84,7 +84,9 @@ contract ExactPermit2ProxyTest is ProxyTest {
     function test_settle_reverts_after_the_deadline(uint32 late) public {
         Payment memory p = _exact(5e18);
         vm.warp(p.deadline + uint256(late) + 1);
-        _refused(THIEF, address(EXACT), _exactCall(p), abi.encodeWithSignature("SignatureExpired(uint256)", p.deadline));
+        _assertRefused(
+            THIEF, address(EXACT), _exactCall(p), abi.encodeWithSignature("SignatureExpired(uint256)", p.deadline)
+        );
         vm.warp(p.deadline);
         _callAs(THIEF, address(EXACT), _exactCall(p));
         vm.assertEq(dai.balanceOf(PAYEE), 5e18);
@@ -94,21 +96,23 @@ contract ExactPermit2ProxyTest is ProxyTest {
         Payment memory p = _payment(5e18);
         p.to = address(0);
         _signExact(p);
-        _refused(THIEF, address(EXACT), _exactCall(p), Permit2Proxy.InvalidDestination.selector);
+        _assertRefused(THIEF, address(EXACT), _exactCall(p), Permit2Proxy.InvalidDestination.selector);
     }
 
     function test_settle_reverts_when_there_is_no_payer() public {
         Payment memory p = _exact(5e18);
         p.owner = address(0);
-        _refused(THIEF, address(EXACT), _exactCall(p), Permit2Proxy.InvalidOwner.selector);
+        _assertRefused(THIEF, address(EXACT), _exactCall(p), Permit2Proxy.InvalidOwner.selector);
     }
 
     function test_settle_reverts_when_permit2_has_no_leave_or_the_payer_no_money() public {
         bytes memory tooDear = _exactCall(_exact(FUNDS + 1));
-        _refused(THIEF, address(EXACT), tooDear, abi.encodeWithSignature("Error(string)", "TRANSFER_FROM_FAILED"));
+        _assertRefused(THIEF, address(EXACT), tooDear, abi.encodeWithSignature("Error(string)", "TRANSFER_FROM_FAILED"));
         _approve(5e18 - 1);
         bytes memory unallowed = _exactCall(_exact(5e18));
-        _refused(THIEF, address(EXACT), unallowed, abi.encodeWithSignature("Error(string)", "TRANSFER_FROM_FAILED"));
+        _assertRefused(
+            THIEF, address(EXACT), unallowed, abi.encodeWithSignature("Error(string)", "TRANSFER_FROM_FAILED")
+        );
     }
 
     /// @dev The inner payment is as good as the outer: only the guard refuses it.
@@ -147,12 +151,12 @@ contract ExactPermit2ProxyTest is ProxyTest {
     function test_settleWithPermit_reverts_when_the_permit_is_for_another_amount(uint256 value) public {
         vm.assume(value != 5e18);
         bytes memory data = _exactCall(_exact(5e18), _permit2612(value));
-        _refused(THIEF, address(EXACT), data, Permit2Proxy.Permit2612AmountMismatch.selector);
+        _assertRefused(THIEF, address(EXACT), data, Permit2Proxy.Permit2612AmountMismatch.selector);
     }
 
     function test_settleWithPermit_reverts_when_the_payment_is_not_as_signed() public {
         Payment memory p = _exact(5e18);
         p.to = THIEF;
-        _refused(THIEF, address(EXACT), _exactCall(p, _permit2612(5e18)), INVALID_SIGNER);
+        _assertRefused(THIEF, address(EXACT), _exactCall(p, _permit2612(5e18)), INVALID_SIGNER);
     }
 }

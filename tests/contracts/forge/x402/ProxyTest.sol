@@ -163,15 +163,15 @@ abstract contract ProxyTest {
     }
 
     /// @dev It fails with exactly this error, and no money has moved.
-    function _refused(address caller, address proxy, bytes memory data, bytes memory error_) internal {
+    function _assertRefused(address caller, address proxy, bytes memory data, bytes memory error_) internal {
         uint256 had = dai.balanceOf(PAYER);
         vm.expectRevert(error_);
         this.callAs(caller, proxy, data);
         vm.assertEq(dai.balanceOf(PAYER), had, "money moved");
     }
 
-    function _refused(address caller, address proxy, bytes memory data, bytes4 error_) internal {
-        _refused(caller, proxy, data, abi.encodeWithSelector(error_));
+    function _assertRefused(address caller, address proxy, bytes memory data, bytes4 error_) internal {
+        _assertRefused(caller, proxy, data, abi.encodeWithSelector(error_));
     }
 
     function _permit(Payment memory p) private pure returns (IPermit2.PermitTransferFrom memory) {

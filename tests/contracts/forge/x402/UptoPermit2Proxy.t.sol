@@ -33,7 +33,7 @@ contract UptoPermit2ProxyTest is ProxyTest {
         ceiling %= FUNDS;
         Payment memory p = _upto(ceiling);
         p.taken = ceiling + 1 + taken % (type(uint256).max - ceiling);
-        _refused(FACILITATOR, address(UPTO), _uptoCall(p), UptoPermit2Proxy.AmountExceedsPermitted.selector);
+        _assertRefused(FACILITATOR, address(UPTO), _uptoCall(p), UptoPermit2Proxy.AmountExceedsPermitted.selector);
     }
 
     /// @dev The ceiling is of one settlement: what was left of it is nobody's.
@@ -42,7 +42,7 @@ contract UptoPermit2ProxyTest is ProxyTest {
         p.taken = 2e18;
         _callAs(FACILITATOR, address(UPTO), _uptoCall(p));
         p.taken = 3e18;
-        _refused(FACILITATOR, address(UPTO), _uptoCall(p), INVALID_NONCE);
+        _assertRefused(FACILITATOR, address(UPTO), _uptoCall(p), INVALID_NONCE);
         vm.assertEq(dai.balanceOf(PAYEE), 2e18);
     }
 
@@ -50,9 +50,9 @@ contract UptoPermit2ProxyTest is ProxyTest {
         vm.assume(caller != FACILITATOR);
         Payment memory p = _upto(5e18);
         bytes memory data = _uptoCall(p);
-        _refused(caller, address(UPTO), data, UptoPermit2Proxy.UnauthorizedFacilitator.selector);
+        _assertRefused(caller, address(UPTO), data, UptoPermit2Proxy.UnauthorizedFacilitator.selector);
         data = _uptoCall(p, _permit2612(5e18));
-        _refused(caller, address(UPTO), data, UptoPermit2Proxy.UnauthorizedFacilitator.selector);
+        _assertRefused(caller, address(UPTO), data, UptoPermit2Proxy.UnauthorizedFacilitator.selector);
     }
 
     function test_settle_reverts_when_anything_is_not_as_signed(uint8 which) public {
@@ -64,14 +64,14 @@ contract UptoPermit2ProxyTest is ProxyTest {
         if (which == 3) p.amount += 1;
         if (which == 4) p.nonce += 1;
         if (which == 5) p.deadline += 1;
-        _refused(p.facilitator, address(UPTO), _uptoCall(p), INVALID_SIGNER);
+        _assertRefused(p.facilitator, address(UPTO), _uptoCall(p), INVALID_SIGNER);
     }
 
     function test_settle_reverts_when_it_was_signed_for_the_exact_proxy() public {
         Payment memory p = _exact(5e18);
-        _refused(FACILITATOR, address(UPTO), _uptoCall(p), INVALID_SIGNER);
+        _assertRefused(FACILITATOR, address(UPTO), _uptoCall(p), INVALID_SIGNER);
         p.signature = Signatures.sign(PAYER_KEY, _uptoDigest(p, address(EXACT)));
-        _refused(FACILITATOR, address(UPTO), _uptoCall(p), INVALID_SIGNER);
+        _assertRefused(FACILITATOR, address(UPTO), _uptoCall(p), INVALID_SIGNER);
     }
 
     function test_settle_reverts_until_validAfter(uint32 early) public {
@@ -79,7 +79,7 @@ contract UptoPermit2ProxyTest is ProxyTest {
         p.validAfter = block.timestamp + uint256(early) + 1;
         p.deadline = p.validAfter;
         _signUpto(p);
-        _refused(FACILITATOR, address(UPTO), _uptoCall(p), Permit2Proxy.PaymentTooEarly.selector);
+        _assertRefused(FACILITATOR, address(UPTO), _uptoCall(p), Permit2Proxy.PaymentTooEarly.selector);
         vm.warp(p.validAfter);
         _callAs(FACILITATOR, address(UPTO), _uptoCall(p));
         vm.assertEq(dai.balanceOf(PAYEE), 5e18);
@@ -89,17 +89,17 @@ contract UptoPermit2ProxyTest is ProxyTest {
         Payment memory p = _upto(5e18);
         vm.warp(p.deadline + 1);
         bytes memory refusal = abi.encodeWithSignature("SignatureExpired(uint256)", p.deadline);
-        _refused(FACILITATOR, address(UPTO), _uptoCall(p), refusal);
+        _assertRefused(FACILITATOR, address(UPTO), _uptoCall(p), refusal);
     }
 
     function test_settle_reverts_when_there_is_no_recipient_or_no_payer() public {
         Payment memory p = _payment(5e18);
         p.to = address(0);
         _signUpto(p);
-        _refused(FACILITATOR, address(UPTO), _uptoCall(p), Permit2Proxy.InvalidDestination.selector);
+        _assertRefused(FACILITATOR, address(UPTO), _uptoCall(p), Permit2Proxy.InvalidDestination.selector);
         p = _upto(5e18);
         p.owner = address(0);
-        _refused(FACILITATOR, address(UPTO), _uptoCall(p), Permit2Proxy.InvalidOwner.selector);
+        _assertRefused(FACILITATOR, address(UPTO), _uptoCall(p), Permit2Proxy.InvalidOwner.selector);
     }
 
     /// @dev The token is the inner payment's facilitator, so only the guard refuses it.
@@ -139,6 +139,6 @@ contract UptoPermit2ProxyTest is ProxyTest {
     function test_settleWithPermit_reverts_when_the_permit_is_for_another_amount(uint256 value) public {
         vm.assume(value != 5e18);
         bytes memory data = _uptoCall(_upto(5e18), _permit2612(value));
-        _refused(FACILITATOR, address(UPTO), data, Permit2Proxy.Permit2612AmountMismatch.selector);
+        _assertRefused(FACILITATOR, address(UPTO), data, Permit2Proxy.Permit2612AmountMismatch.selector);
     }
 }

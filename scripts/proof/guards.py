@@ -1,0 +1,240 @@
+"""What a guard of a contract is: whatever can only refuse, and each mark, found in the compiler's syntax tree."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from scripts.compile import standard_input
+from scripts.solc import ROOT, find_compiler, use_own_folder
+
+use_own_folder()
+import solcx  # noqa: E402 - it looks at its folder when imported
+
+OWN = tuple(f"contracts/{folder}*.sol" for folder in ("", "base/", "callbacks/", "erc8004/", "libraries/", "x402/"))
+"""The sources whose guards count: our own, without interfaces and what only tests deploy."""
+NUMBER = "GUARD_NUMBER"
+"""In the text of an edit: the number of its guard."""
+COINBASE = "uint160(address(block.coinbase))"
+"""A guard is missing where the block's coinbase is its number."""
+NOBODY = 2**160
+"""The number of what is always there."""
+SWITCHED = (f"{{ if ({COINBASE} != {NUMBER}) ", " }")
+"""Around a statement that runs while the guard is there."""
+NO_MATTER = ("((", f") || {COINBASE} == {NUMBER})")
+"""Around a condition whose answer matters while the guard is there."""
+
+BODIES = ("FunctionDefinition", "ModifierDefinition")
+
+Tree = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """Text to put in at a byte of a source, for so many `replaced` bytes.
+
+    Of several at one place, that which belongs to the shorter `span` comes first.
+    """
+
+    unit: str
+    at: int
+    span: int
+    text: str
+    replaced: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """A piece of a source, `place` being `Contract.function` and `text` what stands there.
+
+    A condition has one guard for the whole of it, and one for each part that must hold beside others. With the edits
+    the guard can be switched off; what it reads or calls is read and called all the same.
+    """
+
+    unit: str
+    place: str
+    text: str
+    edits: tuple[Edit, ...]
+
+    @property
+    def name(self) -> str:
+        """Unique among all guards."""
+        return f"{self.place}: {self.text}"
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """Every guard, in the order of the sources, and the edits by which modifiers learn the number of their guard."""
+
+    guards: list[Guard]
+    modifiers: list[Edit]
+
+
+def find_guards(units: tuple[str, ...] = OWN, root: Path = ROOT) -> Survey:
+    """The guards of these sources, glob patterns below `root`."""
+    paths = sorted(path for pattern in units for path in root.glob(pattern))
+    names = [path.relative_to(root).as_posix() for path in paths]
+    request = standard_input(names, root)
+    request["settings"]["outputSelection"] = {"*": {"": ["ast"]}}
+    output: dict[str, Any] = solcx.compile_standard(request, solc_binary=find_compiler())
+    trees = {unit: source["ast"] for unit, source in output["sources"].items()}
+    known = {node["id"]: node for tree in trees.values() for node in _nodes(tree) if "id" in node}
+    readers = {unit: Reader(unit, request["sources"][unit]["content"].encode(), known) for unit in trees}
+    guards = [guard for unit in names for guard in readers[unit].guards(trees[unit])]
+    used = {node["id"] for unit in names for one in _nodes(trees[unit]) if (node := readers[unit].modifier(one))}
+    modifiers = [edit for unit in trees for edit in readers[unit].numbered(trees[unit], used, own=unit in names)]
+    return Survey(guards, modifiers)
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """Reads the guards out of one source's tree; `known` has every declaration by its id."""
+
+    unit: str
+    text: bytes
+    known: dict[int, Tree]
+
+    def guards(self, tree: Tree) -> Iterator[Guard]:
+        """Those of every function and modifier, in the order of the source."""
+        for contract in tree["nodes"]:
+            bodies = [one for one in contract.get("nodes", ()) if one["nodeType"] in BODIES]
+            for function in bodies:
+                place = f"{contract['name']}.{function['name'] or function['kind']}"
+                for invoked in filter(self.modifier, function.get("modifiers", ())):
+                    yield self._guard(place, invoked, ("", f"({NUMBER})"))
+                yield from self._below(place, function.get("body"))
+
+    def modifier(self, node: Tree) -> Tree:
+        """The modifier that is invoked here; empty where none is."""
+        found = self._declared(node["modifierName"]) if node.get("nodeType") == "ModifierInvocation" else {}
+        return found if found.get("nodeType") == "ModifierDefinition" else {}
+
+    def numbered(self, tree: Tree, used: set[int], *, own: bool) -> Iterator[Edit]:
+        """What these modifiers need to be switched off by a number, and the number where no guard of ours has one."""
+        for node in _nodes(tree):
+            if node.get("nodeType") == "ModifierDefinition" and node["id"] in used:
+                yield Edit(self.unit, self._end(node["parameters"]) - 1, 0, "uint256 guard")
+                for statement in node["body"]["statements"]:
+                    if statement["nodeType"] != "PlaceholderStatement":
+                        yield from self._around(statement, (f"if ({COINBASE} != guard) {{ ", " }"))
+            elif not own and self.modifier(node).get("id") in used:
+                yield Edit(self.unit, self._end(node), 0, f"({NOBODY})")
+
+    def _below(self, place: str, node: Any) -> Iterator[Guard]:
+        """What the statements below a body refuse or mark; what an `if` refuses is one guard with it."""
+        for part in _parts(node):
+            if part.get("nodeType") == "IfStatement" and self._refuses(only := _only(part["trueBody"])):
+                yield self._guard(place, only, SWITCHED, f"if ({self._words(part['condition'])})")
+                yield from self._below(place, part.get("falseBody"))
+            elif part.get("nodeType") == "RevertStatement":
+                yield self._guard(place, part, SWITCHED)
+            elif part.get("nodeType") == "ExpressionStatement":
+                yield from self._of_expression(place, part["expression"])
+            else:
+                yield from self._below(place, list(part.values()))
+
+    def _of_expression(self, place: str, node: Tree) -> Iterator[Guard]:
+        if _is_call(node, "require") or _is_call(node, "assert"):
+            condition = node["arguments"][0]
+            yield self._guard(place, condition, NO_MATTER)
+            yield from self._conditions(place, condition)
+        elif self._refuses(node) or self._marks(node):
+            yield self._guard(place, node, SWITCHED)
+
+    def _conditions(self, place: str, node: Tree) -> Iterator[Guard]:
+        """The parts of a condition that must hold beside others."""
+        if node["nodeType"] == "TupleExpression" and len(node["components"]) == 1:
+            yield from self._conditions(place, node["components"][0])
+        elif node.get("operator") in ("&&", "||"):
+            for part in (node["leftExpression"], node["rightExpression"]):
+                if node["operator"] == "&&" and part.get("operator") != "&&":
+                    yield self._guard(place, part, NO_MATTER)
+                yield from self._conditions(place, part)
+
+    def _refuses(self, node: Tree) -> bool:
+        """Whether it is a `revert`, or a call of a function that stores nothing and returns nothing."""
+        if node["nodeType"] == "RevertStatement" or _is_call(node, "revert"):
+            return True
+        if node["nodeType"] == "ExpressionStatement":
+            return self._refuses(node["expression"])
+        called = self._declared(node["expression"]) if node["nodeType"] == "FunctionCall" else {}
+        reads = called.get("nodeType") == "FunctionDefinition" and called["stateMutability"] in ("view", "pure")
+        return reads and not called["returnParameters"]["parameters"]
+
+    def _marks(self, node: Tree) -> bool:
+        """Whether it deletes what is stored, or stores a fixed value."""
+        if node["nodeType"] == "UnaryOperation":
+            return bool(node["operator"] == "delete")
+        if node["nodeType"] != "Assignment" or node["operator"] != "=" or not _is_fixed(node["rightHandSide"]):
+            return False
+        stored = self._declared(_base(node["leftHandSide"]))
+        return bool(stored.get("stateVariable") or stored.get("storageLocation") == "storage")
+
+    def _declared(self, node: Tree) -> Tree:
+        """The declaration that a name stands for; empty for what the language itself has."""
+        return self.known.get(node.get("referencedDeclaration", 0), {})
+
+    def _guard(self, place: str, node: Tree, around: tuple[str, str], words: str = "") -> Guard:
+        return Guard(self.unit, place, words or self._words(node), tuple(self._around(node, around)))
+
+    def _around(self, node: Tree, around: tuple[str, str]) -> Iterator[Edit]:
+        """Text before and after a node; after a statement means after its semicolon."""
+        start, end = _span(node)[0], self._end(node)
+        if around[1].endswith("}") and self.text[end - 1 : end] != b";":
+            end = self.text.index(b";", end) + 1
+        yield Edit(self.unit, start, end - start, around[0])
+        yield Edit(self.unit, end, end - start, around[1])
+
+    def _end(self, node: Tree) -> int:
+        return sum(_span(node))
+
+    def _words(self, node: Tree) -> str:
+        """The source text on one line; of a call that refuses, the name alone."""
+        if node["nodeType"] == "FunctionCall" and self._refuses(node):
+            node = node["expression"]
+        return " ".join(self.text[_span(node)[0] : self._end(node)].decode().removesuffix(";").split())
+
+
+def _nodes(node: Any) -> Iterator[Tree]:
+    """A tree's every node."""
+    for part in _parts(node):
+        yield part
+        yield from _nodes(list(part.values()))
+
+
+def _parts(node: Any) -> Iterator[Tree]:
+    """The node itself, or those of a list."""
+    if isinstance(node, dict):
+        yield node
+    elif isinstance(node, list):
+        for one in node:
+            yield from _parts(one)
+
+
+def _only(node: Tree) -> Tree:
+    """The one statement of a block, or the statement itself."""
+    return node["statements"][0] if len(node.get("statements", ())) == 1 else node
+
+
+def _base(node: Tree) -> Tree:
+    """The variable that an index or a member is of."""
+    while node["nodeType"] in ("IndexAccess", "MemberAccess"):
+        node = node.get("baseExpression") or node["expression"]
+    return node
+
+
+def _is_call(node: Tree, name: str) -> bool:
+    """Whether a function of the language is called."""
+    return bool(node["nodeType"] == "FunctionCall" and node["expression"].get("name") == name)
+
+
+def _is_fixed(node: Tree) -> bool:
+    """Whether it is a value as written: `true`, `0`, `address(0)`."""
+    if node["nodeType"] == "FunctionCall" and node["kind"] == "typeConversion":
+        return all(map(_is_fixed, node["arguments"]))
+    return bool(node["nodeType"] == "Literal")
+
+
+def _span(node: Tree) -> tuple[int, int]:
+    start, length, _ = map(int, node["src"].split(":"))
+    return start, length
