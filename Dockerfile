@@ -40,7 +40,7 @@ CMD ["python", "-m", "scripts.deploy"]
 FROM python-base AS server
 COPY requirements/server.txt requirements/
 RUN pip install --require-hashes -r requirements/server.txt
-COPY README.md ARCHITECTURE.md SECURITY.md CONTRIBUTING.md ./
+COPY README.md ARCHITECTURE.md SECURITY.md CONTRIBUTING.md networks.toml ./
 COPY docs docs
 COPY templates templates
 COPY protocol protocol

@@ -1,6 +1,6 @@
 # Paddock. `make demo` shows it, `make test` proves it; each target makes the environment it needs.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check check-static check-contracts bench soak mutation up down compose-test format clean
+.PHONY: help setup demo test check check-static check-contracts bench bench-privacy soak mutation up down compose-test format clean
 export GOAL = $(firstword $(MAKECMDGOALS))
 PY := .venv/bin/python
 
@@ -26,13 +26,16 @@ check-static: setup ## the part of check that runs no test
 	$(PY) -m scripts.limits
 
 check-contracts: setup ## the contracts' suites, the battery, a million random calls, slither, and every guard's test (an hour)
-	$(PY) -m pytest -m "" tests/contracts
+	$(PY) -m pytest tests/contracts
 	FOUNDRY_PROFILE=deep $(PY) -m scripts.solc.foundry test --match-path 'tests/contracts/forge/invariant/*'
 	$(PY) -m scripts.proof.slither
 	$(PY) -m scripts.proof.mutants
 
 bench: setup     ## measure beside the official Python SDK, on one core (ONLY=P1 takes one figure)
 	@$(PY) -m scripts.bench $(if $(ONLY),--only $(ONLY))
+
+bench-privacy: setup ## how much of what is personal the agent's filter finds, by label, and how long it takes
+	@$(PY) -m tests.privacy
 
 soak: setup      ## kill -9 of every process at every point, 50 seeds each (DATABASE, SEEDS and POINTS choose)
 	@$(PY) -m tests.soak

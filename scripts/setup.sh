@@ -53,7 +53,7 @@ fi
 
 install_node_modules . "devnet, compiler and contract library into node_modules" ""
 case $GOAL in
-  setup | test | check) install_node_modules tests/e2e/clients "official x402 clients for the tests" --ignore-scripts ;;
+  setup | test | check) install_node_modules tests/e2e/clients "official x402 clients and servers for the tests" --ignore-scripts ;;
 esac
 
 elapsed=$(($(date +%s) - started))

@@ -40,6 +40,7 @@ symbol = "{asset[symbol]}"
 
 [[merchants]]
 origin = "{server}"
+inside = true
 routes = ["/v1/*"]
 modes = ["DIRECT", "DELEGATE"]
 pay_to = ["{merchant}", "{delegate}"]

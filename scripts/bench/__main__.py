@@ -8,13 +8,13 @@ from types import FrameType
 
 from rich.console import Console
 
-from scripts.bench import full_call, ground, machine, results, rounds, table, terms_rate
+from scripts.bench import authorise, full_call, ground, machine, results, rounds, table, terms_rate
 from scripts.bench.errors import BenchFailed
 from scripts.bench.figure import Figure, Side
 from scripts.children import StartFailed
 from scripts.stack import VAR, shown
 
-FIGURES = (terms_rate.FIGURE, full_call.FIGURE)
+FIGURES = (terms_rate.FIGURE, full_call.FIGURE, authorise.ON_DISK, authorise.IN_MEMORY)
 """What can be measured; a new figure is a module and its name here."""
 ROUNDS, LEAST_ROUNDS, MOST_ROUNDS = 5, 5, 9
 MOST_SECONDS = 300
