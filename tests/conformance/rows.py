@@ -2,7 +2,7 @@
 
 import asyncio
 
-from server.domain.errors import DuplicateClaim, StaleWrite
+from server.domain.errors import DuplicateClaim, MerchantKnown, StaleWrite
 from server.domain.orders import Order
 
 
@@ -23,7 +23,7 @@ async def race(*attempts) -> list[str]:
     async def outcome(attempt):
         try:
             await attempt
-        except (DuplicateClaim, StaleWrite) as error:
+        except (DuplicateClaim, MerchantKnown, StaleWrite) as error:
             return type(error).__name__
         return "won"
 

@@ -114,6 +114,19 @@ async def test_s31_of_fifty_uses_of_a_nonce_exactly_one_wins(database):
     assert sorted(outcomes) == ["DuplicateClaim"] * (N - 1) + ["won"]
 
 
+async def test_of_fifty_at_once_as_many_win_as_there_are_places_to_use(database):
+    async def one():
+        async with database.begin("signed in") as work:
+            if not await work.sign_ins.use_one_of(["a", "b", "c"], NOW + HOUR):
+                raise DuplicateClaim("none is left")
+
+    await use(database, "b", until=NOW + HOUR)
+    outcomes = await race(*(one() for _ in range(N)))
+    assert sorted(outcomes) == ["DuplicateClaim"] * (N - 2) + ["won"] * 2
+    await use(database, "other", now=NOW + HOUR, until=NOW + 2 * HOUR)
+    assert await race(*(one() for _ in range(3))) == ["won"] * 3
+
+
 async def test_a_used_nonce_is_remembered_until_its_time_is_over(database):
     await use(database, "a", until=NOW + HOUR)
     await use(database, "b", until=NOW + 2 * HOUR)

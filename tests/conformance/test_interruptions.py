@@ -6,13 +6,18 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from eth_account import Account
 
 from server.adapters.clock import SystemClock
+from server.adapters.signers import LocalSigner
 from server.application.deliver import record_settled
+from server.application.paddock import Ground
 from server.domain.evidence import TransferLog
 from server.domain.orders import Mode
 from server.domain.states import FulfilmentState, PaymentState
+from server.facilitator.settler import Settler
 from tests.conformance.rows import add, get, race
+from tests.conformance.worlds import fake_world
 from tests.fakes import samples
 from tests.unit.chain_samples import signed
 
@@ -78,3 +83,15 @@ async def test_receipts_that_many_store_at_once_leave_one_and_the_others_read_ag
     async with database.read() as view:
         _, standard = await view.receipts.get(order.id)
     assert outcomes[int(standard)] == "won"
+
+
+async def test_a_cancelled_settler_ends_after_all_that_it_began(database):
+    """What it leaves behind would speak to a database that is closed by then, and be cancelled a second time."""
+    world, signer = fake_world(), LocalSigner(Account.create().key.hex())
+    for moment in MOMENTS:
+        settler = Settler(database, Ground(world.market, world.chain), SystemClock(), signer)
+        task = asyncio.create_task(settler.run())
+        await asyncio.sleep(moment)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        assert asyncio.all_tasks() == {asyncio.current_task()}, f"cancelled after {moment} s"

@@ -127,7 +127,7 @@ async def test_w11_no_program_can_change_or_take_away_an_entry_of_a_receipt_chai
 @pytest.mark.parametrize("amount", ["'0'", "'-1'", "'NaN'", f"'{LARGEST + 1}'", "'1" + "0" * 78 + "'"])
 async def test_w10_the_database_refuses_what_is_no_amount_of_atomic_units(real, amount):
     order = await add(real, samples.order())
-    await _refuses_amount(real, order, amount)
+    await assert_amount_refused(real, order, amount)
 
 
 @pytest.mark.parametrize(
@@ -136,11 +136,11 @@ async def test_w10_the_database_refuses_what_is_no_amount_of_atomic_units(real, 
 async def test_w10_sqlite_that_takes_any_text_refuses_floats_and_second_spellings(request, amount):
     db = SqlDatabase(request.getfixturevalue("sqlite_url"), SystemClock())
     order = await add(db, samples.order())
-    await _refuses_amount(db, order, amount)
+    await assert_amount_refused(db, order, amount)
     await db.close()
 
 
-async def _refuses_amount(db, order, amount):
+async def assert_amount_refused(db, order, amount):
     values = as_row(samples.entry(order))
     del values["amount"]
     columns = ", ".join(f'"{name}"' for name in values)

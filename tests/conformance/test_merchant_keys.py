@@ -8,8 +8,9 @@ import pytest
 from server.adapters import merchant_rows
 from server.adapters.clock import SystemClock
 from server.adapters.database import SqlDatabase
-from server.adapters.merchant_rows import all_merchants, keep_fresh, key_digest, put_merchant, rotate_key
+from server.adapters.merchant_rows import all_merchants, keep_fresh, put_merchant, rotate_key
 from server.domain.errors import RotationPending, UnknownMerchant
+from server.domain.market import key_digest
 from server.settings import DEVNET_SECRETS
 from tests.stack.databases import devnet_merchant, migrate
 from tests.stack.waiting import eventually
@@ -81,3 +82,4 @@ async def test_who_knows_the_merchants_learns_of_a_new_key_without_a_new_start(d
     async with keep_fresh(db, known):
         await rotate(db, NEW, HOUR)
         await eventually(lambda: asyncio.sleep(0, NEW in known["paddock"].digests(NOW)), 10, "the new key is known")
+        assert NEW in known["paddock"].digests(NOW)

@@ -31,7 +31,7 @@ def waiting(**changes):
 async def store(database, order, name="1", merchant="paddock"):
     async with database.begin("order created") as work:
         await work.orders.add(order)
-        made = MerchantOrder(order.id, merchant, name, "USDC", b"\x01")
+        made = MerchantOrder(order.id, merchant, name, "USDC")
         await work.merchant_orders.add(made)
     return made
 
@@ -54,22 +54,6 @@ async def test_of_many_orders_of_one_name_at_once_one_is_made_and_nothing_is_lef
     async with database.read() as view:
         assert [one.id for one in await view.orders.recent(N)] == [orders[outcomes.index("won")].id]
     await store(database, waiting(), merchant="other")
-
-
-async def test_an_order_has_one_signature_which_may_come_again(database):
-    made = await store(database, waiting())
-
-    async def sign(signature, order_id=made.order_id):
-        async with database.begin("calldata signed") as work:
-            await work.merchant_orders.sign(order_id, signature)
-
-    outcomes = await race(*(sign(bytes([number])) for number in range(N)))
-    assert outcomes.count("won") == 1
-    kept = bytes([outcomes.index("won")])
-    await sign(kept)
-    assert (await read(database, "get", made.order_id)).signature == kept
-    with pytest.raises(DuplicateClaim):
-        await sign(b"s", "nothing")
 
 
 async def test_of_many_equal_orders_at_once_each_sees_those_that_were_before_it(database):

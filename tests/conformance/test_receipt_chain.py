@@ -8,6 +8,7 @@ from datetime import timedelta
 import pytest
 from alembic import command
 from alembic.config import Config
+from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
 from protocol.chains import GENESIS, entry
@@ -19,6 +20,7 @@ from tests.conformance.rows import add, race
 from tests.fakes import samples
 from tests.fakes.samples import NETWORK, NOW, TOKEN
 from tests.stack.processes import ROOT
+from tests.stack.waiting import eventually
 from tests.unit.chain_samples import signed
 
 SITE = Site(NETWORK, TOKEN, "0x3C44CdDdB6a900fa2b585dd299e03d12FA4293BC")
@@ -116,6 +118,30 @@ async def test_concurrent_requests_let_a_receipt_wait_once(database):
     await asyncio.gather(*(enqueue() for _ in range(8)))
     async with database.read() as view:
         assert list(await view.receipt_chain.waiting("shop", 10)) == [order_id]
+
+
+async def test_a_receipt_that_is_appended_while_it_is_asked_for_again_waits_no_more(postgres_url):
+    """Whoever asks waits for the row that is on its way out; PostgreSQL then lets it in again."""
+    database = SqlDatabase(postgres_url, SystemClock())
+    order_id = await known(database)
+
+    async def enqueue():
+        async with database.begin("proof") as work:
+            await work.receipt_chain.enqueue(order_id, "shop", NOW)
+
+    async def held_up():
+        async with database.view() as connection:
+            return (await connection.execute(text("SELECT count(*) FROM pg_locks WHERE NOT granted"))).scalar_one()
+
+    await enqueue()
+    async with database.begin("chained") as work:
+        await work.receipt_chain.append(chained(order_id))
+        again = asyncio.create_task(enqueue())
+        await eventually(held_up, 10, "the second one waits")
+    await again
+    async with database.read() as view:
+        assert list(await view.receipt_chain.waiting("shop", 10)) == []
+    await database.close()
 
 
 async def test_no_receipt_of_an_unknown_order_waits(database):

@@ -183,9 +183,11 @@ async def test_f17_what_was_mined_above_a_block_can_be_reopened_and_a_lost_nonce
         await work.transactions.lose(lost.hash)
     async with database.read() as view:
         own = NETWORK, mined.sender
-        assert [one.hash for one in await view.transactions.above(*own, 10)] == [mined.hash]
-        assert [one.hash for one in await view.transactions.above(*own, 9)] == [mined.hash, deep.hash]
-        assert list(await view.transactions.above(NETWORK, "0xother", 0)) == []
+        assert [one.hash for one in await view.transactions.above(*own, 10, 9)] == [mined.hash]
+        assert [one.hash for one in await view.transactions.above(*own, 9, 9)] == [mined.hash, deep.hash]
+        assert [one.hash for one in await view.transactions.above(*own, 99, 1)] == [deep.hash]
+        assert list(await view.transactions.above(*own, 99, 2)) == []
+        assert list(await view.transactions.above(NETWORK, "0xother", 0, 0)) == []
         assert list(await view.transactions.unmined(*own)) == []
     async with database.begin("reopened") as work:
         await work.transactions.reopen(mined.hash)

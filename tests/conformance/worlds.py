@@ -9,7 +9,7 @@ from eth_account import Account
 from eth_account.signers.local import LocalAccount
 
 from protocol.networks import caip2
-from protocol.payment import Method
+from protocol.payment import PERMIT2, Method
 from scripts.accounts import account
 from server.adapters.chain import EvmChain
 from server.adapters.clock import SystemClock
@@ -22,6 +22,7 @@ from server.ports import Call, Chain
 from tests.fakes.chain import FakeChain, fake_market
 from tests.stack import buyer
 from tests.stack.anvil import Anvil
+from tests.stack.funds import allow_permit2
 from tests.stack.waiting import eventually
 
 FINALITY = 2
@@ -69,6 +70,13 @@ class World:
 
     async def mint(self, to: str, amount: int) -> Mined:
         return await self.transact(self.token, encode_call("mint(address,uint256)", to, amount))
+
+    def allow_permit2(self, owner: str, amount: int) -> None:
+        """The owner's leave for Permit2 to move so much."""
+        if self.anvil:
+            allow_permit2(self.anvil, self.market, owner, amount)
+        else:
+            self.fake.allow(owner, PERMIT2, amount, self.token)
 
     async def sign(self, to: str, data: bytes, gas: int = 2_000_000) -> tuple[str, bytes]:
         """A transaction of the stranger's: (hash, raw bytes). The gas is fixed, so that it may revert when mined."""

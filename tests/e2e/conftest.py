@@ -15,6 +15,7 @@ from scripts.accounts import account
 from scripts.solc.foundry import ToolMissing
 from server.adapters.networks import read_deployments
 from tests.conftest import missing
+from tests.stack import chromium
 from tests.stack.anvil import dump, run_anvil
 from tests.stack.buyer import Buyer
 from tests.stack.funds import fund
@@ -40,7 +41,7 @@ def run_marketplace(folder, rpc, deployments, template):
         marketplace.stop()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def place(anvil, deployments, _sqlite_template, tmp_path_factory):
     """The marketplace on the session's devnet."""
     yield from run_marketplace(tmp_path_factory.mktemp("place"), anvil.url, deployments, _sqlite_template)
@@ -54,7 +55,17 @@ def payer(anvil, market):
     return made
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture
+async def browser():
+    """Chromium as the machine has it."""
+    path = chromium.found()
+    if path is None:
+        missing("no Chromium: install one (Debian: apt-get install chromium)")
+    async with chromium.run_chromium(path) as running:
+        yield running
+
+
+@pytest.fixture(scope="package")
 def known_chain(tmp_path_factory):
     """A devnet with Base Sepolia's chain id and dollar: (anvil, deployments file, market)."""
     try:
@@ -65,7 +76,7 @@ def known_chain(tmp_path_factory):
         missing(str(error))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def known_place(known_chain, _sqlite_template, tmp_path_factory):
     """A marketplace where chain id and dollar are Base Sepolia's: for clients that know those by heart."""
     folder = tmp_path_factory.mktemp("known-place")
@@ -103,7 +114,7 @@ class LeftOver:
         return Buyer(client, self.account).present(there, header, Host=self.origin.removeprefix("http://"))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def left_over(_devnet, _sqlite_template, tmp_path_factory):
     """An order in every state, and no process any more: once for all tests, each of which takes copies."""
     folder = tmp_path_factory.mktemp("left-over")
@@ -132,7 +143,7 @@ def left_anvil(left_over, tmp_path):
         yield anvil
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def node_clients():
     """The official JavaScript clients are installed."""
     if not installed():

@@ -1,29 +1,16 @@
 """Storefront and console in a real browser, against a real server, worker and devnet, while software buys."""
 
 import asyncio
-import os
-import shutil
-import sys
 
 import httpx
 import pytest
-from playwright.async_api import async_playwright, expect
+from playwright.async_api import expect
 
-from scripts.accounts import account
-from tests.conftest import missing
 from tests.stack.buyer import Buyer
 from tests.stack.funds import fund
 from tests.stack.marketplace import TOKEN, Marketplace
 from tests.stack.waiting import until
 
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-FLAGS = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
 SIGNAL = "/v1/market-signal?symbol=DEMO-TREND&window=20"
 
 
@@ -45,18 +32,6 @@ async def buyer(own_anvil, market):
         one = Buyer(client)
         fund(own_anvil, market, one.account.address, 100_000_000)
         yield one
-
-
-@pytest.fixture
-async def browser():
-    """Chromium as the machine has it; its profile is gone afterwards."""
-    found = next(filter(None, map(shutil.which, BROWSERS)), None)
-    if found is None:
-        missing("no Chromium: install one (Debian: apt-get install chromium)")
-    async with async_playwright() as playwright:
-        chromium = await playwright.chromium.launch(executable_path=found, args=[*FLAGS])
-        yield chromium
-        await chromium.close()
 
 
 class Visit:
@@ -198,18 +173,3 @@ async def test_a_server_with_an_open_stream_ends_when_told_to(place):
         assert not [line for line in rest if line.startswith("event: order")]
     status = await asyncio.to_thread(until, lambda: place.children[0].process.poll() is not None, 10, "the server ends")
     assert status
-
-
-async def test_the_python_snippet_of_a_service_page_buys(browser, place):
-    visit = await open_tab(browser, place)
-    await visit.go("/services/market-signal")
-    snippet = await visit.tab.get_by_role("region", name="Python").inner_text()
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-c",
-        snippet,
-        env=os.environ | {"BUYER_KEY": account("foreign_buyer").key.hex()},
-        stdout=asyncio.subprocess.PIPE,
-    )
-    said, _ = await process.communicate()
-    assert said.startswith(b"200 {"), said

@@ -180,6 +180,12 @@ async def test_w4_a_token_without_eip3009_is_handed_in_by_permit2(dai_place, own
         assert required["flow"] == "ERC20_APPROVE_XFER"
         answer = await shop.sign_calldata(required["order_id"], calldata_signature(required, payer))
         assert answer.status_code == 200, answer.text
+        ours = f"{dai_place.url}/api/orders/{required['order_id']}/calldata-signature"
+        document = (await shop.http.get(ours)).json()["document"]
+        assert document["primaryType"] == "Permit2CallbackPayment"
+        again = "0x" + payer.sign_typed_data(full_message=document).signature.hex()
+        answer = await shop.sign_calldata(required["order_id"], again)
+        assert answer.status_code == 200, f"the contract takes our struct as well: {answer.text}"
         send(own_anvil, payer, dai.address, market.delegate, 1_000_000)
 
         status = f"{dai_place.url}/api/orders/{required['order_id']}"

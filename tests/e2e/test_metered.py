@@ -27,28 +27,12 @@ from tests.stack.foreign_seller import PATH, PRICE, Seller
 from tests.stack.funds import allow_permit2, fund
 from tests.stack.node_clients import V2, buy
 from tests.stack.permits import permit_payment
+from tests.stack.policies import policy
 from tests.stack.processes import free_port
 from tests.stack.served import run_served
 
 NOBODY = "0x00000000000000000000000000000000000000ff"
 """An address without code: disassembling it uses nothing."""
-
-POLICY = """
-networks = ["{network}"]
-limits = {{ per_call = "1.00", per_task = "5.00", per_day = "20.00" }}
-approval = {{ above = "1.00" }}
-[[assets]]
-network = "{network}"
-address = "{asset.address}"
-name = "{asset.name}"
-version = "{asset.version}"
-decimals = {asset.decimals}
-symbol = "{asset.symbol}"
-[[merchants]]
-origin = "{origin}"
-routes = ["/v1/*"]
-facilitators = ["{facilitator}"]
-"""
 
 
 @pytest.fixture
@@ -149,13 +133,9 @@ async def test_the_official_typescript_client_refuses_a_ceiling_above_its_own(pl
 @contextmanager
 def agent(home, place, anvil, key, market, asset=None):
     """The bundled agent with a policy file for one asset."""
-    policy = POLICY.format(
-        network=market.network,
-        asset=asset or market.asset,
-        origin=place.url,
-        facilitator=account("settler").address,
-    )
-    (home / "policy.toml").write_text(policy)
+    more = f'facilitators = ["{account("settler").address}"]'
+    text = policy(market.network, asset or market.asset, place.url, more)
+    (home / "policy.toml").write_text(text)
     buyer = Buyer(Settings(home=home, rpc=anvil.url, finality="latest", key=key))
     try:
         yield buyer
@@ -166,7 +146,7 @@ def agent(home, place, anvil, key, market, asset=None):
 def test_the_agent_buys_a_metered_call_and_proves_its_charge_on_chain(place, payer, market, anvil, tmp_path):
     with agent(tmp_path, place, anvil, "0x" + bytes(payer.key).hex(), market) as buyer:
         outcome = buyer.buy(url(place), task="lists")
-        spent_on_lists = buyer.spent(market.network, market.asset.address, "lists").task
+        spent_on_lists = buyer.budgets(market.network, market.asset.address, "lists")["limits.per_task"].spent
     assert (outcome.status, outcome.proof, outcome.detail) == ("delivered", "proven", "")
     assert (outcome.amount, outcome.charged, spent_on_lists) == (SERVICE.amount, METER.charge(123), METER.charge(123))
 

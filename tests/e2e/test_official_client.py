@@ -14,15 +14,7 @@ from tests.stack.buyer import changed, read_header, write_header
 
 
 def paying(payer, market, *extensions, asset=None):
-    """The client as its documentation shows it, with one of the devnet's assets allowed, by default the first."""
-    asset = asset or market.asset
-    client = x402Client()
-    for extension in extensions:
-        client.register_extension(extension)
-    allowed = {"network": market.network, "asset": asset.address, "max_amount_per_payment": str(5 * 10**asset.decimals)}
-    client.set_spend_controls({"allowed_assets": [allowed]})
-    client.register("eip155:*", ExactEvmScheme(signer=EthAccountSigner(payer)))
-    return x402HttpxClient(client, timeout=60)
+    return x402HttpxClient(official.payments(payer, market, *extensions, asset=asset), timeout=60)
 
 
 async def test_the_official_client_buys_a_direct_service(place, payer, market):

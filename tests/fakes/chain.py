@@ -1,7 +1,7 @@
 """An EVM chain in memory: blocks, a mempool, signed transactions, finality, reorganisations and bad weather."""
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from eth_utils.crypto import keccak
@@ -15,11 +15,14 @@ from server.domain.outages import ChainUnavailable
 from server.ports import Call, Clock, Fees
 from tests.fakes.anchors import ANCHOR
 from tests.fakes.blocks import Block, Sent, decode_transaction, transfer_of
-from tests.fakes.contracts import LAUNCH, PASS, PASS_ABI, SETTLER, contracts
+from tests.fakes.contracts import SETTLER, contracts
 from tests.fakes.evm import CHAIN_ID, TOKEN, Frame, State
 from tests.fakes.evm import Contract as Code
+from tests.fakes.executor import EXECUTOR, EXECUTOR_ABI
 from tests.fakes.new_wallets import FACTORY, WALLET_SETTLER
+from tests.fakes.passes import LAUNCH, PASS, PASS_ABI
 from tests.fakes.registries import IDENTITIES, REPUTATION
+from tests.fakes.stand_ins import stand_in
 from tests.fakes.tokens import DAI
 
 ETHER = 10**18
@@ -37,6 +40,7 @@ def fake_market(chain_id: int = CHAIN_ID, assets: tuple[Asset, ...] = (DOLLAR,))
         "AccessPass": Contract(PASS, PASS_ABI),
         "LaunchPass": Contract(LAUNCH, PASS_ABI),
         "ProofAnchor": Contract(ANCHOR, ()),
+        "DelegateExecutor": Contract(EXECUTOR, EXECUTOR_ABI),
         "IdentityRegistry": Contract(IDENTITIES, ()),
         "ReputationRegistry": Contract(REPUTATION, ()),
     }
@@ -188,7 +192,7 @@ class FakeChain:
             mined
             for block in self._seen(from_block)
             for sent, mined in zip(block.transactions, block.mined, strict=True)
-            if not by_permit2 or spend.nonce in sent.data
+            if not by_permit2 or spend.executed or spend.nonce in sent.data
         ]
         return [found for mined in named for found in transfers_of(mined, spend)]
 
@@ -214,6 +218,10 @@ class FakeChain:
 
     async def call(self, call: Call) -> bytes:
         return self._simulate(call)[1]
+
+    async def preview(self, call: Call, code: Mapping[str, bytes]) -> bytes:
+        there = {address: stand_in(address, runtime) for address, runtime in code.items()}
+        return self._simulate(call, there)[1]
 
     async def estimate_gas(self, call: Call) -> int:
         return 21_000 + 200 * len(call.data) + self._simulate(call)[0].gas
@@ -253,11 +261,11 @@ class FakeChain:
         newest = self._look().number if to_block is None else min(to_block, self._look().number)
         return self.blocks[from_block : newest + 1]
 
-    def _simulate(self, call: Call) -> tuple[Frame, bytes]:
+    def _simulate(self, call: Call, other: Mapping[str, Code] | None = None) -> tuple[Frame, bytes]:
         """A call on top of the newest block that a caller may see, which leaves no trace."""
         block = self._look()
         now = max(block.timestamp, self._now())
-        frame = Frame(block.state.copy(), now, self._contracts, self.id, simulated=True)
+        frame = Frame(block.state.copy(), now, self._contracts | dict(other or {}), self.id, simulated=True)
         return frame, frame.call(call.sender, call.to, call.data)
 
     def _catch_up(self) -> None:

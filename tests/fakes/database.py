@@ -6,11 +6,14 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from server.ports import Clock
+from tests.fakes.allowlist_rows import FakeAllowlists
 from tests.fakes.book_rows import FakeBooks
 from tests.fakes.case_rows import FakeCases, FakeSuspects
+from tests.fakes.choice_rows import FakeCalldataSignatures
 from tests.fakes.extension_rows import FakeIdentifiers, FakeSignIns
 from tests.fakes.fee_rows import FakeFeeBook
 from tests.fakes.merchant_order_rows import FakeApiNonces, FakeMerchantOrders
+from tests.fakes.merchant_rows import FakeMerchants
 from tests.fakes.order_rows import FakeOrders
 from tests.fakes.pledge_rows import FakePledges
 from tests.fakes.proof_rows import FakeAnchors, FakeReceiptChain
@@ -27,6 +30,7 @@ from tests.fakes.rows import (
 from tests.fakes.tables import Tables
 from tests.fakes.transactions import FakeTransactions
 from tests.fakes.transfer_rows import FakeTransfers
+from tests.fakes.upstream_rows import FakeUpstreams
 from tests.fakes.webhook_rows import FakeWebhooks
 
 Hook = Callable[[str, str], None]
@@ -54,11 +58,15 @@ class FakeUnitOfWork:
         self.webhooks = FakeWebhooks(tables, clock)
         self.switches = FakeSwitches(tables)
         self.pledges = FakePledges(tables)
+        self.allowlists = FakeAllowlists(tables)
+        self.calldata = FakeCalldataSignatures(tables)
         self.transfers = FakeTransfers(tables)
         self.reputation = FakeReputation(tables)
         self.merchant_orders = FakeMerchantOrders(tables)
         self.api_nonces = FakeApiNonces(tables)
         self.fee_book = FakeFeeBook(tables)
+        self.upstreams = FakeUpstreams(tables)
+        self.merchants = FakeMerchants(tables, clock)
 
 
 class FakeDatabase:

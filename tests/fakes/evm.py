@@ -45,6 +45,12 @@ class State:
     consumed: set[tuple[str, bytes]] = field(default_factory=set)
     anchored: dict[tuple[str, bytes], tuple[bytes, ...]] = field(default_factory=dict)
     made: dict[str, "Contract"] = field(default_factory=dict)
+    passes: dict[tuple[str, int], tuple[str, int]] = field(default_factory=dict)
+    """Who holds a pass of a contract, and its expiry."""
+    bounds: dict[tuple[str, bytes], tuple[int, int]] = field(default_factory=dict)
+    """What an owner listed for a selector of a contract, in place of what is listed from the beginning."""
+    open: tuple[str, str, int] | None = None
+    """What the executor's target may collect within one transaction: (target, token, amount)."""
     agents: dict[int, tuple[str, str, str]] = field(default_factory=dict)
     said: dict[tuple[int, str, int], tuple[int, int]] = field(default_factory=dict)
 
@@ -76,6 +82,9 @@ class State:
             set(self.consumed),
             dict(self.anchored),
             dict(self.made),
+            dict(self.passes),
+            dict(self.bounds),
+            self.open,
             dict(self.agents),
             dict(self.said),
         )

@@ -1,5 +1,6 @@
 """Payment identifiers and sign-ins in the fake database."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -44,3 +45,8 @@ class FakeSignIns:
         if nonce in self.tables.nonces:
             raise DuplicateClaim("this nonce was used")
         self.tables.nonces[nonce] = until
+
+    async def use_one_of(self, nonces: Sequence[str], until: datetime) -> bool:
+        free = [one for one in nonces if one not in self.tables.nonces]
+        self.tables.nonces |= dict.fromkeys(free[:1], until)
+        return bool(free)

@@ -78,6 +78,9 @@ class FakeFacilitator:
     def settlers(self) -> Mapping[str, str]:
         return {self.market.network: self.signer.address}
 
+    def executors(self) -> Mapping[str, str]:
+        return {}
+
     async def settle(self, payload: PaymentPayload, requirements: PaymentRequirements) -> SettleResponse:
         self.asked.append("settle")
         how = self.script.popleft() if self.script else How.HONEST

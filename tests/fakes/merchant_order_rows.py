@@ -1,7 +1,7 @@
 """Merchants' own names for orders, and used nonces, in the fake database."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 
 from server.domain.errors import DuplicateClaim
@@ -31,12 +31,6 @@ class FakeMerchantOrders:
     async def named(self, merchant: str, dapp_order_id: str) -> MerchantOrder | None:
         made = self.tables.merchant_orders.values()
         return next((one for one in made if (one.merchant, one.dapp_order_id) == (merchant, dapp_order_id)), None)
-
-    async def sign(self, order_id: str, signature: bytes) -> None:
-        made = self.tables.merchant_orders.get(order_id)
-        if made is None or made.signature not in (None, signature):
-            raise DuplicateClaim("another signature is kept for that order")
-        self.tables.merchant_orders[order_id] = replace(made, signature=signature)
 
     async def equal(self, way: Way, amount: int) -> Sequence[str]:
         found = [

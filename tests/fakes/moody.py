@@ -45,5 +45,8 @@ class Moody:
     def settlers(self) -> Mapping[str, str]:
         return self.honest.settlers()
 
+    def executors(self) -> Mapping[str, str]:
+        return self.honest.executors()
+
     async def ready(self) -> None:
         await self.honest.ready()

@@ -5,6 +5,7 @@ from typing import Any
 from eth_abi.abi import decode, encode
 from eth_account.messages import encode_typed_data
 from eth_utils.address import to_checksum_address
+from eth_utils.crypto import keccak
 
 from tests.fakes.evm import Contract, Frame, address_of, digest_of, is_signed, revert, selector
 
@@ -16,6 +17,8 @@ BUNDLER = to_checksum_address("0x" + "b0" * 20)
 _PERMIT = "((address,uint256),uint256,uint256)"
 _EXACT = (_PERMIT, "address", "(address,uint256)", "bytes")
 _PLAIN = (_PERMIT, "(address,uint256)", "address", "bytes")
+WITNESSED = (_PERMIT, "(address,uint256)", "address", "bytes32", "string", "bytes")
+"""What Permit2's entry for witnessed permits takes."""
 _UPTO = (_PERMIT, "uint256", "address", "(address,address,uint256)", "bytes")
 _TYPES = {
     "PermitWitnessTransferFrom": ["TokenPermissions permitted", "address spender", "uint256 nonce", "uint256 deadline"],
@@ -23,10 +26,10 @@ _TYPES = {
 }
 
 
-def permit_types(witness: list[str]) -> dict[str, list[dict[str, str]]]:
-    """The EIP-712 types of a permit with a witness of these fields, each `kind name`."""
-    told = _TYPES | {"Witness": witness}
-    told["PermitWitnessTransferFrom"] = [*_TYPES["PermitWitnessTransferFrom"], "Witness witness"]
+def permit_types(witness: list[str], name: str = "Witness") -> dict[str, list[dict[str, str]]]:
+    """The EIP-712 types of a permit with a witness of these fields, each `kind name`, in a struct of that name."""
+    told = _TYPES | {name: witness}
+    told["PermitWitnessTransferFrom"] = [*_TYPES["PermitWitnessTransferFrom"], f"{name} witness"]
     return {
         name: [dict(zip(("type", "name"), one.split(), strict=True)) for one in fields] for name, fields in told.items()
     }
@@ -115,6 +118,33 @@ def _pull(permit2: Contract, frame: Frame, sender: str, arguments: bytes) -> byt
     return b""
 
 
+def _pull_witnessed(permit2: Contract, frame: Frame, sender: str, arguments: bytes) -> bytes:
+    """The same with a witness, of which Permit2 sees a hash and how its type is written."""
+    ((token, most), nonce, deadline), (to, amount), owner, witness, type_string, signature = decode(
+        WITNESSED, arguments
+    )
+    if frame.timestamp > deadline:
+        raise revert("SignatureExpired(uint256)", deadline)
+    if amount > most:
+        raise revert("InvalidAmount(uint256)", most)
+    key = address_of(owner), nonce.to_bytes(32, "big")
+    if key in frame.state.permits:
+        raise revert("InvalidNonce()")
+    frame.state.permits.add(key)
+    primary = "PermitWitnessTransferFrom(TokenPermissions permitted,address spender,uint256 nonce,uint256 deadline,"
+    tokens = keccak(b"TokenPermissions(address token,uint256 amount)")
+    permitted = keccak(tokens + encode(["address", "uint256"], [token, most]))
+    pull = encode(["bytes32", "address", "uint256", "uint256"], [permitted, sender, nonce, deadline])
+    domain = keccak(b"EIP712Domain(string name,uint256 chainId,address verifyingContract)") + keccak(b"Permit2")
+    domain = keccak(domain + encode(["uint256", "address"], [frame.chain_id, PERMIT2]))
+    struct = keccak(keccak((primary + type_string).encode()) + pull + witness)
+    if not is_signed(frame, key[0], keccak(b"\x19\x01" + domain + struct), signature):
+        raise revert("InvalidSigner()")
+    moved = encode(["address", "address", "uint256"], [owner, to, amount])
+    frame.call(permit2.address, address_of(token), selector("transferFrom(address,address,uint256)") + moved)
+    return b""
+
+
 def _invalidate(_permit2: Contract, frame: Frame, sender: str, arguments: bytes) -> bytes:
     word, mask = decode(("uint256", "uint256"), arguments)
     spent = [word * 256 + bit for bit in range(256) if mask >> bit & 1]
@@ -136,7 +166,11 @@ def bundle(calls: list[tuple[str, bytes]]) -> tuple[str, bytes]:
 PERMIT2_CONTRACTS = (
     Contract(
         PERMIT2,
-        {"invalidateUnorderedNonces(uint256,uint256)": _invalidate, f"permitTransferFrom({','.join(_PLAIN)})": _pull},
+        {
+            "invalidateUnorderedNonces(uint256,uint256)": _invalidate,
+            f"permitTransferFrom({','.join(_PLAIN)})": _pull,
+            f"permitWitnessTransferFrom({','.join(WITNESSED)})": _pull_witnessed,
+        },
     ),
     Contract(EXACT_PROXY, {f"settle({','.join(_EXACT)})": _settle_exact}),
     Contract(UPTO_PROXY, {f"settle({','.join(_UPTO)})": _settle_upto}),

@@ -11,11 +11,16 @@ from typing import Any
 
 import httpx
 import msgspec
+from eth_account.signers.local import LocalAccount
+from eth_utils.address import to_checksum_address
 
 from agent import Buyer, Settings
 from agent.clock import ManualClock
+from agent.testing.corpus.cases import CONTRACT, Places
 from agent.wallet import LocalSigner, sign_digest
 from protocol import headers, schemes
+from protocol.actions import Action
+from protocol.delegate import Commitment
 from protocol.payment import Method, Payment
 from protocol.permit2 import Permit
 from protocol.receipts import PADDOCK_EXTENSION, ZERO_HASH, Receipt
@@ -26,27 +31,36 @@ from tests.fakes.buyer_chain import NETWORK, RPC, TOKEN, FakeChain
 
 account = cache(accounts.account)
 ORIGIN = "http://seller.test"
-CALLBACK = account("deployer").address
+CALLBACK = CONTRACT
+PLACES = Places(ORIGIN, "http://elsewhere.test", "http://seller.test.elsewhere.test", "http://127.0.0.1:8545")
 FACILITATOR = account("stranger").address
+EXECUTOR = str(to_checksum_address("0x" + "e5" * 20))
 
 
 @dataclass
 class FakeSeller:
     """`paid` queues how the next paid requests are answered (see `_paid`); `alter` changes the terms of every 402.
+    `offers` are the extensions that come with these.
 
-    With a `charge` it is metered, and says that it took so much; it really does, unless `takes` says how much.
+    An `atomic` one offers scheme delegate beside a DELEGATE entry; `by_permit2`: its token has no EIP-3009. With a
+    `charge` it is metered, and says that it took so much; it really does, unless `takes` says how much.
     """
 
     clock: ManualClock = field(default_factory=lambda: ManualClock(datetime(2026, 3, 1, 12, tzinfo=UTC)))
     mode: str = "DIRECT"
+    atomic: bool = False
+    by_permit2: bool = False
     amount: int = 50_000
     charge: int | None = None
     takes: int | None = None
     alter: Callable[[PaymentRequirements], PaymentRequirements] = lambda entry: entry
+    alter_atomic: Callable[[PaymentRequirements], PaymentRequirements] = lambda entry: entry
     alter_receipt: Callable[[Receipt], Receipt] = lambda receipt: receipt
+    offers: Callable[[list[PaymentRequirements], str], dict[str, Any] | None] = lambda entries, url: None
     signer: str = "receipts"
     publishes: tuple[str, ...] = ("receipts",)
     gives_receipt: bool = True
+    places: Places = PLACES
     pay_to: str = field(default_factory=lambda: account("merchant").address)
     body: bytes = b'{"answer":42}'
     paid: deque[str] = field(default_factory=deque)
@@ -60,6 +74,8 @@ class FakeSeller:
         self.chain = FakeChain(self.clock, balances={account("buyer").address: 100_000_000})
         self.transport = httpx.MockTransport(self.handle)
         self.handle_unpaid = self.unpaid
+        self.check_signature = schemes.check_signature
+        self.handle_paid: Callable[[httpx.Request], httpx.Response] | None = None
         self.elsewhere: Callable[[httpx.Request], httpx.Response] = lambda _: httpx.Response(200, content=b"stolen")
 
     def handle(self, request: httpx.Request) -> httpx.Response:
@@ -83,6 +99,8 @@ class FakeSeller:
         if payment is None:
             return self.handle_unpaid(request)
         self.payments.append(payment.decode())
+        if self.handle_paid is not None:
+            return self.handle_paid(request)
         return self._paid(request, headers.decode(payment, PaymentPayload), payment.decode())
 
     def entry(self, path: str = "/v1/echo") -> PaymentRequirements:
@@ -98,17 +116,29 @@ class FakeSeller:
             "statusUrl": f"{ORIGIN}/api/orders/{quote}",
         }
         if self.mode == "DELEGATE":
-            extra |= {"flow": "ERC20_3009", "callback": CALLBACK, "beneficiary": "payer"}
+            flow = "ERC20_APPROVE_XFER" if self.by_permit2 else "ERC20_3009"
+            extra |= {"flow": flow, "callback": CALLBACK, "beneficiary": "payer"}
+        if self.by_permit2:
+            extra |= {"assetTransferMethod": "permit2"}
         if self.charge is not None:
             extra |= {"assetTransferMethod": "permit2", "facilitatorAddress": FACILITATOR}
         money = {"network": NETWORK, "amount": str(self.amount), "asset": TOKEN, "pay_to": self.pay_to}
         scheme = "exact" if self.charge is None else "upto"
         return PaymentRequirements(scheme=scheme, max_timeout_seconds=60, extra=extra, **money)
 
+    def without_receipts(self) -> None:
+        self.gives_receipt, self.publishes = False, ()
+
     def unpaid(self, request: httpx.Request) -> httpx.Response:
         entry = self.alter(self.entry(request.url.path))
         resource = Resource(url=str(request.url))
-        required = PaymentRequired(x402_version=2, resource=resource, accepts=[entry])
+        entries = [entry]
+        if self.atomic:
+            extra = {name: value for name, value in entry.extra.items() if name != "calldataDeadline"}
+            atomic = {"scheme": "delegate", "pay_to": EXECUTOR, "extra": extra | {"flow": "ATOMIC"}}
+            entries.append(self.alter_atomic(msgspec.structs.replace(entry, **atomic)))
+        required = PaymentRequired(x402_version=2, resource=resource, accepts=entries)
+        required.extensions = self.offers(entries, str(request.url))
         return httpx.Response(402, headers={headers.PAYMENT_REQUIRED: headers.encode(required)})
 
     def _paid(self, request: httpx.Request, payment: PaymentPayload, raw: str) -> httpx.Response:
@@ -131,7 +161,7 @@ class FakeSeller:
     def _settled(self, request: httpx.Request, payment: PaymentPayload, raw: str, how: str) -> httpx.Response:
         bought = schemes.read(payment.accepted, payment.payload)
         schemes.check_terms(bought, payment.accepted, int(self.clock.now().timestamp()))
-        schemes.check_signature(bought)
+        self.check_signature(bought)
         transaction = self._take(bought)
         order = str(payment.accepted.extra["quoteId"])
         self.orders[order] = {"id": order, "status": "completed", "transactions": {"settlement": transaction}}
@@ -141,7 +171,9 @@ class FakeSeller:
         if how == "undone":
             return self._undone(order, settle, bought.transfer)
         payout = Transfer(self.pay_to, CALLBACK, bought.value, 0, 2**40, order_nonce(order))
-        callback = self.chain.move(payout) if self.mode == "DELEGATE" else ZERO_HASH
+        callback = transaction if bought.delegated else ZERO_HASH
+        if self.mode == "DELEGATE" and not bought.delegated:
+            callback = self._move(payout)
         receipt = self._receipt(request, order, bought, transaction, callback)
         if self.gives_receipt:
             settle.extensions = {PADDOCK_EXTENSION: {"info": receipt}}
@@ -153,14 +185,20 @@ class FakeSeller:
 
     def _take(self, bought: Payment) -> str:
         """Move the money; returns the transaction, or nothing where nothing is to move."""
+        if bought.delegated:
+            return self.chain.execute(bought)
         if bought.method is Method.EIP3009:
             return self.chain.move(bought.transfer)
         value = next(one for one in (self.takes, self.charge, bought.value) if one is not None)
         return self.chain.permit(bought, value) if value else ""
 
+    def _move(self, transfer: Transfer) -> str:
+        """The delegate wallet's own money."""
+        return (self.chain.pull if self.by_permit2 else self.chain.move)(transfer)
+
     def _undone(self, order: str, settle: SettleResponse, paid: Transfer) -> httpx.Response:
         """The callback failed: money back by the delegate wallet, with the order's nonce."""
-        back = self.chain.move(Transfer(paid.to, paid.payer, paid.value, 0, 2**40, order_nonce(order)))
+        back = self._move(Transfer(paid.to, paid.payer, paid.value, 0, 2**40, order_nonce(order)))
         self.orders[order] |= {"status": "failed", "money_back": "refunded"}
         self.orders[order]["transactions"]["refund"] = back
         answer = {headers.PAYMENT_RESPONSE: headers.encode(settle), "content-type": "application/problem+json"}
@@ -209,8 +247,8 @@ class FakeSeller:
 
 _POLICY = """
 networks = ["{network}"]
-limits = {{ per_call = "{per_call}", per_task = "{per_task}", per_day = "{per_day}", patience_seconds = {patience} }}
-approval = {{ above = "{above}", approver = "{approver}" }}
+limits = {{ per_call = "{per_call}", per_task = "{per_task}", per_day = "{per_day}"{limits} }}
+approval = {{ above = "{above}", approver = "{approver}"{approval} }}
 [[assets]]
 network = "{network}"
 address = "{token}"
@@ -221,35 +259,50 @@ symbol = "USDC"
 [[merchants]]
 origin = "{origin}"
 routes = ["/v1/*"]
+inside = {inside}
 modes = ["DIRECT", "DELEGATE"]
 pay_to = [{pay_to}]
 callbacks = ["{callback}"]
 facilitators = ["{facilitator}"]
+executors = [{executors}]
+{more}
 """
 
 
 def policy(**changes: str) -> str:
     """A policy that allows this seller; named values replace parts of it."""
-    limits = {"per_call": "1.00", "per_task": "5.00", "per_day": "20.00", "above": "0.50", "patience": "60"}
+    limits = {"per_call": "1.00", "per_task": "5.00", "per_day": "20.00", "above": "0.50", "limits": "", "approval": ""}
     fixed = {"network": NETWORK, "token": TOKEN, "origin": ORIGIN, "callback": CALLBACK, "pay_to": ""}
-    fixed |= {"facilitator": FACILITATOR}
+    fixed |= {"facilitator": FACILITATOR, "executors": "", "more": "", "inside": "true"}
     return _POLICY.format(**fixed | limits | {"approver": account("approver").address} | changes)
 
 
 class SpySigner(LocalSigner):
-    """Remembers every transfer and permit it was asked to sign."""
+    """Remembers every transfer, permit and action it was asked to sign."""
 
-    def __init__(self) -> None:
-        super().__init__(account("buyer"))
-        self.signed: list[Transfer | Permit] = []
+    def __init__(self, payer: LocalAccount | None = None) -> None:
+        super().__init__(payer or account("buyer"))
+        self.signed: list[Transfer | Permit | Commitment | Action] = []
 
     def sign_transfer(self, domain: TokenDomain, transfer: Transfer) -> bytes:
         self.signed.append(transfer)
         return super().sign_transfer(domain, transfer)
 
+    def sign_receive(self, domain: TokenDomain, committed: Commitment) -> bytes:
+        self.signed.append(committed.transfer)
+        return super().sign_receive(domain, committed)
+
     def sign_permit(self, chain: int, permit: Permit) -> bytes:
         self.signed.append(permit)
         return super().sign_permit(chain, permit)
+
+    def sign_commitment(self, committed: Commitment) -> bytes:
+        self.signed.append(committed)
+        return super().sign_commitment(committed)
+
+    def sign_action(self, action: Action) -> bytes:
+        self.signed.append(action)
+        return super().sign_action(action)
 
 
 class World:
@@ -259,8 +312,10 @@ class World:
         self.seller, self.signer, self.home = FakeSeller(), SpySigner(), home
         self.buyer = self.restarted(**rules)
 
-    def restarted(self, **rules: str) -> Buyer:
+    def restarted(self, session: str = "", **rules: str) -> Buyer:
         """Another buyer on the same home, as after a restart."""
-        settings = Settings(home=self.home, rpc=RPC, seller=ORIGIN, policy_text=policy(**rules), finality="latest")
-        seller = self.seller
+        seller, text = self.seller, policy(**rules)
+        settings = Settings(
+            home=self.home, rpc=RPC, seller=ORIGIN, policy_text=text, finality="latest", session=session
+        )
         return Buyer(settings, signer=self.signer, clock=seller.clock, transport=seller.transport)

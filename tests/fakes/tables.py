@@ -4,12 +4,16 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from protocol.receipts import SignedReceipt
+from server.domain.allowlists import AllowlistChange, ListedAction
 from server.domain.anchors import Anchor, Chained, Site
 from server.domain.books import WalletCursor
 from server.domain.cases import Case
+from server.domain.choices import CalldataSignature
 from server.domain.deliveries import Delivery
 from server.domain.fees import FeeEntry
 from server.domain.ledger import Entry
+from server.domain.market import Merchant
+from server.domain.merchant_changes import MerchantChange
 from server.domain.merchant_orders import MerchantOrder
 from server.domain.orders import Order
 from server.domain.pledges import Pledge
@@ -18,6 +22,7 @@ from server.domain.sending import ChainTransaction
 from server.domain.settlements import Settlement
 from server.domain.switches import Switch
 from server.domain.transfers import Cursor
+from server.domain.upstreams import Upstream, UpstreamChange
 from server.domain.webhooks import Announcement, Endpoint, WebhookDelivery
 from server.ports import CaseEvent, Event, Job
 
@@ -64,6 +69,9 @@ class Tables:
     announcements: dict[str, Announcement] = field(default_factory=dict)
     webhook_deliveries: dict[str, WebhookDelivery] = field(default_factory=dict)
     pledges: dict[str, Pledge] = field(default_factory=dict)
+    callback_actions: dict[tuple[str, str, str], ListedAction] = field(default_factory=dict)
+    callback_changes: list[AllowlistChange] = field(default_factory=list)
+    calldata_signatures: dict[str, CalldataSignature] = field(default_factory=dict)
     identities: dict[tuple[str, str], Identity] = field(default_factory=dict)
     reviews: dict[tuple[str, str, int], Review] = field(default_factory=dict)
     withdrawn: dict[tuple[str, str, int], bool] = field(default_factory=dict)
@@ -71,6 +79,10 @@ class Tables:
     merchant_orders: dict[str, MerchantOrder] = field(default_factory=dict)
     fees: list[FeeEntry] = field(default_factory=list)
     api_nonces: dict[tuple[str, str], datetime] = field(default_factory=dict)
+    upstreams: dict[str, Upstream] = field(default_factory=dict)
+    upstream_changes: list[UpstreamChange] = field(default_factory=list)
+    merchants: dict[str, Merchant] = field(default_factory=dict)
+    merchant_changes: list[MerchantChange] = field(default_factory=list)
 
     def copy(self) -> "Tables":
         return Tables(**{name: getattr(self, name).copy() for name in self.__dataclass_fields__})

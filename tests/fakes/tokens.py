@@ -69,6 +69,7 @@ class Token:
             f"transferWithAuthorization({','.join(MOVE)})": self._authorized("TransferWithAuthorization", MOVE),
             f"transferWithAuthorization({','.join(BYTES)})": self._authorized("TransferWithAuthorization", BYTES),
             f"receiveWithAuthorization({','.join(MOVE)})": self._authorized("ReceiveWithAuthorization", MOVE),
+            f"receiveWithAuthorization({','.join(BYTES)})": self._authorized("ReceiveWithAuthorization", BYTES),
             "cancelAuthorization(address,bytes32,uint8,bytes32,bytes32)": self._cancel,
             "authorizationState(address,bytes32)": self._state,
         }

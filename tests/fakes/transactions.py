@@ -47,9 +47,9 @@ class FakeTransactions:
     async def unmined(self, network: str, sender: str) -> Sequence[ChainTransaction]:
         return [row for row in self._own(network, sender) if row.state is TransactionState.SIGNED]
 
-    async def above(self, network: str, sender: str, block: int) -> Sequence[ChainTransaction]:
+    async def above(self, network: str, sender: str, block: int, nonce: int) -> Sequence[ChainTransaction]:
         mined = [row for row in self._own(network, sender) if row.state in MINED]
-        return [row for row in mined if row.block is not None and row.block > block]
+        return [row for row in mined if row.block is not None and (row.block > block or row.nonce >= nonce)]
 
     async def record(self, transaction: str, mined: Mined) -> None:
         state = TransactionState.SUCCEEDED if mined.succeeded else TransactionState.REVERTED

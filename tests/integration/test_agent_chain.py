@@ -1,20 +1,29 @@
 """The agent's eyes on a real chain: our token on anvil, real logs, real nonces, real time."""
 
 import json
+from argparse import Namespace
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import httpx
 import msgspec
 import pytest
+from rich.console import Console
 from web3 import HTTPProvider, Web3
 
 from agent import Buyer, Settings
+from agent.allowance import allow_permit2
+from agent.cancelling import cancel
 from agent.chain import Chain, authorizations, transfers
-from agent.errors import ChainUnavailable
+from agent.commands import Shell
+from agent.errors import AgentError, ChainUnavailable
 from agent.models import Signed
+from agent.store import purchase
+from agent.transferring import transfer
 from agent.wallet import LocalSigner, sign_digest
 from protocol.typed_data import TokenDomain, Transfer, authorization_digest
 from protocol.wire import PaymentRequirements
@@ -107,7 +116,7 @@ def test_a_real_transfer_proves_the_purchase(shop: Shop) -> None:
     outcome = shop.buyer.buy(URL)
     assert (outcome.status, outcome.proof, outcome.detail) == ("delivered", "proven", "")
     assert shop.buyer.chain.balance(shop.asset["address"], account("merchant").address) == before + 50_000
-    assert shop.buyer.spent(NETWORK, shop.asset["address"], "default").day == 50_000
+    assert shop.buyer.budgets(NETWORK, shop.asset["address"], "default")["limits.per_day"].spent == 50_000
 
 
 def test_g7_an_authorization_is_dead_only_once_the_chains_time_has_passed_it(shop: Shop, anvil: Anvil) -> None:
@@ -127,7 +136,7 @@ def test_a_payment_that_somebody_settled_behind_our_back_is_seen(shop: Shop, anv
     shop.seller.clock.sleep(600)
     (outcome,) = shop.buyer.resume()
     assert outcome.status == "in_doubt"
-    assert shop.buyer.spent(NETWORK, shop.asset["address"], "default").day == 50_000
+    assert shop.buyer.budgets(NETWORK, shop.asset["address"], "default")["limits.per_day"].spent == 50_000
 
 
 def test_a_refund_is_seen_on_chain(shop: Shop) -> None:
@@ -164,3 +173,61 @@ def test_an_rpc_that_is_down_is_named_with_a_mend() -> None:
     with httpx.Client() as client, pytest.raises(ChainUnavailable, match="does not answer") as caught:
         Chain(client, "http://127.0.0.1:9").balance(TOKEN, TOKEN)
     assert "PADDOCK_AGENT_RPC" in caught.value.mend
+
+
+class Person(Shell):
+    """The shell of somebody who gives commands about the wallet of a shop's buyer."""
+
+    @classmethod
+    def of(cls, shop: Shop) -> "Person":
+        rules = (shop.buyer.settings.policy_text or "") + f'[[transfers]]\nto = "{account("stranger").address}"\n'
+        settings = replace(shop.buyer.settings, policy_text=rules, key=account("buyer").key.hex())
+        out = Console(file=StringIO(), width=200)
+        return cls(settings, out, out)
+
+
+def in_doubt(shop: Shop) -> str:
+    """A purchase that was signed, and that nobody settles."""
+    shop.seller.paid.extend(["402"] * 99)
+    outcome = shop.buyer.buy(URL)
+    assert (outcome.status, spent(shop)) == ("in_doubt", 50_000)
+    assert outcome.purchase_id is not None
+    return outcome.purchase_id
+
+
+def spent(shop: Shop) -> int:
+    return shop.buyer.budgets(NETWORK, shop.asset["address"])["limits.per_day"].spent
+
+
+@pytest.mark.parametrize("method", ["EIP-3009", "Permit2"])
+def test_g7_a_cancelled_payment_can_really_not_be_settled_any_more(
+    shop: Shop, method: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("agent.cancelling.Buyer.from_settings", lambda settings: shop.buyer)
+    if method == "Permit2":
+        shop.seller.by_permit2 = True
+        allow_permit2(Person.of(shop), Namespace(asset=shop.asset["address"], amount="5"))
+    purchase_id = in_doubt(shop)
+    assert cancel(Person.of(shop), Namespace(id=purchase_id, dry_run=False)) == 0
+    assert (shop.buyer.outcome(purchase_id).status, spent(shop)) == ("failed", 0)
+    with shop.buyer.store.begin() as connection:
+        signed = purchase(connection, purchase_id).signed
+    assert shop.buyer.chain.authorization_used(signed)
+
+
+def test_g7_a_payment_that_was_really_settled_is_not_cancelled(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("agent.cancelling.Buyer.from_settings", lambda settings: shop.buyer)
+    shop.seller.paid.append("lost")
+    purchase_id = in_doubt(shop)
+    with pytest.raises(AgentError, match="used already"):
+        cancel(Person.of(shop), Namespace(id=purchase_id, dry_run=False))
+    assert spent(shop) == 50_000
+
+
+def test_a_transfer_really_arrives_and_counts(shop: Shop) -> None:
+    friend, asset = account("stranger").address, shop.asset["address"]
+    before = shop.buyer.chain.balance(asset, friend)
+    given = Namespace(asset=asset, to=friend, amount="0.25", task="t", dry_run=False)
+    assert transfer(Person.of(shop), given) == 0
+    assert shop.buyer.chain.balance(asset, friend) == before + 250_000
+    assert spent(shop) == 250_000

@@ -2,23 +2,22 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
-from datetime import UTC, datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from unittest import mock
 
-import httpx
 import pytest
 from eth_account import Account
 
 from agent.cli import main
-from tests.fakes.buyer_chain import RPC, TOKEN
+from tests.fakes.buyer_chain import TOKEN
 from tests.fakes.seller import ORIGIN, FakeSeller, account, policy
+from tests.stack.processes import free_port, start
+from tests.stack.proxied import agent_environment, run_proxied
 
 URL = f"{ORIGIN}/v1/echo?text=hi"
 
@@ -39,17 +38,7 @@ class Shell:
         self.key_file = home / "approver.key"
         self.key_file.write_text(account("approver").key.hex())
         (home / "policy.toml").write_text(policy())
-        self.environ = {
-            "PATH": os.environ["PATH"],
-            "HTTP_PROXY": proxy,
-            "COLUMNS": "200",
-            "PADDOCK_AGENT_HOME": str(home),
-            "PADDOCK_AGENT_RPC": RPC,
-            "PADDOCK_AGENT_SELLER": ORIGIN,
-            "PADDOCK_AGENT_FINALITY": "latest",
-            "PADDOCK_AGENT_KEY": account("buyer").key.hex(),
-            "PADDOCK_AGENT_STACK": str(home / "no-stack.json"),
-        }
+        self.environ = agent_environment(home, proxy)
 
     def run(self, *arguments: str, **environ: str) -> Ended:
         """In this process, with exactly that environment."""
@@ -68,30 +57,8 @@ class Shell:
 @pytest.fixture
 def shell(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> Iterator[Shell]:
     seller = FakeSeller()
-    seller.clock.moment = datetime.now(UTC)
-
-    class Proxy(BaseHTTPRequestHandler):
-        def answer(self) -> None:
-            body = self.rfile.read(int(self.headers.get("content-length", 0)))
-            response = seller.handle(httpx.Request(self.command, self.path, headers=dict(self.headers), content=body))
-            self.send_response(response.status_code)
-            for name, value in response.headers.items():
-                self.send_header(name, value)
-            self.end_headers()
-            self.wfile.write(response.content)
-
-        do_GET = do_POST = answer
-
-        def log_message(self, *_: Any) -> None:
-            """Say nothing."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Proxy)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield Shell(tmp_path, f"http://127.0.0.1:{server.server_port}", seller, capfd)
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with run_proxied(seller) as proxy:
+        yield Shell(tmp_path, proxy, seller, capfd)
 
 
 def test_fetch_prints_the_answer_like_curl_and_one_line_about_the_payment(shell: Shell) -> None:
@@ -140,6 +107,46 @@ def test_a_dear_purchase_waits_is_approved_by_a_person_and_resumed(shell: Shell)
     assert (done.returncode, done.stdout) == (0, '{"answer":42}\n')
 
 
+def test_stop_stops_what_another_process_buys_and_start_lets_it_go_on(shell: Shell) -> None:
+    assert "odd prices" in shell.spawn("stop", "odd prices").stdout
+    refused = shell.run("fetch", URL)
+    assert refused.returncode == 3
+    assert "switch.stopped" in refused.stderr
+    assert shell.seller.payments == []
+    assert "odd prices" in shell.run("start").stdout
+    assert "was not stopped" in shell.run("start").stdout
+    assert shell.run("fetch", URL).returncode == 0
+
+
+def test_policy_commands_say_what_would_be_decided_and_pay_nothing(shell: Shell) -> None:
+    strict = shell.home / "strict.toml"
+    strict.write_text(policy(per_call="0.01"))
+    allowed = shell.run("policy", "explain", URL)
+    assert (allowed.returncode, "merchants[0].routes[0]" in allowed.stdout) == (0, True)
+    refused = shell.run("policy", "explain", URL, "--policy", str(strict))
+    assert (refused.returncode, "limits.per_call" in refused.stdout) == (3, True)
+    tested = shell.run("policy", "test", "--policy", str(strict))
+    assert "limits.per_call" in tested.stdout
+    assert f"GET {URL.partition('?')[0]}" in tested.stdout
+    assert shell.seller.payments == []
+
+
+def test_policy_replay_names_what_a_stricter_policy_would_have_stopped(shell: Shell) -> None:
+    strict = shell.home / "strict.toml"
+    strict.write_text(policy(per_call="0.01"))
+    assert "0 purchases" in shell.run("policy", "replay").stdout
+    shell.run("fetch", URL)
+    same = shell.run("policy", "replay")
+    assert (same.returncode, "1 would pass" in same.stdout) == (0, True)
+    stopped = shell.run("policy", "replay", "--policy", str(strict))
+    assert (stopped.returncode, "limits.per_call" in stopped.stdout, "1 would be stopped" in stopped.stdout) == (
+        3,
+        True,
+        True,
+    )
+    assert len(shell.seller.payments) == 1
+
+
 def test_a_denied_purchase_is_refused(shell: Shell) -> None:
     shell.seller.amount = 600_000
     shell.run("fetch", URL)
@@ -147,6 +154,55 @@ def test_a_denied_purchase_is_refused(shell: Shell) -> None:
     assert shell.run("approvals", "deny", question["id"]).returncode == 0
     assert shell.run("resume", question["id"]).returncode == 3
     assert "already denied" in shell.run("approvals", "deny", question["id"]).stderr
+
+
+def test_a_person_says_always_lists_what_stands_and_takes_it_back(shell: Shell) -> None:
+    shell.seller.amount = 600_000
+    shell.run("fetch", URL)
+    (question,) = json.loads(shell.run("approvals", "list", "--json").stdout)
+    key = ("--key-file", str(shell.key_file))
+    refused = shell.spawn("approvals", "always", question["id"], *key)
+    assert (refused.returncode, "approval.standing_days" in refused.stderr) == (1, True)
+    (shell.home / "policy.toml").write_text(policy(approval=", standing_days = 30"))
+    assert "30 days at most" in shell.spawn("approvals", "always", question["id"], "--days", "31", *key).stderr
+    given = shell.spawn("approvals", "always", question["id"], "--days", "7", *key)
+    assert (given.returncode, "for up to 0.6 USDC each" in given.stdout) == (0, True), given.stderr
+    assert shell.run("resume", question["id"]).returncode == 0
+    assert shell.run("fetch", f"{URL}&n=2").returncode == 0
+    (standing,) = json.loads(shell.run("approvals", "standing", "--json").stdout)
+    assert (standing["path"], standing["until"] - standing["since"]) == ("/v1/echo", 7 * 86_400)
+    assert "1 in force" in shell.run("approvals", "standing").stdout
+    assert shell.run("approvals", "revoke", standing["id"]).returncode == 0
+    assert shell.run("fetch", f"{URL}&n=3").returncode == 4
+    assert shell.run("approvals", "revoke", standing["id"]).returncode == 1
+    assert len(shell.seller.payments) == 2
+
+
+def test_wait_ends_as_waiting_after_its_seconds_and_takes_no_nonsense(shell: Shell) -> None:
+    shell.seller.amount = 600_000
+    done = shell.run("fetch", URL, "--wait", "0.3")
+    assert done.returncode == 4
+    assert done.stderr.count("a person decides: paddock-agent approvals approve") == 2
+    for nonsense in ("soon", "-1", "nan", "1e9"):
+        with pytest.raises(SystemExit):
+            shell.run("fetch", URL, f"--wait={nonsense}")
+
+
+def test_a_wait_that_is_interrupted_leaves_the_purchase_waiting(shell: Shell) -> None:
+    shell.seller.amount = 600_000
+    child = start("fetch", [sys.executable, "-m", "agent.cli", "fetch", URL, "--wait"], shell.home, shell.environ)
+    try:
+        child.wait_to_say("a person decides")
+        child.process.send_signal(signal.SIGINT)
+        assert child.process.wait(20) == 130
+    finally:
+        child.stop()
+    assert "paddock-agent resume" in child.log()
+    assert "Traceback" not in child.log()
+    (question,) = json.loads(shell.run("approvals", "list", "--json").stdout)
+    assert shell.run("approvals", "approve", question["id"], "--key-file", str(shell.key_file)).returncode == 0
+    assert shell.run("resume", question["id"]).returncode == 0
+    assert len(shell.seller.payments) == 1
 
 
 def test_each_end_has_its_exit_status(shell: Shell) -> None:
@@ -169,6 +225,10 @@ def test_receipts_are_listed_shown_verified_and_exported(shell: Shell) -> None:
     assert exported["proof"] == "proven"
     assert exported["payment_response"]["success"] is True
     receipt = exported["receipt_id"]
+    header, row = shell.run("receipts", "export", "--csv").stdout.splitlines()
+    assert (header.split(",")[1], row.split(",")[1]) == ("receipt_id", receipt)
+    header, row = shell.run("report", "--csv").stdout.splitlines()
+    assert dict(zip(header.split(","), row.split(","), strict=True))["paid"] == "0.05"
     assert receipt in shell.run("receipts", "list").stdout
     assert json.loads(shell.run("receipts", "show", receipt).stdout) == exported
     verified = shell.run("receipts", "verify", receipt)
@@ -239,3 +299,71 @@ def test_a_keystore_file_is_a_wallet(shell: Shell) -> None:
     assert "needs its password" in shell.run("fetch", URL, **given).stderr
     assert "does not open" in shell.run("fetch", URL, PADDOCK_AGENT_KEY_PASSWORD="wrong", **given).stderr
     assert shell.run("fetch", URL, PADDOCK_AGENT_KEY_PASSWORD="secret", **given).returncode == 0
+
+
+def test_wallet_shows_balance_allowance_and_what_the_budgets_leave(shell: Shell) -> None:
+    shell.seller.chain.allowed = 2_500_000
+    shell.run("fetch", URL)
+    told = json.loads(shell.run("wallet", "--json").stdout)
+    (held,) = told["holdings"]
+    assert told["address"] == account("buyer").address
+    assert (held["balance"], held["permit2"]) == ("99.95", "2.5")
+    assert held["left"] == {"limits.per_task": "4.95", "limits.per_day": "19.95"}
+    assert (
+        json.loads(shell.run("wallet", "--json", "--task", "new").stdout)["holdings"][0]["left"]["limits.per_task"]
+        == "5"
+    )
+    shell.seller.chain.allowed = 2**256 - 1
+    assert json.loads(shell.run("wallet", "--json").stdout)["holdings"][0]["permit2"] == "any amount"
+    shell.seller.chain.down = True
+    shown = shell.run("wallet")
+    assert (shown.returncode, "not asked" in shown.stdout, "19.95" in shown.stdout) == (0, True, True)
+
+
+def test_a_job_is_planned_done_and_not_done_twice(shell: Shell) -> None:
+    job = shell.home / "job.toml"
+    job.write_text(
+        'task = "job"\nbudget = "0.10"\n[[steps]]\nid = "one"\nwant = "echo"\ninput = { text = "hi" }\n'
+        '[[steps]]\nid = "two"\nwant = "echo"\ninput = { text = "{one.answer}" }\noptional = true\n'
+    )
+    planned = shell.run("run", str(job), "--plan")
+    assert (planned.returncode, planned.stdout.count("GET http://seller.test/v1/echo")) == (0, 2)
+    assert shell.seller.payments == []
+    done = shell.run("run", str(job))
+    assert (done.returncode, json.loads(done.stdout)) == (0, {"one": {"answer": 42}, "two": {"answer": 42}})
+    texts = [request.url.params["text"] for request in shell.seller.requests if "text" in request.url.params]
+    assert list(dict.fromkeys(texts)) == ["hi", "42"]
+    assert len(shell.seller.payments) == 2
+    again = shell.run("run", str(job))
+    assert (again.returncode, again.stdout) == (0, done.stdout)
+    assert len(shell.seller.payments) == 2
+    assert shell.run("run", str(shell.home / "none.toml")).returncode == 1
+
+
+def test_a_signer_in_a_process_of_its_own_signs_what_its_policy_allows_and_ends_by_a_signal(shell: Shell) -> None:
+    vault = shell.home / "signer"
+    vault.mkdir()
+    pinned = f'"{account("merchant").address}"'
+    (vault / "policy.toml").write_text(policy(pay_to=pinned, per_day="0.05"))
+    token, port = "a-token-of-this-test-only", free_port()
+    environ = shell.environ | {"PADDOCK_AGENT_HOME": str(vault), "PADDOCK_AGENT_SIGNER_TOKEN": token}
+    signer = start("signer", [sys.executable, "-m", "agent.cli", "signer", "--port", str(port)], vault, environ)
+    try:
+        signer.wait_to_listen(port)
+        keyless = {"PADDOCK_AGENT_SIGNER": f"http://127.0.0.1:{port}", "PADDOCK_AGENT_SIGNER_TOKEN": token}
+        del shell.environ["PADDOCK_AGENT_KEY"]
+        bought = shell.run("fetch", URL, **keyless)
+        assert (bought.returncode, bought.stdout.strip()) == (0, '{"answer":42}')
+        refused = shell.run("fetch", f"{URL}&n=2", **keyless)
+        assert (refused.returncode, "the signer" in refused.stderr) == (3, True)
+    finally:
+        signer.stop()
+    assert signer.process.returncode in (0, -15)
+    assert account("buyer").key.hex() not in signer.log()
+    away = shell.run("fetch", f"{URL}&n=3", **keyless)
+    assert (away.returncode, "cannot be asked" in away.stderr) == (1, True)
+
+
+def test_a_signer_without_a_token_worth_the_name_does_not_start(shell: Shell) -> None:
+    refused = shell.run("signer", PADDOCK_AGENT_SIGNER_TOKEN="short")
+    assert (refused.returncode, "PADDOCK_AGENT_SIGNER_TOKEN" in refused.stderr) == (1, True)

@@ -324,3 +324,17 @@ async def test_a_caller_that_is_cancelled_is_not_held_up():
     async with Receiver(silent) as receiver:
         with pytest.raises(TimeoutError):
             await asyncio.wait_for(fetch(receiver.url, seconds=30), 0.2)
+
+
+@pytest.mark.parametrize(("most", "whole"), [(5, False), (6, True), (7, True)])
+async def test_a_body_is_whole_if_nothing_of_it_was_left_whatever_pieces_it_comes_in(most, whole):
+    async def pieces():
+        for piece in (b"abc", b"de", b"f"):
+            yield piece
+
+    client = GuardedClient(NEAR)
+    await client._client.aclose()
+    client._client = httpx.AsyncClient(transport=httpx.MockTransport(lambda _: httpx.Response(200, content=pieces())))
+    fetched = await client.fetch("GET", "http://hooks.test/", headers={}, most=most)
+    await client.close()
+    assert (fetched.body, fetched.whole) == (b"abcdef"[:most], whole)

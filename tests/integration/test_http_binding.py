@@ -49,7 +49,7 @@ def one_byte_off(text):
     yield text + b"~"
 
 
-async def refused(world, port, others):
+async def assert_unsold(world, port, others):
     """None of these requests is sold for a payment that was quoted for another one."""
     for other in others:
         answer = await exchange(port, other)
@@ -69,7 +69,7 @@ async def test_s2_one_byte_of_body_type_method_or_authority_and_it_is_another_re
     others += [asked(paid, method=method) for method in ("GET", "PUT", "HEAD", "POSTS", "post", "POS")]
     others += [asked(paid, host=ALIAS), asked(paid, body=b""), asked(paid, target=TARGET + "?x")]
     assert len(others) > 100
-    await refused(world, port, others)
+    await assert_unsold(world, port, others)
     assert (await exchange(port, asked(paid))).status == 200
 
 
@@ -81,7 +81,7 @@ async def test_s2_one_byte_of_path_or_query_and_it_is_another_request(door):
     spelt += [target.encode() + more for more in (b"&", b"&text=hello", b"%20")]
     spelt += [target.encode().replace(b"hello", other) for other in (b"hell%6f", b"hell%6F", b"HELLO")]
     assert len(spelt) > 35
-    await refused(world, port, [request(one, paid) for one in spelt])
+    await assert_unsold(world, port, [request(one, paid) for one in spelt])
     assert (await exchange(port, request(target, paid))).status == 200
 
 

@@ -6,7 +6,6 @@ import re
 import shlex
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from html.parser import HTMLParser
 from itertools import pairwise
 from urllib.parse import quote, urlsplit
 
@@ -40,6 +39,7 @@ from tests.fakes.database import FakeDatabase
 from tests.fakes.evm import TOKEN as DOLLAR
 from tests.fakes.facilitator import FakeFacilitator
 from tests.stack.databases import devnet_merchant
+from tests.stack.page import Read
 from tests.stack.processes import free_port
 from tests.stack.waiting import eventually
 
@@ -103,32 +103,6 @@ async def operator(stranger):
     """The same client, let in."""
     await stranger.get("/console/enter", params={"token": TOKEN})
     return stranger
-
-
-class Read(HTMLParser):
-    """A page as a test looks at it: its tags with their attributes, its text, and the text of each labelled <pre>."""
-
-    def __init__(self, response):
-        super().__init__()
-        self.tags, self.text, self.code, self._pre = [], "", {}, None
-        self.feed(response.text)
-
-    def handle_starttag(self, tag, attrs):
-        self.tags.append((tag, dict(attrs)))
-        if tag == "pre":
-            self._pre = dict(attrs)["aria-label"]
-            self.code[self._pre] = ""
-
-    def handle_endtag(self, tag):
-        if tag == "pre":
-            self._pre = None
-        elif tag in ("dt", "dd", "th", "td"):
-            self.text += " "
-
-    def handle_data(self, data):
-        self.text += data
-        if self._pre is not None:
-            self.code[self._pre] += data
 
 
 async def add(paddock, **changes):
@@ -198,12 +172,14 @@ async def test_the_storefront_shows_every_service_with_price_kind_and_mode(stran
     text = " ".join(page.text.split())
     for service in CATALOGUE:
         assert f"/services/{service.slug}" in links
-        price = "USDC, charged by use: " if service.metered else f"USDC per {service.unit}"
+        flat = f"USDC per {service.unit}"
+        price = "USDC, charged by use: " if service.metered else "USDC, by what is asked" if service.tariff else flat
         for shown in (service.title, service.kind, price):
             assert shown in text
     assert "Contract risk scan Disassembles" in text
     assert "0.05 USDC per scan" in text
     assert "up to 0.0075 USDC, charged by use: 0.0015 per 1,000 instructions" in text
+    assert "up to 0.083 USDC, by what is asked for: 0.0002 per record, 0.0001 beyond 100" in text
     assert text.count("DELEGATE") == 2
     assert "devnet" in text
     assert {"/api/services", "/docs", "/llms.txt", "/console"} <= set(links)
@@ -269,12 +245,18 @@ async def test_a_delegate_service_names_its_contract_and_its_refund(stranger, pa
 @pytest.mark.parametrize("service", CATALOGUE, ids=lambda service: service.slug)
 async def test_the_snippets_are_runnable_text(stranger, service):
     code = Read(await stranger.get(f"/services/{service.slug}")).code
-    compile(code["Python"], "snippet", "exec")
+    for python in ("Python", "MCP"):
+        compile(code[python], "snippet", "exec")
     agent = shlex.split(code["paddock-agent"])
     assert agent[:2] == [".venv/bin/paddock-agent", "fetch"]
     if service.method == "POST":
         assert json.loads(agent[-1]) == service.example
     assert shlex.split(code["curl"])[0] == "curl"
+
+
+async def test_a_page_says_how_many_calls_are_free(stranger):
+    assert "5 calls a day for a wallet that signs in" in Read(await stranger.get("/services/doc-search")).text
+    assert "calls a day" not in Read(await stranger.get("/services/market-signal")).text
 
 
 async def test_what_providers_write_is_shown_as_text(paddock):
@@ -334,7 +316,7 @@ async def test_no_page_names_another_origin_or_carries_inline_code(operator, pad
             assert "style" not in attrs
             assert not [name for name in attrs if name.startswith("on")]
             assert tag != "script" or attrs["src"].startswith("/static/")
-    for file in STATIC.iterdir():
+    for file in (file for folder in STATIC for file in folder.iterdir()):
         text = file.read_text().replace('xmlns="http://www.w3.org/2000/svg"', "")
         assert not re.search(r"https?://|//[a-z]|@import|url\(", re.sub(r"^\s*//.*|\s//.*", "", text, flags=re.M)), file
 
@@ -359,7 +341,7 @@ async def test_the_first_page_is_small(stranger):
         attrs.get("href") or attrs["src"] for tag, attrs in Read(page).tags if "/static/" in str([*attrs.values()])
     ]
     sizes = [len((await stranger.get(file)).content) for file in files]
-    assert len(files) == 3
+    assert len(files) == 4
     assert len(page.content) + sum(sizes) <= 100_000
 
 

@@ -61,7 +61,7 @@ class Arena:
         """The bargain of a kind that nobody used yet; one that grew old is bought, to see that nothing spoilt it."""
         found = self.held.get(kind)
         if found and self.now() > found.since + LIFE:
-            self.honoured(found)
+            self.assert_honoured(found)
             found = None
         self.held[kind] = found or self.fresh(kind)
         return self.held[kind]
@@ -75,12 +75,14 @@ class Arena:
         header = (buyer.permit if kind in ("permit", "upto") else buyer.pay)(quoted, entry, **changes)
         return Bargain(kind, quoted, entry, header, self.now(), not changes)
 
-    def honoured(self, bargain: Bargain) -> None:
+    def assert_honoured(self, bargain: Bargain) -> None:
         """The payment as it was signed still buys."""
         answer = self.runner.run(self.world.buyer.present(bargain.quoted, bargain.header))
         assert answer.status_code == 200, answer.text
 
-    def ask(self, bargain: Bargain, headers: list[tuple[str, bytes]], *, due: bool, **other: Any) -> httpx.Response:
+    def assert_sold_if_due(
+        self, bargain: Bargain, headers: list[tuple[str, bytes]], *, due: bool, **other: Any
+    ) -> None:
         """The bargain's request with these headers. A grant must be `due`, and moves the price once."""
         quoted, before = bargain.quoted, self.books()
         sent: dict[str, Any] = {"method": quoted.method, "url": quoted.url, "content": quoted.body} | other
@@ -97,7 +99,6 @@ class Arena:
             assert_legal(answer)
             assert self.books() == before, f"{answer.status_code}, and something ran or moved: {headers}"
         assert bargain.message["payload"]["signature"] not in answer.text
-        return answer
 
     def books(self) -> tuple[int, int]:
         """How often a handler ran, and what the payer has."""
@@ -113,7 +114,7 @@ class Arena:
         try:
             for bargain in list(self.held.values()):
                 if self.now() < bargain.since + LIFE:
-                    self.honoured(bargain)
+                    self.assert_honoured(bargain)
         finally:
             self.runner.run(self.context.__aexit__(None, None, None))
             self.runner.close()

@@ -52,6 +52,7 @@ class Purchase:
 
     `meddled`: its authorization was submitted or cancelled by somebody else, or its order by the operator. `shaken`: a
     reorganisation happened since it was first sent. `effects`: how often its handler did what cannot be undone.
+    `on_chain`: what it buys is what a contract does; `atomic`: in the payment's own chain transaction, or not at all.
     """
 
     service: str
@@ -63,6 +64,7 @@ class Purchase:
     handler: Handler = Handler.ANSWERS
     settles_first: bool = False
     on_chain: bool = False
+    atomic: bool = False
     sold_out: bool = False
     sent: bool = False
     meddled: bool = False
@@ -82,6 +84,8 @@ class Purchase:
         if self.sent or self.meddled or self.shaken or not fair:
             return set(Seen) - {Seen.REFUSED} | ({Seen.REFUSED} if self.handler is Handler.REFUSES else set())
         if now >= self.quote_ends or now + 6 > self.payment.valid_before:
+            return {Seen.TERMS}
+        if self.atomic and self.sold_out:
             return {Seen.TERMS}
         if self.settles_first:
             return self._paid_first() if staffed else {Seen.RUNNING}
@@ -120,7 +124,10 @@ class Purchase:
             wrong.append(f"{self.text} moved {moved} times and is {order.payment}")
         if moved and order.fulfilment != "released" and order.money_back not in ("refunded", "blocked"):
             wrong.append(f"{self.text} is paid, {order.fulfilment} and money back {order.money_back}")
-        if self.body is not None and order.fulfilment != "released":
+        if self.atomic and (order.money_back != "none" or (moved and order.fulfilment != "released")):
+            wrong.append(f"{self.text} is atomic, moved {moved} times, {order.fulfilment}, {order.money_back}")
+        undone = self.on_chain and self.shaken and (not moved or order.money_back in ("refunded", "blocked"))
+        if self.body is not None and order.fulfilment != "released" and not undone:
             wrong.append(f"{self.text} was delivered and is {order.fulfilment}")
         if self.effects > 1:
             wrong.append(f"{self.text} was done {self.effects} times")

@@ -48,6 +48,19 @@ async def test_s31_the_pages_and_the_form_are_the_operators(world, case):
     assert world.db.tables.cases[case.id].state is CaseState.OPEN
 
 
+async def test_s31_a_form_of_a_neighbour_on_this_host_decides_nothing(console, world, case):
+    """To a cookie, another port of a host is the same site; the browser says that the form is not ours."""
+    for site in ("same-site", "cross-site", "none"):
+        for path, given in (
+            (f"/console/cases/{case.id}", {"outcome": "rejection", "reason": "no"}),
+            ("/console/leave", {}),
+        ):
+            refused = await console.post(path, data=given, headers={"sec-fetch-site": site})
+            assert refused.status_code == 401
+    assert world.db.tables.cases[case.id].state is CaseState.OPEN
+    assert (await console.get("/console/cases")).status_code == 200
+
+
 async def test_what_a_payer_wrote_is_text(console, case):
     for path in (*PAGES, f"/console/cases/{case.id}"):
         page = await console.get(path)

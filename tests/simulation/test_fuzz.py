@@ -61,7 +61,7 @@ kinds = st.sampled_from(KINDS)
 def test_an_edited_payment_buys_nothing_that_was_not_signed(arena, kind, data):
     bargain = arena.bargain(kind)
     header = as_header(as_json(data.draw(edited(bargain.message))))
-    arena.ask(bargain, [(V2, header)], due=is_due(header, bargain))
+    arena.assert_sold_if_due(bargain, [(V2, header)], due=is_due(header, bargain))
 
 
 @patient
@@ -73,7 +73,7 @@ def test_damaged_and_invented_headers_buy_nothing(arena, kind, name, data):
     header = data.draw(damaged(honest) | junk)
     said = said_in(header)
     due = is_due(header, bargain) if name == V2 else name == V1 and agrees(said, bargain.message, "payload")
-    arena.ask(bargain, [(name, header)], due=due)
+    arena.assert_sold_if_due(bargain, [(name, header)], due=due)
 
 
 @patient
@@ -82,7 +82,7 @@ def test_damaged_and_invented_headers_buy_nothing(arena, kind, name, data):
 def test_an_edited_v1_payment_buys_nothing_that_was_not_signed(arena, kind, data):
     bargain = arena.bargain(kind)
     header = as_header(as_json(data.draw(edited(bargain.message_v1))))
-    arena.ask(bargain, [(V1, header)], due=agrees(said_in(header), bargain.message, "payload"))
+    arena.assert_sold_if_due(bargain, [(V1, header)], due=agrees(said_in(header), bargain.message, "payload"))
 
 
 SIGNED = ("value", "to", "validAfter", "validBefore", "nonce")
@@ -108,7 +108,7 @@ def test_what_is_well_signed_for_other_terms_buys_nothing(arena, kind, data):
     starts, ends = (int(changes.get(name, other)) for name, other in (("validAfter", 0), ("validBefore", before + 60)))
     others = {name for name, other in changes.items() if name not in ("value", "amount") or other != price}
     fits = others <= free and starts < before and min(ends, int(changes.get("deadline", ends))) >= before + 6
-    arena.ask(bargain, [(V2, bargain.header.encode())], due=fits)
+    arena.assert_sold_if_due(bargain, [(V2, bargain.header.encode())], due=fits)
 
 
 @patient
@@ -124,7 +124,7 @@ def test_a_quote_that_was_changed_or_is_another_ones_buys_nothing(arena, kind, d
         extra["quoteId"] = data.draw(st.sampled_from([other.quoted.id, bargain.quoted.id.upper(), ""]) | trees)
     said = bargain.message | {"accepted": bargain.entry | {"extra": extra}}
     header = as_header(as_json(said))
-    arena.ask(bargain, [(V2, header)], due=is_due(header, bargain))
+    arena.assert_sold_if_due(bargain, [(V2, header)], due=is_due(header, bargain))
 
 
 @patient
@@ -143,11 +143,11 @@ def test_a_payment_among_other_headers_or_for_another_request_buys_nothing(arena
     changes += [{"content": data.draw(st.binary(min_size=1, max_size=60) | trees.map(as_json))}]
     changed = data.draw(st.sampled_from(["headers", *range(len(changes))]))
     if changed == "headers":
-        arena.ask(bargain, data.draw(st.permutations([(V2, paid), (beside, second)])), due=False)
+        arena.assert_sold_if_due(bargain, data.draw(st.permutations([(V2, paid), (beside, second)])), due=False)
         return
     other = changes[changed]
     same = other.get("url") in (bargain.quoted.url + "#x", bargain.quoted.url + "?")
-    arena.ask(bargain, [(V2, paid)], due=same, **other)
+    arena.assert_sold_if_due(bargain, [(V2, paid)], due=same, **other)
 
 
 @patient

@@ -47,8 +47,8 @@ async def test_w8_a_used_signature_opens_no_other_path_or_method(goat, shop):
     order_id = required_of(await shop.create(**goat.wish()))["order_id"]
     status = shop.request("GET", f"{ORDERS}/{order_id}")
     assert (await shop.send(status)).status_code == 200
-    await refusal(shop, moved(shop, status, path=f"{ORDERS}/{order_id}/proof"))
-    await refusal(shop, moved(shop, status, "POST", f"{ORDERS}/{order_id}/cancel"))
+    assert await refusal(shop, moved(shop, status, path=f"{ORDERS}/{order_id}/proof"))
+    assert await refusal(shop, moved(shop, status, "POST", f"{ORDERS}/{order_id}/cancel"))
     assert await shop.status(order_id) == "CHECKOUT_VERIFIED"
 
 
@@ -107,13 +107,13 @@ async def test_w8_each_changed_field_key_secret_or_moment_is_refused(goat, shop)
     wish = goat.wish()
     for name, value in wish.items():
         changed = json.dumps(wish | {name: value + 1 if isinstance(value, int) else value + "0"}).encode()
-        await refusal(shop, moved(shop, shop.request("POST", ORDERS, wish), body=changed))
+        assert await refusal(shop, moved(shop, shop.request("POST", ORDERS, wish), body=changed))
     forged = goat.client(shop.key, "0" * 64, sound=shop.sound)
-    await refusal(shop, forged.request("POST", ORDERS, wish))
+    assert await refusal(shop, forged.request("POST", ORDERS, wish))
     crossed = goat.client(goat.other.key, shop.secret, sound=shop.sound)
-    await refusal(shop, crossed.request("POST", ORDERS, wish))
+    assert await refusal(shop, crossed.request("POST", ORDERS, wish))
     unknown = goat.client("nobody's", shop.secret, sound=shop.sound)
-    await refusal(shop, unknown.request("POST", ORDERS, wish))
+    assert await refusal(shop, unknown.request("POST", ORDERS, wish))
     assert await goat.world.orders() == []
 
 
@@ -141,11 +141,11 @@ async def test_w8_a_nonce_is_remembered_for_as_long_as_its_timestamp_is_good(goa
 async def test_w8_headers_that_are_missing_doubled_or_odd_are_refused(goat, shop, name):
     request = shop.request("POST", ORDERS, goat.wish())
     del request.headers[name]
-    await refusal(shop, request)
+    assert await refusal(shop, request)
     doubled = shop.request("POST", ORDERS, goat.wish())
     doubled.headers = type(doubled.headers)([*doubled.headers.multi_items(), (name, doubled.headers[name])])
-    await refusal(shop, doubled)
-    await refusal(shop, shop.request("POST", ORDERS, goat.wish(), **{name: "a b"}))
+    assert await refusal(shop, doubled)
+    assert await refusal(shop, shop.request("POST", ORDERS, goat.wish(), **{name: "a b"}))
 
 
 async def test_w8_two_signatures_or_none_are_refused(goat):
@@ -166,7 +166,7 @@ async def test_while_a_secret_is_rotated_both_sign_and_a_merchant_without_one_ha
     for shop in (goat.shop, new):
         assert (await shop.create(**goat.wish())).status_code == 402
     await world.clock.sleep(3600)
-    await refusal(goat.shop, goat.shop.request("POST", ORDERS, goat.wish()))
+    assert await refusal(goat.shop, goat.shop.request("POST", ORDERS, goat.wish()))
     assert (await new.call("GET", f"{ORDERS}/nothing")).status_code == 404
     merchants["paddock"] = replace(merchants["paddock"], api_secret=None, former_secret=None)
     assert "no API secret" in await refusal(new, new.request("POST", ORDERS, goat.wish()))

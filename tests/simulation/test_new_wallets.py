@@ -209,7 +209,11 @@ async def test_f8_a_wallet_that_is_there_gets_no_gas_for_making_it(world):
     world.chain.deploy(wallet(WALLET, burning(MOST_MAKING_GAS)))
     quoted, header = await asked(world)
     paid = read_payment(header)
-    assert most_gas(paid) > MOST_MAKING_GAS > most_gas(replace(paid, signature=b"\1" * 65))
+    assert (
+        most_gas(world.paddock.market, paid)
+        > MOST_MAKING_GAS
+        > most_gas(world.paddock.market, replace(paid, signature=b"\1" * 65))
+    )
     answer = await world.buyer.present(quoted, with_signature(read_header(header), b"\1" * 65))
     assert (answer.status_code, world.chain.broadcasts) == (402, [])
 

@@ -9,9 +9,10 @@ from typing import Any
 from eth_abi.abi import encode
 from hypothesis import event
 from hypothesis import strategies as st
-from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, rule
+from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, multiple, precondition, rule
 
 from protocol.payment import PERMIT2, Method
+from protocol.wire import SCHEME_DELEGATE
 from server.adapters.signers import LocalSigner
 from server.application.cancel import cancel
 from server.application.decide import Decision, decide
@@ -29,14 +30,18 @@ from tests.fakes.chain import DAI_ASSET, DOLLAR
 from tests.fakes.evm import selector
 from tests.fakes.facilitator import How
 from tests.fakes.moody import Moody
+from tests.fakes.passes import LAUNCH
 from tests.simulation.depth import DEEP, looks, patient
 from tests.simulation.order_model import Handler, Purchase, Seen, seen
 from tests.simulation.world import open_world, read_payment, service
-from tests.stack.buyer import mutations, read_header, write_header
+from tests.stack.atomic import pay_atomic
+from tests.stack.buyer import JSON, Quoted, mutations, read_header, write_header
 
 FINALITY = 4
 MOST, CHARGE = 30_000, 20_000
 PAYERS_OWN = 10**24
+DAI = replace(DAI_ASSET, decimals=6)
+"""The fake passes' prices are of six decimals."""
 KINDS = ("work", "effect", "metered", "access-pass", "launch-pass")
 MOODS = [How.REFUSES, How.DOWN, How.DOWN_AFTER, How.PENDING_AND_NEVER, How.NO_TRANSACTION, How.REFUSES_AND_SETTLES]
 DEATHS = ["claim", "ready", "refused", "in doubt", "performing", "performed", "callback signed", "callback done"]
@@ -52,16 +57,20 @@ class OrderMachine(RuleBasedStateMachine):
 
     purchases = Bundle("purchases")
 
-    def __init__(self) -> None:
-        super().__init__()
+    @initialize(target=purchases, by_permit2=st.booleans(), seconds=st.tuples(*[st.booleans()] * len(KINDS)))
+    def opens(self, by_permit2: bool, seconds: tuple[bool, ...]) -> Any:
+        """The marketplace; passes are sold for the first of its assets, which may have no EIP-3009.
+
+        One of everything is asked for, so that every rule has something to happen to.
+        """
         self.runner = asyncio.Runner()
         self.all: dict[str, Purchase] = {}
-        self.broken = self.paused = False
+        self.broken = self.paused = self.taken = False
         self.context = open_world(
             service("work", self._handle),
             service("effect", self._handle, fulfilment=Fulfilment.AFTER_SETTLEMENT),
             service("metered", self._handle, amount=MOST, meter=Meter("word", 1)),
-            assets=(DOLLAR, DAI_ASSET),
+            assets=(DAI, DOLLAR) if by_permit2 else (DOLLAR, DAI),
             finality=FINALITY,
         )
         self.world = self.run(self.context.__aenter__())
@@ -70,9 +79,12 @@ class OrderMachine(RuleBasedStateMachine):
         self.world.paddock = replace(self.world.paddock, facilitator=self.moody, limits=limits)
         self.world.app.state.paddock = self.world.paddock
         payer = self.world.buyer.account.address
-        self.world.chain.give(payer, PAYERS_OWN, DAI_ASSET.address)
-        for asset in (DOLLAR, DAI_ASSET):
+        self.world.chain.give(payer, PAYERS_OWN, DAI.address)
+        for asset in (DOLLAR, DAI):
             self.world.chain.allow(payer, PERMIT2, 2**255, asset.address)
+        self.world.chain.allow(self.world.paddock.market.delegate, PERMIT2, 2**255, DAI.address)
+        asked = zip(KINDS, seconds, strict=True)
+        return multiple(*[self.asks_for(kind, second, Handler.ANSWERS) for kind, second in asked])
 
     def run(self, what: Coroutine[Any, Any, Any]) -> Any:
         try:
@@ -85,34 +97,57 @@ class OrderMachine(RuleBasedStateMachine):
 
     @rule(target=purchases, kind=st.sampled_from(KINDS), second=st.booleans(), handler=st.sampled_from(Handler))
     def asks(self, kind: str, second: bool, handler: Handler) -> Any:
-        text = f"order-{len(self.all)}"
-        return self.run(self._ask(kind, text, second, handler))
+        return self.asks_for(kind, second, handler)
+
+    def asks_for(self, kind: str, second: bool, handler: Handler) -> Any:
+        """`second`: it is paid by the other entry than the first."""
+        return self.run(self._ask(kind, f"order-{len(self.all)}", second, handler))
+
+    @rule(target=purchases, kind=st.sampled_from(KINDS), second=st.booleans(), staffed=st.booleans())
+    def buys(self, kind: str, second: bool, staffed: bool) -> Any:
+        """Asks, and pays at once."""
+        text = self.asks_for(kind, second, Handler.ANSWERS)
+        self.present(text, staffed)
+        return text
 
     async def _ask(self, kind: str, text: str, second: bool, handler: Handler) -> Any:
         world, delegate = self.world, kind.endswith("-pass")
         query = {"json_body": {}, "method": "POST"} if delegate else {}
         quoted = await world.buyer.ask(world.url(kind, "" if delegate else f"?text={text}"), **query)
         entry = quoted.required["accepts"][-1 if second else 0]
-        by_permit2 = entry["extra"].get("assetTransferMethod") == "permit2"
-        header = (world.buyer.permit if by_permit2 else world.buyer.pay)(quoted, entry)
+        header = self._signed(quoted, entry)
         made = Purchase(kind, text, quoted, header, read_payment(header), float(entry["extra"]["expiresAt"]))
         made.handler = Handler.ANSWERS if delegate else handler
         made.settles_first, made.on_chain = delegate or kind == "effect", delegate
+        made.atomic = entry["scheme"] == SCHEME_DELEGATE
         self.all[text] = made
         return text
 
+    def _signed(self, quoted: Quoted, entry: JSON) -> str:
+        buyer = self.world.buyer
+        if entry["scheme"] == SCHEME_DELEGATE:
+            buyer.signed.append(write_header(pay_atomic(buyer.account, quoted, int(self._now()) + 120)))
+            return buyer.signed[-1]
+        by_permit2 = entry["extra"].get("assetTransferMethod") == "permit2"
+        return (buyer.permit if by_permit2 else buyer.pay)(quoted, entry)
+
     @rule(text=purchases, staffed=st.booleans())
     def pays(self, text: str, staffed: bool) -> None:
+        self.present(text, staffed)
+
+    def present(self, text: str, staffed: bool) -> None:
         self.run(self._present(self.all[text], staffed))
 
     async def _present(self, bought: Purchase, staffed: bool) -> None:
         world, now = self.world, self._now()
         sold = [one for one in self.all.values() if one.service == "launch-pass" and one.sent]
-        bought.sold_out = bought.service == "launch-pass" and bool(sold)
+        bought.sold_out = bought.service == "launch-pass" and (bool(sold) or self.taken)
         allowed = bought.may_see(now=now, fair=self._fair(), staffed=staffed)
         if bought.service == "launch-pass" and sold and bought not in sold:
-            allowed |= {Seen.DELIVERED}  # nobody knows whether an earlier one got the last pass
+            # nobody knows whether an earlier one got the last pass
+            allowed |= {Seen.DELIVERED if staffed or not bought.atomic else Seen.RUNNING}
         hooks = bool(world.db.hooks)
+        fails, held = bought.atomic and self._alone(bought), await self._spent()
         try:
             if staffed:
                 async with world.workers():
@@ -126,7 +161,9 @@ class OrderMachine(RuleBasedStateMachine):
             allowed.add(Seen.TERMS)
         assert hooks or seen(answer) in allowed, f"{bought} got {answer.status_code} {answer.text[:300]}, not {allowed}"
         bought.saw(answer, self._now())
-        event(f"{bought.service} by {bought.payment.method}: {bought.told[-1].name}")
+        event(f"{bought.payment.scheme} for {bought.service} by {bought.payment.method}: {bought.told[-1].name}")
+        if fails and bought.told[-1] is Seen.TERMS:
+            assert await self._spent() == held, f"{bought.text} failed, and its buyer's balance is another one"
         if answer.status_code == 200:
             assert bought.shaken or await self._moved(bought), f"{bought.text} is delivered, and nothing moved"
         else:
@@ -145,7 +182,7 @@ class OrderMachine(RuleBasedStateMachine):
     def pays_for_another_resource(self, text: str, query: str) -> None:
         bought = self.all[text]
         url = bought.quoted.url.split("?")[0] + query
-        if url != bought.quoted.url:
+        if url.rstrip("?") != bought.quoted.url:  # a server is not told of a query without anything in it
             self.run(self._refused(bought, url, bought.header, query))
 
     async def _refused(self, bought: Purchase, url: str, header: str, what: str) -> None:
@@ -176,8 +213,19 @@ class OrderMachine(RuleBasedStateMachine):
 
     @rule(text=purchases)
     def a_stranger_submits_the_authorization(self, text: str) -> None:
-        self.all[text].meddled = True
-        self.run(self._attempt(self.world.submit_as_stranger(self.all[text].header)))
+        """An atomic one that nobody has ordered would be a purchase of the contract's alone: no order, no row."""
+        bought = self.all[text]
+        if bought.atomic and bought.quoted.id not in self.world.db.tables.orders:
+            return
+        bought.meddled = True
+        self.run(self._attempt(self.world.submit_as_stranger(bought.header)))
+
+    @precondition(lambda self: self.world.chain.state.minted.get(LAUNCH, 0) == 0)
+    @rule()
+    def somebody_else_buys_the_last_pass(self) -> None:
+        """Of another marketplace. What is on its way then fails when it is mined."""
+        self.world.chain.state.minted[LAUNCH] = 1
+        self.taken = True
 
     @rule(text=purchases)
     def the_operator_cancels(self, text: str) -> None:
@@ -234,6 +282,8 @@ class OrderMachine(RuleBasedStateMachine):
         for bought in self.all.values():
             bought.shaken |= bought.sent
         self.world.chain.reorganise(depth, keep)
+        minted = self.world.chain.state.minted
+        minted[LAUNCH] = max(minted.get(LAUNCH, 0), int(self.taken))
 
     @rule(on=st.booleans())
     def settlement_is_paused_or_resumed(self, on: bool) -> None:
@@ -314,6 +364,11 @@ class OrderMachine(RuleBasedStateMachine):
             bought.effects += 1
         return Answer(bought.secret(), "text/plain", CHARGE if bought.service == "metered" else None)
 
+    def _alone(self, bought: Purchase) -> bool:
+        """Nobody else's money can move at this moment, and nobody has sent this one's."""
+        others = [one for one in self.all.values() if one is not bought]
+        return not (bought.sent or bought.meddled or any(one.sent or one.meddled for one in others))
+
     def _fair(self) -> bool:
         """No fault is about, and no breaker open: then the model knows the answer."""
         world = self.world
@@ -338,7 +393,7 @@ class OrderMachine(RuleBasedStateMachine):
 
     async def _spent(self) -> int:
         payer, state = self.world.buyer.account.address, self.world.chain.state
-        return sum(state.books(asset.address).money.get(payer, 0) for asset in (DOLLAR, DAI_ASSET))
+        return sum(state.books(asset.address).money.get(payer, 0) for asset in (DOLLAR, DAI))
 
     async def _transact(self, signer: LocalSigner, to: str, data: bytes) -> None:
         chain = self.world.chain

@@ -5,6 +5,7 @@ import pytest
 from server.application.settle import stored_payment
 from server.domain.anchors import Kind
 from server.domain.ledger import standing
+from server.domain.sending import TransactionState
 from server.domain.states import FulfilmentState, MoneyBackState, PaymentState
 from server.services.service import Fulfilment
 from tests.fakes.evm import TOKEN
@@ -13,6 +14,7 @@ from tests.simulation.world import RICH, open_world, service
 DEPTHS = pytest.mark.parametrize("depth", range(1, 9))
 KEPT = pytest.mark.parametrize("keep", [False, True], ids=["dropped", "back in the mempool"])
 FINALITY = 12
+MINED = {TransactionState.SUCCEEDED, TransactionState.REVERTED}
 
 
 def fail(_arguments, _context):
@@ -210,3 +212,30 @@ async def test_f18_a_node_that_lost_a_receipt_raises_no_false_alarm(world, monke
         await world.work(5)
     order = await world.order(quoted.id)
     assert (order.payment, order.round, len(await rows_of(world, quoted.id))) == (PaymentState.SETTLED, 0, 1)
+
+
+@KEPT
+@pytest.mark.parametrize("slug", ["echo", "access-pass"])
+async def test_f17_who_looked_away_until_the_new_blocks_were_final_holds_up_no_later_nonce(world, slug, keep):
+    """Facilitator and worker were away while blocks went and so many came that theirs look final."""
+    quoted, _ = await buy(world, slug)
+    order = await world.order(quoted.id)
+    world.chain.reorganise(depth_of(world, order.settlement_block), keep=keep)
+    world.chain.mine(FINALITY + 5)
+    await world.work(60)
+    assert (await world.order(quoted.id)).ended
+    for sold in ("echo", "access-pass"):
+        await buy(world, sold)
+    assert {one.state for one in world.db.tables.transactions.values()} <= MINED
+
+
+async def test_f17_the_payout_of_a_payment_that_is_gone_for_good_leaves_the_books_with_it(world):
+    quoted, _ = await buy(world, "access-pass")
+    order = await world.order(quoted.id)
+    world.chain.drop_next = 10**6
+    world.chain.reorganise(depth_of(world, order.settlement_block))
+    await world.work(300)
+    order = await world.order(quoted.id)
+    assert order.payment is PaymentState.FAILED
+    assert standing(await rows_of(world, quoted.id)) == []
+    assert await revoked(world, quoted.id)

@@ -41,6 +41,9 @@ class Watched:
     def __init__(self, honest):
         self.honest, self.verified = honest, 0
 
+    def executors(self):
+        return self.honest.executors()
+
     async def verify(self, payload, requirements):
         self.verified += 1
         return await self.honest.verify(payload, requirements)

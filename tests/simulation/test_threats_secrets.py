@@ -111,7 +111,7 @@ def forced(world, monkeypatch, boundary, error):
 
 
 @contextmanager
-def silent_about(words, error):
+def assert_silent_about(words, error):
     """Within the block no log repeats these words."""
     with logged() as log:
         yield
@@ -150,7 +150,7 @@ async def test_s29_no_answer_and_no_log_repeats_what_an_error_says(monkeypatch, 
             payment = [header, signature := read_header(header)["payload"]["signature"], signature[2:]]
             error = [*ours(" ".join(payment)), *theirs(" ".join([*payment, *SETTINGS, DIARY]))][number]
             diary = () if isinstance(error, PaddockError | ProtocolError) else (DIARY,)
-            with silent_about((*payment, *SETTINGS, *diary), error), forced(world, monkeypatch, boundary, error):
+            with assert_silent_about((*payment, *SETTINGS, *diary), error), forced(world, monkeypatch, boundary, error):
                 answers = [await buyer.present(quoted, header) for _ in range(2)]
             for answer in answers:
                 assert not any(secret in read(answer) for secret in (*payment, *SETTINGS)), f"{error!r:.80}"
@@ -167,6 +167,6 @@ async def test_s29_a_workers_log_repeats_nothing_either(error):
     async with open_world() as world:
         async with world.db.begin("ask") as work:
             await work.outbox.add(EXECUTE, "some order", world.clock.now())
-        with silent_about(words.split(), error):
+        with assert_silent_about(words.split(), error):
             await perform(world.paddock, Job(f"{EXECUTE}:some order", EXECUTE, "some order", 1, 1), raising(error))
         world.db.tables.jobs.clear()

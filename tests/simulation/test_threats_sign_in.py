@@ -6,7 +6,7 @@ import pytest
 from eth_account import Account
 
 from protocol.sign_in import parse
-from tests.simulation.world import ALIAS, open_world
+from tests.simulation.world import ALIAS, open_world, service
 from tests.stack import siwe
 from tests.stack.buyer import read_header
 
@@ -41,7 +41,7 @@ def proof(world, required, account=None, **changes):
     return siwe.header(siwe.proof(account or world.buyer.account, required, **changes))
 
 
-def refused(answer, why):
+def assert_refused(answer, why):
     assert (answer.status_code, answer.json()["type"]) == (400, "/problems/sign-in-refused")
     assert why in answer.json()["detail"]
     assert "SIGN-IN-WITH-X" in answer.json()["action"]
@@ -69,7 +69,7 @@ async def test_s31_another_wallet_gets_the_terms_like_anybody(world):
 async def test_s31_a_signature_that_is_not_the_named_wallets_is_refused(world):
     await bought(world)
     content = siwe.proof(STRANGER, await challenged(world)) | {"address": world.buyer.account.address}
-    refused(await come_back(world, siwe.header(content)), "not by the address")
+    assert_refused(await come_back(world, siwe.header(content)), "not by the address")
 
 
 async def test_s31_a_challenge_is_answered_once(world):
@@ -77,7 +77,7 @@ async def test_s31_a_challenge_is_answered_once(world):
     header = proof(world, await challenged(world))
     answers = await asyncio.gather(*(come_back(world, header) for _ in range(20)))
     assert sorted(answer.status_code for answer in answers) == [200] + [400] * 19
-    refused(await come_back(world, header), "used already")
+    assert_refused(await come_back(world, header), "used already")
     assert (await come_back(world, proof(world, await challenged(world)))).status_code == 200
 
 
@@ -86,7 +86,7 @@ async def test_s31_a_used_challenge_in_other_letters_is_still_used(world):
     required = await challenged(world)
     nonce = required["extensions"]["sign-in-with-x"]["info"]["nonce"]
     assert (await come_back(world, proof(world, required))).status_code == 200
-    refused(await come_back(world, proof(world, required, nonce=nonce.upper())), "nonce")
+    assert_refused(await come_back(world, proof(world, required, nonce=nonce.upper())), "nonce")
 
 
 @pytest.mark.parametrize(
@@ -105,7 +105,7 @@ async def test_s31_a_used_challenge_in_other_letters_is_still_used(world):
 )
 async def test_s31_a_sign_in_for_another_site_chain_or_time_is_refused(world, changes, why):
     await bought(world)
-    refused(await come_back(world, proof(world, await challenged(world), **changes)), why)
+    assert_refused(await come_back(world, proof(world, await challenged(world), **changes)), why)
     assert (await come_back(world, proof(world, await challenged(world)))).status_code == 200
 
 
@@ -116,18 +116,18 @@ async def test_s31_a_challenge_expires_by_its_nonce_whatever_the_wallet_signed(w
     assert (await come_back(world, proof(world, required))).status_code == 200
     required = await challenged(world)
     world.clock.advance(300)
-    refused(await come_back(world, proof(world, required)), "expired")
+    assert_refused(await come_back(world, proof(world, required)), "expired")
     longer = proof(world, required, expirationTime="2036-01-01T00:00:00Z")
-    refused(await come_back(world, longer), "expired")
+    assert_refused(await come_back(world, longer), "expired")
 
 
 async def test_s31_a_challenge_for_one_request_opens_no_other(world):
     await bought(world, "?text=hi")
     await bought(world, "?text=ho")
     header = proof(world, await challenged(world, "?text=hi"))
-    refused(await come_back(world, header, "?text=ho"), "nonce")
+    assert_refused(await come_back(world, header, "?text=ho"), "nonce")
     foreign = await world.client.get(f"{ALIAS}/v1/echo?text=hi", headers={"SIGN-IN-WITH-X": header})
-    refused(foreign, "another domain")
+    assert_refused(foreign, "another domain")
     assert (await come_back(world, header, "?text=hi")).json()["text"] == "hi"
 
 
@@ -171,14 +171,14 @@ async def test_strangers_who_sign_in_write_nothing(world):
 
 @pytest.mark.parametrize("header", ["", "%%%", "bm90IGpzb24=", siwe.header({"domain": "paddock.test"}), "A" * 20_000])
 async def test_a_header_that_cannot_be_read_is_a_clear_error(world, header):
-    refused(await come_back(world, header), "SIGN-IN-WITH-X")
+    assert_refused(await come_back(world, header), "SIGN-IN-WITH-X")
 
 
 async def test_two_sign_ins_are_refused_and_beside_a_payment_the_payment_counts(world):
     await bought(world)
     header = proof(world, await challenged(world))
     both = [("SIGN-IN-WITH-X", header), ("SIGN-IN-WITH-X", header)]
-    refused(await world.client.get(world.url("echo", "?text=hi"), headers=both), "more than one")
+    assert_refused(await world.client.get(world.url("echo", "?text=hi"), headers=both), "more than one")
     quoted = await world.buyer.ask(world.url("echo", "?text=hi"))
     answer = await world.buyer.present(quoted, world.buyer.pay(quoted), **{"SIGN-IN-WITH-X": header})
     assert (answer.status_code, answer.json()["run"]) == (200, 2)
@@ -203,3 +203,27 @@ async def test_a_delegate_purchase_comes_back_too(world):
     sent = {"SIGN-IN-WITH-X": proof(world, required), "Content-Type": "application/json"}
     again = await world.client.post(url, content=b"{}", headers=sent)
     assert (again.status_code, again.content) == (200, first.content)
+
+
+async def test_what_was_unlocked_for_ever_is_given_to_its_buyer_after_years_and_to_nobody_else():
+    kept = service("kept", lambda arguments, _context: {"text": arguments.text}, for_ever=True)
+    async with open_world(kept) as world:
+        quoted = await world.buyer.ask(world.url("kept", "?text=hi"))
+        header = world.buyer.pay(quoted)
+        first = await world.buyer.present(quoted, header)
+        await world.work(30)
+        world.clock.advance(days=3 * 365)
+        required = (await world.buyer.ask(world.url("kept", "?text=hi"))).required
+        for answer in (
+            await world.client.get(world.url("kept", "?text=hi"), headers={"SIGN-IN-WITH-X": proof(world, required)}),
+            await world.buyer.present(quoted, header),
+        ):
+            assert (answer.status_code, answer.content) == (200, first.content)
+        strange = proof(world, (await world.buyer.ask(world.url("kept", "?text=hi"))).required, STRANGER)
+        refused = await world.client.get(world.url("kept", "?text=hi"), headers={"SIGN-IN-WITH-X": strange})
+        assert refused.status_code == 402
+        other = await world.client.get(
+            world.url("kept", "?text=ho"), headers={"SIGN-IN-WITH-X": proof(world, required)}
+        )
+        assert other.status_code == 400
+        assert world.settlements() == 1

@@ -2,12 +2,14 @@
 
 import hashlib
 import json
+from dataclasses import replace
 
 import pytest
 from eth_account import Account
 
 from server.application.pause import turn
 from server.domain.states import PaymentState
+from server.services.tariffs import Tier, Tiers
 from tests.simulation.transfer_world import PRICE, TransferWorld, open_transfers
 from tests.simulation.world import WorldBuyer, open_world
 from tests.stack.signed import signed_request
@@ -154,3 +156,12 @@ async def test_money_that_came_before_the_order_is_not_taken_for_it(market):
     order_id = await market.order()
     await market.world.work(5)
     assert (await market.stored(order_id)).payment is PaymentState.CREATED
+
+
+async def test_an_order_by_transfer_costs_what_its_arguments_ask_for(market):
+    tiers = Tiers("letter", lambda asked: len(asked.text), (Tier(100),))
+    echo = market.world.paddock.services["echo"]
+    market.world.paddock.services["echo"] = replace(echo, tariff=tiers)
+    body = body_of(market, arguments={"text": "abc"})
+    answer = await post(market, body, market.world.buyer.account)
+    assert (await market.stored(answer.json()["id"])).price == 300

@@ -19,14 +19,15 @@ from protocol.wire import PaymentRequirements
 from scripts.accounts import account
 from server.adapters.signers import LocalSigner
 from server.application.announce import AnnouncingDatabase
+from server.application.catalogue import Shelf
 from server.application.paddock import Ground, Paddock, Settling
 from server.application.post import Post
 from server.application.send import prepare
 from server.domain.addresses import EgressRules
 from server.domain.market import Asset, Merchant
 from server.domain.orders import Order
-from server.domain.payment_calls import payment_call
 from server.domain.quotes import QuoteKeys
+from server.domain.settlement_calls import settlement_call
 from server.domain.webhooks import WebhookKeys
 from server.facilitator.local import LocalFacilitator
 from server.facilitator.settler import Settler
@@ -35,6 +36,7 @@ from server.relay import sweep
 from server.services.access_pass import SERVICE as ACCESS_PASS
 from server.services.launch_pass import SERVICE as LAUNCH_PASS
 from server.services.service import Answer, Context, Service, ServiceError
+from server.services.upstream import Door
 from server.tasks import USE_CASES, perform
 from server.web.app import create_app
 from server.web.credentials import Credentials, digest
@@ -43,6 +45,7 @@ from tests.fakes.clock import FakeClock
 from tests.fakes.courier import FakeCourier
 from tests.fakes.database import FakeDatabase
 from tests.fakes.evm import CHAIN_ID
+from tests.fakes.gateway import FakeGateway
 from tests.stack.buyer import JSON, Buyer, Quoted, payment, read_header, write_header
 from tests.stack.chains import assert_chains
 from tests.stack.invariants import assert_invariants, assert_no_secrets
@@ -108,6 +111,8 @@ class World:
     runs: Counter[str] = field(default_factory=Counter)
     foreign: set[str] = field(default_factory=set)
     courier: FakeCourier = field(default_factory=FakeCourier)
+    gateway: FakeGateway = field(default_factory=FakeGateway)
+    shelf: Shelf = field(default_factory=lambda: Shelf({}, {}, None))
     lawful: bool = True
 
     @property
@@ -180,8 +185,9 @@ class World:
         assert_no_secrets(str(await self.orders()), self.buyer.signed)
 
     async def submit_as_stranger(self, header: str, by: str = "stranger") -> None:
-        """Somebody who saw a payment hands its authorization to the token before the facilitator does."""
-        await self.as_stranger(*payment_call(read_payment(header), read_payment(header).value), by)
+        """Somebody who saw a payment makes the call that settles it before the facilitator does."""
+        seen = read_payment(header)
+        await self.as_stranger(*settlement_call(self.paddock.market, seen, seen.value), by)
 
     async def as_stranger(self, to: str, data: bytes, by: str = "stranger") -> None:
         """A stranger's call on the first chain."""
@@ -279,13 +285,16 @@ async def open_world(
     echoes = [service("echo", echo), service("echo-post", echo, method="POST")]
     on_sale = [*echoes, service("echo-dear", echo, amount=50_000), ACCESS_PASS, LAUNCH_PASS, *services]
     facilitator = LocalFacilitator(db, clock, grounds, settlers)
-    courier = FakeCourier()
+    courier, gateway, webhook_keys = FakeCourier(), FakeGateway(), WebhookKeys(1, {1: b"w" * 32})
+    shelf = Shelf({one.slug: one for one in on_sale}, {}, Door(gateway, webhook_keys, clock))
     paddock = Paddock(
         db=AnnouncingDatabase(db),
         clock=clock,
         facilitator=facilitator,
         grounds=grounds,
-        services={one.slug: one for one in on_sale},
+        services=shelf.services,
+        off_sale=shelf.off_sale,
+        gateway=gateway,
         merchants={"paddock": _merchant()},
         quotes=QuoteKeys(1, {1: b"q" * 32}),
         receipts=LocalSigner(account("receipts").key.hex()),
@@ -293,7 +302,7 @@ async def open_world(
         delegate=LocalSigner(account("delegate").key.hex()),
         floats={"paddock": LocalSigner(account("float").key.hex())},
         origins=(ORIGIN, ALIAS),
-        post=Post(WebhookKeys(1, {1: b"w" * 32}), EgressRules(), courier),
+        post=Post(webhook_keys, EgressRules(), courier),
     )
     app = create_app(None, Credentials(digest(TOKEN)), facilitator=True)  # type: ignore[arg-type]  # no lifespan here
     app.state.paddock = paddock
@@ -305,7 +314,9 @@ async def open_world(
             for address in (buyer.account.address, account("float").address):
                 chain.give(address, RICH)
         own = settlers[paddock.market.network]
-        world = World(clock, chains, db, paddock, own, app, client, buyer, runs, courier=courier)
+        world = World(
+            clock, chains, db, paddock, own, app, client, buyer, runs, courier=courier, gateway=gateway, shelf=shelf
+        )
         try:
             yield world
             if world.lawful:

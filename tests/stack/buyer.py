@@ -15,6 +15,8 @@ from eth_account.messages import encode_typed_data
 from eth_account.signers.local import LocalAccount
 
 JSON = dict[str, Any]
+LONGEST_NUMBER = 78
+"""Digits of the largest 256-bit number; Python converts no longer ones than a few thousand."""
 _ORDER = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
 _FIELDS = {
     "from": "address",
@@ -135,7 +137,7 @@ def other(value: Any) -> Any:
         return not value
     if isinstance(value, int):
         return value + 1
-    if isinstance(value, str) and value.isdecimal():
+    if isinstance(value, str) and value.isdecimal() and len(value) <= LONGEST_NUMBER:
         return str(int(value) + 1)
     if isinstance(value, str) and value:
         return value[:-1] + ("0" if value[-1] != "0" else "1")

@@ -8,8 +8,8 @@ from alembic.config import Config
 
 from server.adapters.clock import SystemClock
 from server.adapters.database import SqlDatabase
-from server.adapters.merchant_rows import key_digest, put_merchant
-from server.domain.market import Merchant
+from server.adapters.merchant_rows import put_merchant
+from server.domain.market import Merchant, key_digest
 from server.settings import load
 from tests.stack.processes import ROOT
 

@@ -1,10 +1,10 @@
-"""A seller of the official Python SDK: its resource server sells one report through whatever facilitator it is given.
+"""A seller of the official Python SDK: its resource server sells a report through whatever facilitator it is given.
 
 The SDK does all of x402 here; this file only lends it HTTP, as its FastAPI middleware does.
 """
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from x402 import x402ResourceServer
@@ -22,9 +22,10 @@ from x402.mechanisms.evm.upto.server import UptoEvmScheme
 from x402.schemas import AssetAmount
 
 from server.domain.market import Market
-from tests.stack.served import answer, live
+from tests.stack.served import answer, live, read_body
 
-PATH = "/report"
+PATH, BROKEN = "/report", "/broken"
+ROUTES = (f"GET {PATH}", f"POST {PATH}", f"GET {BROKEN}")
 PRICE = 7_000
 REPORT = b'{"report":"sold by the official SDK"}'
 
@@ -68,7 +69,8 @@ class Request:
 class Seller:
     """The ASGI application. `open` asks the facilitator what it supports and checks the route by it.
 
-    With a `charge` it sells by scheme upto: `PRICE` is the ceiling, and so much is settled.
+    With a `charge` it sells by scheme upto: `PRICE` is the ceiling, and so much is settled. A POST is answered with its
+    own body, and what is broken fails after the payment was found good. `asked` has a line for every request.
     """
 
     facilitator_url: str
@@ -76,6 +78,7 @@ class Seller:
     pay_to: str
     charge: int | None = None
     delivered: int = 0
+    asked: list[str] = field(default_factory=list)
     _http: Any = None
     _facilitator: Any = None
 
@@ -91,18 +94,27 @@ class Seller:
         core = x402ResourceServer(self._facilitator)
         register_exact_evm_server(core, self.market.network)
         core.register(self.market.network, UptoEvmScheme())
-        self._http = x402HTTPResourceServer(core, {f"GET {PATH}": RouteConfig(accepts=option, description="A report")})
+        offer = RouteConfig(accepts=option, description="A report")
+        self._http = x402HTTPResourceServer(core, dict.fromkeys(ROUTES, offer))
         self._http.initialize()
 
     async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
         if scope["type"] == "lifespan":
             await live(receive, send, self._facilitator.aclose)
             return
+        self.asked.append(f"{scope['method']} {scope['path']}")
         context = HTTPRequestContext(adapter=Request(scope), path=scope["path"], method=scope["method"])
         result = await self._http.process_http_request(context)
+        if result.type == "no-payment-required":
+            await answer(send, 404, b'{"error":"nothing is sold here"}')
+            return
         if result.type != "payment-verified":
             await _refuse(send, result.response)
             return
+        if scope["path"] == BROKEN:
+            await answer(send, 500, b'{"error":"out of order"}')
+            return
+        sold = await read_body(receive) or REPORT
         charge = None if self.charge is None else {"amount": str(self.charge)}
         settled = await self._http.process_settlement(
             result.payment_payload, result.payment_requirements, context=context, settlement_overrides=charge
@@ -111,8 +123,9 @@ class Seller:
             await _refuse(send, settled.response)
             return
         self.delivered += 1
-        await answer(send, 200, REPORT, settled.headers)
+        await answer(send, 200, sold, settled.headers)
 
 
 async def _refuse(send: Any, response: HTTPResponseInstructions) -> None:
-    await answer(send, response.status, json.dumps(response.body or {}).encode(), response.headers)
+    body = str(response.body) if response.is_html else json.dumps(response.body or {})
+    await answer(send, response.status, body.encode(), response.headers)

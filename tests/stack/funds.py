@@ -12,7 +12,7 @@ def fund(anvil: Anvil, market: Market, address: str, amount: int, asset: Asset |
     """Mint `amount` atomic units of an asset, by default the market's first."""
     data = keccak(b"mint(address,uint256)")[:4] + bytes(12) + bytes.fromhex(address[2:]) + amount.to_bytes(32, "big")
     call = {"from": account("deployer").address, "to": (asset or market.asset).address, "data": "0x" + data.hex()}
-    _mined(anvil, call)
+    sent_and_mined(anvil, call)
 
 
 def allow_permit2(anvil: Anvil, market: Market, address: str, amount: int, asset: Asset | None = None) -> None:
@@ -20,10 +20,11 @@ def allow_permit2(anvil: Anvil, market: Market, address: str, amount: int, asset
     data = keccak(b"approve(address,uint256)")[:4] + bytes(12) + bytes.fromhex(PERMIT2[2:]) + amount.to_bytes(32, "big")
     anvil.set_balance(address, 10**18)
     anvil.rpc("anvil_impersonateAccount", address)
-    _mined(anvil, {"from": address, "to": (asset or market.asset).address, "data": "0x" + data.hex()})
+    sent_and_mined(anvil, {"from": address, "to": (asset or market.asset).address, "data": "0x" + data.hex()})
 
 
-def _mined(anvil: Anvil, call: dict[str, str]) -> None:
+def sent_and_mined(anvil: Anvil, call: dict[str, str]) -> None:
+    """Send a call from one of the devnet's own accounts, and see it succeed."""
     receipt = None
     transaction = anvil.rpc("eth_sendTransaction", call)
     while receipt is None:  # anvil mines at once; asking is the waiting

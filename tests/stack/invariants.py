@@ -291,6 +291,9 @@ class _Look:
         """G6: the delegate wallet gave an order's money away at most once, and where the order says."""
         ground = self.stage.grounds[order.terms.network]
         since = self.since.blocks.get(order.terms.network, 0)
+        if order.atomic:
+            self._check_atomic(order)
+            return
         asset, payer = ground.market.asset_at(order.terms.asset), order.authorization.payer
         assert asset is not None
         nonce, most = order_nonce(order.id), max(order.price, order.received or 0)
@@ -308,6 +311,17 @@ class _Look:
             self._say("G4", f"order {order.id} is refunded, and the money went to {out.recipient}")
         if out and released and f"callback:{out.recipient}" not in _contracts(self.stage, order.terms.network):
             self._say("G4", f"order {order.id} is released, and the money went to {out.recipient}")
+
+    def _check_atomic(self, order: Order) -> None:
+        """G6: payment and action stand in one chain transaction, and nothing of it is left at the executor."""
+        rows = {row.kind: row for row in standing(self.entries[order.id])}
+        if order.payment is not PaymentState.SETTLED:
+            return
+        kept = {name: (row.transaction, row.amount) for name, row in rows.items()}
+        if order.money_back is not MoneyBackState.NONE or kept.keys() != {"settlement", "payout"}:
+            self._say("G4", f"order {order.id} is atomic, paid, and has {sorted(kept)}, {order.money_back}")
+        elif kept["settlement"] != kept["payout"]:
+            self._say("G6", f"order {order.id} was paid by {kept['settlement']} and acted by {kept['payout']}")
 
     async def _check_failure(self, order: Order, transfer: TransferLog | None) -> None:
         """G7: not paid is what the chain says too; out of doubt only by what a final block says."""

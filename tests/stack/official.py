@@ -7,7 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import x402
+from eth_account.signers.local import LocalAccount
+from x402.mechanisms.evm.exact import ExactEvmScheme
+from x402.mechanisms.evm.signers import EthAccountSigner
 
+from server.domain.market import Asset, Market
 from tests.stack.siwe import text
 
 _PACKAGE = "x402.extensions"
@@ -20,6 +24,18 @@ def extension(name: str) -> Any:
         package.__path__ = [str(Path(x402.__file__).parent / "extensions")]
         sys.modules[_PACKAGE] = package
     return importlib.import_module(f"{_PACKAGE}.{name}")
+
+
+def payments(payer: LocalAccount, market: Market, *extensions: Any, asset: Asset | None = None) -> x402.x402Client:
+    """The client as its documentation shows it, with one of the devnet's assets allowed, by default the first."""
+    asset = asset or market.asset
+    client = x402.x402Client()
+    for extension in extensions:
+        client.register_extension(extension)
+    allowed = {"network": market.network, "asset": asset.address, "max_amount_per_payment": str(5 * 10**asset.decimals)}
+    client.set_spend_controls({"allowed_assets": [allowed]})
+    client.register("eip155:*", ExactEvmScheme(signer=EthAccountSigner(payer)))
+    return client
 
 
 class SiweMessage:

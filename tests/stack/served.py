@@ -50,7 +50,8 @@ async def read_body(receive: Any) -> bytes:
 
 async def answer(send: Any, status: int, body: bytes, headers: dict[str, str] | None = None) -> None:
     """A whole ASGI response."""
-    named = {"content-type": "application/json", "content-length": str(len(body))} | (headers or {})
-    raw = [(name.lower().encode(), value.encode()) for name, value in named.items()]
+    given = {name.lower(): value for name, value in (headers or {}).items()}
+    named = {"content-type": "application/json", "content-length": str(len(body))} | given
+    raw = [(name.encode(), value.encode()) for name, value in named.items()]
     await send({"type": "http.response.start", "status": status, "headers": raw})
     await send({"type": "http.response.body", "body": body})

@@ -12,11 +12,13 @@ from eth_abi.abi import decode
 from eth_utils.crypto import keccak
 from rich.console import Console
 
+from agent import switch
 from agent.allowance import allow_permit2
 from agent.clock import ManualClock
 from agent.commands import Shell
 from agent.errors import AgentError, ChainUnavailable, Refused, WalletError
 from agent.settings import Settings
+from agent.store import Store
 from protocol.payment import PERMIT2
 from tests.fakes.buyer_chain import RPC, TOKEN, FakeChain
 from tests.fakes.seller import account, policy
@@ -48,8 +50,9 @@ def allow(tmp_path: Path, chain: FakeChain, monkeypatch: pytest.MonkeyPatch) -> 
     FakeShell.chain_behind = chain
 
     def run(asset: str, amount: str, text: str | None = None) -> str:
-        key = account("buyer").key.hex()
-        settings = Settings(home=tmp_path, rpc=RPC, policy_text=policy() if text is None else text, key=key)
+        key = tmp_path / "buyer.key"
+        key.write_text(account("buyer").key.hex())
+        settings = Settings(home=tmp_path, rpc=RPC, policy_text=policy() if text is None else text, key_file=key)
         out = Console(file=StringIO(), width=200)
         assert allow_permit2(FakeShell(settings, out, out), Namespace(asset=asset, amount=amount)) == 0
         assert isinstance(out.file, StringIO)
@@ -124,3 +127,15 @@ def test_an_approval_that_is_not_mined_is_waited_for_and_not_sent_twice(allow: A
     with pytest.raises(ChainUnavailable, match="not mined yet"):
         allow(TOKEN, "1")
     assert (len(chain.sent), sum(chain.clock.sleeps)) == (1, 60)
+
+
+def test_the_kill_switch_stops_an_allowance_and_never_taking_one_back(
+    allow: Allow, chain: FakeChain, tmp_path: Path
+) -> None:
+    with Store(tmp_path / "agent.db").begin() as connection:
+        switch.stop(connection, "odd", chain.clock.now())
+    with pytest.raises(Refused) as refused:
+        allow(TOKEN, "1")
+    assert (refused.value.rule, chain.sent) == ("switch.stopped", [])
+    allow(TOKEN, "0")
+    assert len(chain.sent) == 1

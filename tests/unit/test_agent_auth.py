@@ -9,11 +9,13 @@ import pytest
 from sqlalchemy import select
 
 from agent import purchase_of
+from agent.errors import Refused
 from agent.models import State, purchases
 from agent.store import purchases_in
 from agent.terms import Asked
 from protocol import headers
 from protocol.wire import PaymentPayload
+from tests.fakes.buyer_chain import NETWORK, TOKEN
 from tests.fakes.seller import ORIGIN, World
 
 URL = f"{ORIGIN}/v1/echo?text=hi"
@@ -171,6 +173,39 @@ def test_a8_after_a_restart_the_same_bytes_are_sent(world: World) -> None:
     assert response.headers[headers.IDEMPOTENT_REPLAYED] == "true"
     assert len(set(world.seller.payments)) == 1
     assert len(world.signer.signed) == 1
+
+
+def test_who_says_again_buys_anew_although_an_earlier_attempt_is_in_doubt_and_both_are_counted(world: World) -> None:
+    world.seller.paid.append("402")
+    assert world.buyer.buy(URL).status == "in_doubt"
+    assert world.buyer.buy(URL, again=True).status == "delivered"
+    assert len(world.signer.signed) == len(set(world.seller.payments)) == 2
+    assert world.buyer.budgets(NETWORK, TOKEN)["limits.per_day"].spent == 100_000
+
+
+def test_what_was_bought_anew_is_taken_up_by_no_equal_request_any_more_and_resumed_all_the_same(world: World) -> None:
+    world.seller.paid.extend(["402"] * 3)
+    doubtful = world.buyer.buy(URL)
+    assert world.buyer.buy(URL).purchase_id == doubtful.purchase_id
+    assert world.buyer.buy(URL, again=True).status == "in_doubt"
+    newest = world.buyer.buy(URL)
+    assert newest.status == "delivered"
+    assert newest.purchase_id != doubtful.purchase_id
+    assert len(world.signer.signed) == 2
+    assert world.buyer.buy(URL).status == "delivered"
+    assert len(world.signer.signed) == 3
+    assert [outcome.purchase_id for outcome in world.buyer.resume()] == [doubtful.purchase_id]
+
+
+def test_a_signer_that_refuses_to_buy_anew_leaves_the_attempt_in_doubt_to_equal_requests(world: World) -> None:
+    def refuse(*_: object) -> bytes:
+        raise Refused("signer.budget", "spent")
+
+    world.seller.paid.append("402")
+    doubtful = world.buyer.buy(URL)
+    world.signer.sign_transfer = refuse  # type: ignore[method-assign]
+    assert world.buyer.buy(URL, again=True).status == "refused"
+    assert world.buyer.buy(URL).purchase_id == doubtful.purchase_id
 
 
 def test_a9_an_endless_402_ends(world: World) -> None:

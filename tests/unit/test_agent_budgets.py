@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.budgets import Caps, Hold, HoldState, move, reserve
+from agent.budgets import Budget, Hold, HoldState, move, reserve
 from agent.errors import WalletError
 from tests.fakes.seller import ORIGIN, TOKEN, World
 
@@ -15,7 +15,7 @@ NETWORK = "eip155:31337"
 
 
 def day(world: World, task: str = "default") -> int:
-    return world.buyer.spent(NETWORK, TOKEN, task).day
+    return world.buyer.budgets(NETWORK, TOKEN, task)["limits.per_day"].spent
 
 
 def test_a13_the_task_budget_ends_many_small_calls(tmp_path: Path) -> None:
@@ -35,6 +35,57 @@ def test_a13_the_day_budget_ends_them_over_all_tasks_and_opens_again_a_day_later
     assert world.buyer.buy(URL, task="late").rule == "limits.per_day"
     world.seller.clock.sleep(2)
     assert world.buyer.buy(URL, task="next day").status == "delivered"
+
+
+@pytest.mark.parametrize(
+    ("rule", "rules"),
+    [
+        ("limits.per_session", {"limits": ', per_session = "0.20"'}),
+        ("limits.per_domain", {"limits": ', per_domain = "0.20"'}),
+        ("limits.in_all", {"limits": ', in_all = "0.20"'}),
+        ("merchants[0].per_day", {"more": 'per_day = "0.20"'}),
+    ],
+)
+def test_a13_every_other_budget_ends_them_as_well(tmp_path: Path, rule: str, rules: dict[str, str]) -> None:
+    world = World(tmp_path, **rules)
+    outcomes = [world.buyer.buy(URL, task=f"task-{n}") for n in range(6)]
+    assert [outcome.status for outcome in outcomes] == ["delivered"] * 4 + ["refused"] * 2
+    assert outcomes[-1].rule == rule
+    assert len(world.signer.signed) == 4
+    assert world.buyer.budgets(NETWORK, TOKEN, origin=ORIGIN)[rule] == (200_000, 200_000)
+
+
+def test_a13_budgets_of_a_day_open_again_and_the_one_of_all_never_does(tmp_path: Path) -> None:
+    world = World(tmp_path, more='per_day = "0.05"', limits=', per_domain = "0.05", in_all = "0.10"')
+    assert world.buyer.buy(URL).status == "delivered"
+    assert world.buyer.buy(URL).rule == "limits.per_domain"
+    world.seller.clock.sleep(24 * 3600 + 1)
+    assert world.buyer.buy(URL).status == "delivered"
+    world.seller.clock.sleep(24 * 3600 + 1)
+    assert world.buyer.buy(URL).rule == "limits.in_all"
+
+
+def test_a13_a_session_is_one_run_of_the_agent_or_what_was_named(tmp_path: Path) -> None:
+    world = World(tmp_path, limits=', per_session = "0.05"')
+    assert [world.buyer.buy(URL).status for _ in range(2)] == ["delivered", "refused"]
+    again = world.restarted(limits=', per_session = "0.05"')
+    assert [again.buy(URL).status for _ in range(2)] == ["delivered", "refused"]
+    named = [world.restarted("nightly", limits=', per_session = "0.05"') for _ in range(2)]
+    assert [buyer.buy(URL).status for buyer in named] == ["delivered", "refused"]
+
+
+def test_holds_of_an_older_version_go_on_counting(tmp_path: Path) -> None:
+    """A file without the columns that name session and host."""
+    world = World(tmp_path)
+    world.buyer.buy(URL)
+    world.buyer.close()
+    with closing(sqlite3.connect(tmp_path / "agent.db")) as file:
+        file.execute("ALTER TABLE holds DROP COLUMN session")
+        file.execute("ALTER TABLE holds DROP COLUMN host")
+        file.commit()
+    world.buyer = world.restarted()
+    assert day(world) == 50_000
+    assert world.buyer.buy(URL).status == "delivered"
 
 
 def test_a12_a_crash_while_reserved_holds_the_money_until_the_authorization_is_dead(tmp_path: Path) -> None:
@@ -111,13 +162,14 @@ def test_amounts_beyond_64_bits_are_held_exactly(tmp_path: Path) -> None:
         asset=TOKEN,
         amount=big,
         task="default",
+        session="one",
         origin=ORIGIN,
         payer=world.signer.address,
         nonce="0x" + "01" * 32,
         valid_before=now,
     )
     with world.buyer.store.begin() as connection:
-        reserve(connection, hold, Caps(per_task=big, per_day=big), now)
+        reserve(connection, hold, [Budget("limits.per_task", big, "this task", column="task", value="default")], now)
     assert day(world) == big
 
 

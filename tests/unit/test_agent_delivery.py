@@ -1,5 +1,6 @@
 """After the signature left: the same bytes again, the order's word, the chain's word, and refunds."""
 
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import httpx
@@ -41,7 +42,7 @@ def test_retries_are_bounded_by_number_and_by_patience(world: World) -> None:
 
 
 def test_a_patience_that_is_over_ends_the_retries(tmp_path: Path) -> None:
-    world = World(tmp_path, patience="3")
+    world = World(tmp_path, limits=", patience_seconds = 3")
     world.seller.paid.extend(["503"] * 99)
     assert world.buyer.buy(URL).status == "in_doubt"
     assert (world.seller.clock.sleeps, len(world.seller.payments)) == ([2.0], 2)
@@ -53,6 +54,21 @@ def test_a_delivery_after_many_answers_of_trouble_comes_with_resume_after_a_rest
     (outcome,) = world.restarted().resume()
     assert (outcome.status, outcome.proof, outcome.body) == ("delivered", "proven", world.seller.body)
     assert len(set(world.seller.payments)) == 1
+
+
+def test_resuming_sends_once_at_once_also_without_any_patience(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World(tmp_path, limits=", patience_seconds = 0")
+    standing = world.seller.clock.now
+
+    def ticking() -> datetime:
+        world.seller.clock.moment += timedelta(milliseconds=1)
+        return standing()
+
+    monkeypatch.setattr(world.seller.clock, "now", ticking)
+    world.seller.paid.append("503")
+    assert world.buyer.buy(URL).status == "in_doubt"
+    assert world.buyer.buy(URL).status == "delivered"
+    assert len(world.signer.signed) == 1
 
 
 def test_a_failed_callback_is_followed_to_its_refund_on_chain(world: World) -> None:
@@ -110,7 +126,7 @@ def test_a_refund_of_what_was_never_taken_releases_nothing(world: World) -> None
 
     world.seller.chain.move = only_back  # type: ignore[method-assign]
     assert world.buyer.buy(URL).status == "in_doubt"
-    assert world.buyer.spent("eip155:31337", TOKEN, "default").day == 50_000
+    assert world.buyer.budgets("eip155:31337", TOKEN, "default")["limits.per_day"].spent == 50_000
 
 
 def test_one_refund_is_not_counted_for_two_purchases(world: World) -> None:

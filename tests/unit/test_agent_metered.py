@@ -30,7 +30,7 @@ def metered(home: Path, charge: int = CHARGE, **rules: str) -> World:
 
 
 def day(world: World) -> int:
-    return world.buyer.spent(NETWORK, TOKEN, "default").day
+    return world.buyer.budgets(NETWORK, TOKEN, "default")["limits.per_day"].spent
 
 
 def test_a_metered_call_is_bought_within_its_ceiling_and_counts_what_it_was_charged(tmp_path: Path) -> None:
@@ -59,7 +59,7 @@ def test_a14_a_permit_with_an_open_amount_lives_no_longer_than_it_must(tmp_path,
     world = metered(tmp_path)
     world.seller.alter = lambda entry: _timed(entry, timeout)
     if limits:
-        world.buyer = world.restarted(patience=f"60, {limits}")
+        world.buyer = world.restarted(limits=f", {limits}")
     assert world.buyer.buy(URL).status == "delivered"
     assert world.signer.signed[0].deadline == int(world.seller.clock.now().timestamp()) + life
 

@@ -1,5 +1,6 @@
 """The buyer's policy: what is denied, asked or allowed, by which rule, and never after a signature."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -88,7 +89,7 @@ def test_a1_a2_a3_hostile_terms_are_refused_before_the_signer_is_called(tmp_path
     assert (outcome.status, outcome.rule) == ("refused", rule)
     assert world.signer.signed == []
     assert world.seller.payments == []
-    assert world.buyer.spent("eip155:31337", TOKEN, "default").day == 0
+    assert world.buyer.budgets("eip155:31337", TOKEN, "default")["limits.per_day"].spent == 0
 
 
 @pytest.mark.parametrize(
@@ -238,3 +239,50 @@ def test_a_bad_policy_names_the_key(old: str, new: str, words: str) -> None:
         parse(text.replace(old, new, 1))
     assert words.replace("[0]", "") in str(caught.value).replace("[0]", "").replace("[...]", "")
     assert caught.value.mend
+
+
+def test_a_sellers_own_limit_for_one_call_is_below_the_general_one(tmp_path: Path) -> None:
+    world = World(tmp_path, more='per_call = "0.04"')
+    assert world.buyer.buy(URL).rule == "merchants[0].per_call"
+    assert world.signer.signed == []
+
+
+def test_a_scheme_that_the_policy_does_not_allow_at_the_seller_is_refused(tmp_path: Path) -> None:
+    world = World(tmp_path, more='schemes = ["upto"]')
+    assert world.buyer.buy(URL).rule == "scheme.unknown"
+    assert world.signer.signed == []
+
+
+@pytest.mark.parametrize(
+    ("hours", "status"),
+    [
+        ('from = "08:00"\nto = "12:00"', "refused"),
+        ('from = "08:00"\nto = "12:01"', "delivered"),
+        ('from = "12:00"\nto = "24:00"', "delivered"),
+        ('from = "22:00"\nto = "06:00"', "refused"),
+        ('from = "22:00"\nto = "12:30"', "delivered"),
+        ('from = "12:30"\nto = "13:30"\nzone = "Europe/Vienna"', "delivered"),
+    ],
+)
+def test_purchases_are_made_at_the_policys_hours_only(tmp_path: Path, hours: str, status: str) -> None:
+    """It is noon in UTC."""
+    world = World(tmp_path, more=f"[hours]\n{hours}")
+    outcome = world.buyer.buy(URL)
+    assert outcome.status == status
+    assert len(world.signer.signed) == (status == "delivered")
+    assert outcome.rule == ("hours" if status == "refused" else "merchants[0].routes[0]")
+
+
+@pytest.mark.parametrize(
+    ("rules", "words"),
+    [
+        ({"more": '[hours]\nfrom = "8"\nto = "18:00"'}, "two times of day"),
+        ({"more": '[hours]\nfrom = "08:00"\nto = "08:00"'}, "two times of day"),
+        ({"more": '[hours]\nfrom = "08:00"\nto = "18:00"\nzone = "Vienna"'}, "hours.zone"),
+        ({"more": 'per_day = "5 $"'}, "merchants[0].per_day"),
+        ({"limits": ', in_all = "-1"'}, "limits.in_all"),
+    ],
+)
+def test_bad_hours_and_budgets_name_their_key(rules: dict[str, str], words: str) -> None:
+    with pytest.raises(PolicyError, match=re.escape(words)):
+        parse(policy(**rules))

@@ -124,12 +124,12 @@ def test_a18_a_transaction_that_never_was_is_unproven_once_the_payment_is_dead(w
     world.seller.chain.move = lambda transfer, value=None: "0x" + "44" * 32  # type: ignore[method-assign]
     outcome = world.buyer.buy(URL)
     assert (outcome.proof, outcome.status) == ("unchecked", "delivered")
-    assert world.buyer.spent(NETWORK, TOKEN, "default").day == 50_000
+    assert world.buyer.budgets(NETWORK, TOKEN, "default")["limits.per_day"].spent == 50_000
     world.seller.clock.sleep(61)
     (outcome,) = world.buyer.resume()
     assert outcome.proof == "mismatch"
     assert "never reached the chain" in outcome.detail
-    assert world.buyer.spent(NETWORK, TOKEN, "default").day == 0
+    assert world.buyer.budgets(NETWORK, TOKEN, "default")["limits.per_day"].spent == 0
 
 
 def test_a18_money_that_moved_in_another_transaction_than_the_named_one_stays_spent(world: World) -> None:
@@ -140,7 +140,7 @@ def test_a18_money_that_moved_in_another_transaction_than_the_named_one_stays_sp
     (outcome,) = world.buyer.resume()
     assert (outcome.proof, outcome.status) == ("unchecked", "delivered")
     assert "not in a transaction that the seller named" in outcome.detail
-    assert world.buyer.spent(NETWORK, TOKEN, "default").day == 50_000
+    assert world.buyer.budgets(NETWORK, TOKEN, "default")["limits.per_day"].spent == 50_000
 
 
 def test_g7_a_spent_authorization_is_never_called_dead(world: World) -> None:

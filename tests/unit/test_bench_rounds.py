@@ -113,7 +113,7 @@ def test_the_processors_name_is_found():
 def test_figures_are_chosen_by_their_ids():
     assert [one.id for one in command.chosen("p6, P1")] == ["P1", "P6"]
     assert [one.id for one in command.chosen("P6")] == ["P6"]
-    with pytest.raises(argparse.ArgumentTypeError, match="there is P1, P6, and no P99"):
+    with pytest.raises(argparse.ArgumentTypeError, match="there is P1, P6, P8, P8M, and no P99"):
         command.chosen("P1,P99")
 
 
@@ -138,8 +138,8 @@ def terms(**changes):
 
 
 def test_terms_count_when_they_are_for_this_sale_and_each_has_its_own_quote():
-    terms_rate.check(PADDOCK, [terms(), terms(extra={"quote": "two"})])
-    terms_rate.check(SDK, [terms(extra={"quote": None})] * 2)
+    assert terms_rate.check(PADDOCK, [terms(), terms(extra={"quote": "two"})]) is None
+    assert terms_rate.check(SDK, [terms(extra={"quote": None})] * 2) is None
 
 
 @pytest.mark.parametrize("changes", [{"amount": "4999"}, {"asset": MERCHANT}, {"payTo": TOKEN}])
@@ -158,8 +158,8 @@ SETTLED = {"success": True, "transaction": "0x01", "extensions": {"offer-receipt
 
 
 def test_a_settled_call_counts():
-    full_call.check(PADDOCK, SETTLED)
-    full_call.check(SDK, SETTLED | {"extensions": None})
+    assert full_call.check(PADDOCK, SETTLED) is None
+    assert full_call.check(SDK, SETTLED | {"extensions": None}) is None
 
 
 @pytest.mark.parametrize(

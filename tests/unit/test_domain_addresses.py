@@ -1,13 +1,13 @@
 """Which addresses are inside, in every spelling, and which URLs merchants may give."""
 
 import ipaddress
-from contextlib import suppress
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from server.domain.addresses import EgressRules, is_public
+from protocol.addresses import is_public
+from server.domain.addresses import EgressRules
 from server.domain.errors import BadUrl
 
 INSIDE = (
@@ -69,7 +69,15 @@ def test_w7_what_is_no_address_is_not_public(text):
 
 
 def check(url, **rules):
-    EgressRules(**rules).check(url)
+    return EgressRules(**rules).check(url)
+
+
+def refusal(url):
+    """Why a URL is refused; None if it is taken."""
+    try:
+        return check(url)
+    except BadUrl as error:
+        return str(error)
 
 
 @pytest.mark.parametrize(
@@ -86,7 +94,7 @@ def check(url, **rules):
     ],
 )
 def test_a_url_that_leads_outside_is_taken(url):
-    check(url)
+    assert refusal(url) is None
 
 
 @pytest.mark.parametrize("host", [*(one for one in INSIDE if ":" not in one), *SPELLINGS])
@@ -142,7 +150,7 @@ def test_w7_a_url_that_is_none_or_hides_something_is_refused(url):
 
 
 def test_a_devnet_may_speak_plainly_and_to_itself_when_it_is_told_so():
-    check("http://hooks.example.com/", https_only=False)
+    assert check("http://hooks.example.com/", https_only=False) is None
     for url in ("http://127.0.0.1:9000/hook", "http://localhost:9000/hook", "http://receiver:80/", "http://[::1]:80/"):
         check(url, https_only=False, allow_private=True)
         with pytest.raises(BadUrl):
@@ -152,5 +160,4 @@ def test_a_devnet_may_speak_plainly_and_to_itself_when_it_is_told_so():
 @given(st.text(max_size=60))
 def test_whatever_is_given_is_taken_or_refused_in_words(text):
     for url in (text, f"https://{text}"):
-        with suppress(BadUrl):
-            check(url)
+        assert refusal(url) != ""

@@ -1,5 +1,7 @@
 """The calls that we make are encoded as their contracts read them."""
 
+from dataclasses import replace
+
 import pytest
 from eth_abi.abi import decode
 from eth_utils.crypto import keccak
@@ -78,7 +80,11 @@ def test_a_batch_holds_every_payment_whole(items):
         numbers = [int.from_bytes(raw[a:b], "big") for a, b in ((40, 56), (56, 62), (62, 68))]
         assert numbers == [transfer.value, transfer.valid_after, transfer.valid_before]
         assert (raw[68:100], raw[100:102], raw[102:]) == (transfer.nonce, b"\0\0", item.signature)
-        assert batchable(item)
+
+
+def test_only_what_the_payers_own_key_signed_is_batched():
+    assert batchable(PAID)
+    assert not batchable(replace(PAID, signature=PAID.signature[:64] + b"\x1d"))
 
 
 @pytest.mark.parametrize(

@@ -49,7 +49,7 @@ def test_a_challenge_is_for_no_other_request():
 def test_every_changed_digit_is_refused():
     nonce = issue(KEYS, INTENT, NOW).nonce
     for at, digit in enumerate(nonce):
-        refused(nonce[:at] + ("0" if digit != "0" else "1") + nonce[at + 1 :])
+        assert refused(nonce[:at] + ("0" if digit != "0" else "1") + nonce[at + 1 :])
 
 
 def test_another_spelling_is_refused():
@@ -61,11 +61,11 @@ def test_another_spelling_is_refused():
 def test_a_key_that_still_counts_is_honoured_and_a_foreign_one_is_not():
     before = issue(QuoteKeys(8, KEYS.keys), INTENT, NOW)
     assert reopen(KEYS, before.nonce, INTENT, NOW) == before
-    refused(before.nonce, keys=QuoteKeys(7, {7: b"k" * 32}))
-    refused(issue(QuoteKeys(7, {7: b"x" * 32}), INTENT, NOW).nonce)
+    assert refused(before.nonce, keys=QuoteKeys(7, {7: b"k" * 32}))
+    assert refused(issue(QuoteKeys(7, {7: b"x" * 32}), INTENT, NOW).nonce)
 
 
 def test_a_challenge_from_a_clock_that_is_ahead_is_taken_within_the_skew_only():
     ahead = issue(KEYS, INTENT, NOW + timedelta(seconds=SKEW))
     assert reopen(KEYS, ahead.nonce, INTENT, NOW) == ahead
-    refused(issue(KEYS, INTENT, NOW + timedelta(seconds=SKEW + 1)).nonce)
+    assert refused(issue(KEYS, INTENT, NOW + timedelta(seconds=SKEW + 1)).nonce)

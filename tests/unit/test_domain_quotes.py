@@ -28,7 +28,7 @@ def issued():
     return quote, KEYS.token(quote, BOUND)
 
 
-def refused(token, bound=BOUND, now=NOW, keys=KEYS):
+def assert_refused(token, bound=BOUND, now=NOW, keys=KEYS):
     with pytest.raises(BindingMismatch):
         keys.open(token, bound, now)
 
@@ -63,7 +63,7 @@ def test_s3_every_edited_character_of_a_token_is_noticed(issued):
     _, token = issued
     for at, old in enumerate(token):
         for new in {ALPHABET[(ALPHABET.find(old) + 1) % 32], "a", "2", ".", "=", "A", " ", "\u0131"} - {old}:
-            refused(token[:at] + new + token[at + 1 :])
+            assert_refused(token[:at] + new + token[at + 1 :])
 
 
 def test_s3_every_flipped_bit_of_an_id_and_of_a_mac_is_noticed(issued):
@@ -74,14 +74,14 @@ def test_s3_every_flipped_bit_of_an_id_and_of_a_mac_is_noticed(issued):
         for bit in range(8 * len(raw)):
             flipped = bytearray(raw)
             flipped[bit // 8] ^= 1 << bit % 8
-            refused(whole(base64.b32encode(bytes(flipped)).decode().rstrip("=").lower()))
+            assert_refused(whole(base64.b32encode(bytes(flipped)).decode().rstrip("=").lower()))
 
 
 @pytest.mark.parametrize("cut", [1, 2, 5, 20, 60])
 def test_s3_a_longer_or_shorter_token_is_refused(issued, cut):
     _, token = issued
     for other in (token[:-cut], token[cut:], token + "a" * cut, token + "." + "a" * cut, "a" * cut + token):
-        refused(other)
+        assert_refused(other)
 
 
 @pytest.mark.parametrize(
@@ -91,19 +91,19 @@ def test_s3_a_longer_or_shorter_token_is_refused(issued, cut):
     ids=lambda token: ascii(token)[:20],
 )  # fmt: skip
 def test_s3_what_is_no_token_is_refused(token):
-    refused(token)
+    assert_refused(token)
 
 
 def test_s3_another_version_is_refused(issued):
     _, token = issued
     for version in ("0", "2", "", "01", "1 "):
-        refused(version + token[1:])
+        assert_refused(version + token[1:])
 
 
 def test_s3_a_token_in_other_letters_is_refused(issued):
     """One quote has one spelling, so that its id is unique where claims are counted."""
     quote, token = issued
-    refused(token.upper())
+    assert_refused(token.upper())
     assert KEYS.read(quote.id.upper()) is None
     assert KEYS.read(quote.id + "=") is None
 
@@ -112,7 +112,7 @@ def test_s3_id_and_mac_of_different_quotes_do_not_go_together(issued):
     _, token = issued
     other = KEYS.token(KEYS.issue(NOW, LIFE), BOUND)
     version, quote_id, _ = token.split(".")
-    refused(f"{version}.{quote_id}.{other.split('.')[2]}")
+    assert_refused(f"{version}.{quote_id}.{other.split('.')[2]}")
 
 
 @given(st.binary(min_size=20, max_size=20))
@@ -126,7 +126,7 @@ def test_s31_a_guessed_id_names_no_quote(raw):
 def test_s3_a_token_of_another_marketplace_is_refused():
     strangers = QuoteKeys(7, {7: secrets.token_bytes(32)})
     quote = strangers.issue(NOW, LIFE)
-    refused(strangers.token(quote, BOUND))
+    assert_refused(strangers.token(quote, BOUND))
     assert KEYS.read(quote.id) is None
 
 
@@ -134,13 +134,13 @@ def test_s3_a_key_that_was_replaced_is_honoured_until_it_is_removed():
     before = QuoteKeys(3, {3: OLD})
     token = before.token(before.issue(NOW, LIFE), BOUND)
     assert KEYS.open(token, BOUND, NOW)
-    refused(token, keys=QuoteKeys(7, {7: NEW}))
+    assert_refused(token, keys=QuoteKeys(7, {7: NEW}))
 
 
 def test_s3_the_same_key_under_another_id_is_another_key(issued):
     _, token = issued
-    refused(token, keys=QuoteKeys(3, {3: NEW}))
-    refused(token, keys=QuoteKeys(7, {7: OLD, 3: NEW}))
+    assert_refused(token, keys=QuoteKeys(3, {3: NEW}))
+    assert_refused(token, keys=QuoteKeys(7, {7: OLD, 3: NEW}))
 
 
 def test_keys_are_not_shown():
@@ -162,8 +162,8 @@ def test_s3_a_quote_is_fresh_until_its_last_second(issued):
 def test_s3_a_quote_from_the_future_is_refused_beyond_a_clocks_skew(issued):
     quote, token = issued
     assert KEYS.open(token, BOUND, NOW - SKEW) == quote
-    refused(token, now=NOW - SKEW - 1)
-    refused(token, now=0)
+    assert_refused(token, now=NOW - SKEW - 1)
+    assert_refused(token, now=0)
 
 
 # ------------------------------------------------------------------------------------------------------- binding
@@ -181,7 +181,7 @@ def test_s22_terms_with_any_field_changed_or_left_out_are_not_those_of_the_quote
     if name == "accepted.extra.quote removed":
         assert binding("echo", INTENT, entry) == BOUND
     else:
-        refused(token, binding("echo", INTENT, entry))
+        assert_refused(token, binding("echo", INTENT, entry))
 
 
 @pytest.mark.parametrize(
@@ -198,17 +198,17 @@ def test_s22_terms_with_any_field_changed_or_left_out_are_not_those_of_the_quote
     ids=str,
 )
 def test_s22_extra_members_are_part_of_the_terms(issued, extra):
-    refused(issued[1], binding("echo", INTENT, requirements(extra=extra)))
+    assert_refused(issued[1], binding("echo", INTENT, requirements(extra=extra)))
 
 
 def test_s1_a_quote_is_for_one_service_and_one_request(issued):
     _, token = issued
-    refused(token, binding("other", INTENT, requirements()))
-    refused(token, binding("ech", b"o" + INTENT[1:], requirements()))
+    assert_refused(token, binding("other", INTENT, requirements()))
+    assert_refused(token, binding("ech", b"o" + INTENT[1:], requirements()))
     for at in range(32):
         other = bytearray(INTENT)
         other[at] ^= 1
-        refused(token, binding("echo", bytes(other), requirements()))
+        assert_refused(token, binding("echo", bytes(other), requirements()))
 
 
 texts = st.text(max_size=8)

@@ -42,7 +42,7 @@ class Node:
 
 
 async def test_the_market_that_is_configured_is_taken():
-    await check_market(Node(), fake_market(), devnet=True)
+    assert await check_market(Node(), fake_market(), devnet=True) is None
 
 
 @pytest.mark.parametrize(

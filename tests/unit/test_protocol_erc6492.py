@@ -24,7 +24,7 @@ wrappings = st.builds(
 )
 
 
-def refused(signature):
+def assert_refused(signature):
     with pytest.raises(ProtocolError, match="wrapped signature"):
         unwrap(signature)
 
@@ -68,24 +68,24 @@ def test_every_changed_byte_is_refused_or_gives_other_parts():
 def test_gaps_overlaps_spare_bytes_and_set_padding_are_refused():
     body = wrap(ONE)[: -len(MAGIC)]
     calldata, own = body[96 : 96 + 96], body[96 + 96 :]
-    refused(body + bytes(32) + MAGIC)
-    refused(body[:-32] + MAGIC)
-    refused(body[:-1] + b"\x01" + MAGIC)
-    refused(b"\x01" + body[1:] + MAGIC)
-    refused(body[:32] + (192).to_bytes(32, "big") + (192).to_bytes(32, "big") + bytes(96) + own + MAGIC)
-    refused(body[:32] + (96 + len(own)).to_bytes(32, "big") + (96).to_bytes(32, "big") + own + calldata + MAGIC)
+    assert_refused(body + bytes(32) + MAGIC)
+    assert_refused(body[:-32] + MAGIC)
+    assert_refused(body[:-1] + b"\x01" + MAGIC)
+    assert_refused(b"\x01" + body[1:] + MAGIC)
+    assert_refused(body[:32] + (192).to_bytes(32, "big") + (192).to_bytes(32, "big") + bytes(96) + own + MAGIC)
+    assert_refused(body[:32] + (96 + len(own)).to_bytes(32, "big") + (96).to_bytes(32, "big") + own + calldata + MAGIC)
 
 
 def test_a_wrapping_without_factory_or_signature_or_within_another_is_refused():
-    refused(wrap(ONE._replace(factory="0x" + "00" * 20)))
-    refused(wrap(ONE._replace(signature=b"")))
-    refused(wrap(ONE._replace(signature=wrap(ONE))))
+    assert_refused(wrap(ONE._replace(factory="0x" + "00" * 20)))
+    assert_refused(wrap(ONE._replace(signature=b"")))
+    assert_refused(wrap(ONE._replace(signature=wrap(ONE))))
 
 
 def test_a_signature_that_is_not_wrapped_or_too_long_is_refused():
-    refused(b"s" * 65)
-    refused(MAGIC)
-    refused(b"")
+    assert_refused(b"s" * 65)
+    assert_refused(MAGIC)
+    assert_refused(b"")
     room = LONGEST - len(wrap(ONE._replace(calldata=b"")))
     assert unwrap(wrap(ONE._replace(calldata=bytes(room)))).signature == ONE.signature
-    refused(wrap(ONE._replace(calldata=bytes(room + 1))))
+    assert_refused(wrap(ONE._replace(calldata=bytes(room + 1))))

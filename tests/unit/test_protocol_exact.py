@@ -147,8 +147,8 @@ def test_f21_an_authorization_that_is_not_valid_yet_is_refused():
 
 def test_f21_the_largest_numbers_overflow_nothing():
     for_ever = paid(validBefore=str(2**256 - 1))
-    check_terms(read(for_ever), requirements(), NOW)
-    check_signature(read(for_ever))
+    assert check_terms(read(for_ever), requirements(), NOW) is None
+    assert check_signature(read(for_ever)) is None
 
 
 def test_the_digest_names_signature_and_authorization():

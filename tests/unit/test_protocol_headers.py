@@ -62,7 +62,7 @@ def test_s25_a_header_may_be_as_large_as_the_bound_and_no_larger():
 
 def test_s25_a_large_header_is_refused_before_it_is_unpacked(monkeypatch):
     monkeypatch.setattr(headers.base64, "b64decode", lambda *_, **__: pytest.fail("it was unpacked"))
-    refused("A" * (MAX_HEADER + 4))
+    assert refused("A" * (MAX_HEADER + 4))
 
 
 @pytest.mark.parametrize("opening", ['{"a":', "[", '[{"a":'])
@@ -98,7 +98,7 @@ def test_s25_brackets_inside_texts_do_not_hide_the_nesting(closing):
     ids=ascii,
 )  # fmt: skip
 def test_s18_what_is_not_exactly_one_padded_base64_text_is_refused(value):
-    refused(value)
+    assert refused(value)
 
 
 @pytest.mark.parametrize("junk", [" ", "\n", "\t", ",", "!", "-", "_", ".", "\x00", "\u00e9", "%2B"], ids=ascii)
@@ -107,12 +107,12 @@ def test_s18_a_good_payment_with_anything_in_between_is_refused(junk, at):
     good = write_header(PAID)
     assert decode(good, PaymentPayload)
     place = len(good) if at is None else at
-    refused(good[:place] + junk + good[place:])
+    assert refused(good[:place] + junk + good[place:])
 
 
 @pytest.mark.parametrize("joint", [",", ", ", "", " ", ";", "\r\n"], ids=ascii)
 def test_s18_two_payments_in_one_header_are_refused(joint):
-    refused(write_header(PAID) + joint + write_header(PAID))
+    assert refused(write_header(PAID) + joint + write_header(PAID))
 
 
 @pytest.mark.parametrize(
@@ -129,12 +129,12 @@ def test_s18_two_payments_in_one_header_are_refused(joint):
     ids=lambda text: ascii(text)[:30],
 )  # fmt: skip
 def test_s23_json_of_another_shape_is_refused(text):
-    refused(packed(text))
+    assert refused(packed(text))
 
 
 @pytest.mark.parametrize("raw", [b"\xff\xfe{}", b"\xef\xbb\xbf{}", b'{"x402Version":2,"a":"\xff"}', b'"\xed\xa0\x80"'])
 def test_bytes_that_are_no_utf8_are_refused(raw):
-    refused(packed(raw))
+    assert refused(packed(raw))
 
 
 @given(st.binary(max_size=300))

@@ -124,9 +124,9 @@ def test_w6_a_forged_message_is_never_remembered(headers):
     def seen(_message_id):
         raise AssertionError("asked about a message that is not ours")
 
-    refused(headers | {SIGNATURE: "v1,AAAA"}, seen=seen)
-    refused(headers, BODY + b" ", seen=seen)
-    refused(headers, now=NOW + 10_000, seen=seen)
+    assert refused(headers | {SIGNATURE: "v1,AAAA"}, seen=seen)
+    assert refused(headers, BODY + b" ", seen=seen)
+    assert refused(headers, now=NOW + 10_000, seen=seen)
 
 
 def test_w6_while_the_secret_is_changed_either_opens_the_message():

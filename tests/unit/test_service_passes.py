@@ -5,7 +5,7 @@ import pytest
 
 from server.domain.errors import InternalError
 from server.services import access_pass, launch_pass
-from server.services.passes import NoArguments
+from server.services.passes import PassArguments
 from server.services.service import Execution, Fulfilment
 from tests.unit.services_oracle_context import PAYER, context
 
@@ -20,7 +20,7 @@ def execution(expires=1_775_001_600, pass_id=7, order="0x" + "0a" * 32, payer=PA
 
 
 async def answer(service, ran, payer=PAYER):
-    return msgspec.json.decode((await service.run(NoArguments(), context(execution=ran, payer=payer))).body)
+    return msgspec.json.decode((await service.run(PassArguments(), context(execution=ran, payer=payer))).body)
 
 
 async def test_an_access_pass_is_answered_as_its_event_says():

@@ -148,7 +148,7 @@ def test_a_devnets_facilitator_on_this_machine_or_in_compose_needs_no_naming(url
 
 def test_only_the_server_is_asked_where_payments_may_go():
     for role in ("worker", "facilitator", "migrate", "reconcile"):
-        load(OWN | {"PADDOCK_FACILITATOR_HOSTS": ""}, role)
+        assert load(OWN | {"PADDOCK_FACILITATOR_HOSTS": ""}, role).facilitator_hosts == ()
 
 
 def test_webhooks_into_the_inside_are_refused_off_the_devnet():
