@@ -7,7 +7,8 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from server.adapters.fee_models import fee_entries
-from server.domain.errors import DuplicateClaim
+from server.adapters.triggers import is_second, refusal
+from server.domain.errors import DuplicateClaim, EntryRefused
 from server.domain.fees import FeeEntry, FeeKind, balance_of
 from server.ports.clock import Clock
 
@@ -28,7 +29,9 @@ class FeeRows:
         try:
             await self._connection.execute(insert(fee_entries).values(**values, booked_at=self._clock.now()))
         except IntegrityError as error:
-            raise DuplicateClaim(f"there is a row {entry.kind} for that order") from error
+            if is_second(error):
+                raise DuplicateClaim(f"there is a row {entry.kind} for that order") from error
+            raise EntryRefused(f"the row {entry.kind} of merchant {entry.merchant}: {refusal(error)}") from error
 
     async def balance(self, merchant: str) -> int:
         if self._connection.dialect.name == "postgresql":  # SQLite has one writer at a time as it is

@@ -9,8 +9,8 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from protocol.receipts import SignedReceipt
-from server.adapters.ledger_rules import is_second, refusal
 from server.adapters.models import deliveries, ledger_entries, proofs, receipts
+from server.adapters.triggers import is_second, refusal
 from server.domain.deliveries import Delivery
 from server.domain.errors import DuplicateClaim, EntryRefused, StaleWrite
 from server.domain.ledger import Entry

@@ -10,7 +10,7 @@ class FeeBook(Protocol):
     """Rows are added and never changed; a balance is their sum."""
 
     async def add(self, entry: FeeEntry) -> None:
-        """Raises DuplicateClaim for a second row of one kind and order."""
+        """Raises DuplicateClaim for a second row of one kind and order, EntryRefused for the return of no such fee."""
 
     async def balance(self, merchant: str) -> int:
         """What a merchant has paid in and not used, in millionths of a dollar.

@@ -1,9 +1,11 @@
 """What ports.FeeBook guarantees, on the fake, SQLite and PostgreSQL."""
 
+from dataclasses import replace
+
 import pytest
 
 from server.domain import fees
-from server.domain.errors import DuplicateClaim
+from server.domain.errors import DuplicateClaim, EntryRefused
 from tests.conformance.rows import race
 from tests.fakes import samples
 
@@ -45,6 +47,27 @@ async def test_an_orders_fee_is_taken_and_returned_once(database):
     for again in (taken, fees.returned(taken)):
         with pytest.raises(DuplicateClaim):
             await book(database, again)
+    assert await balance(database) == 0
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"amount": 4},
+        {"merchant": "other"},
+        {"order_id": None},
+        {"debit": "prepaid:other"},
+        {"credit": "outside"},
+    ],
+)
+async def test_nothing_is_returned_but_a_fee_that_was_taken(database, changes):
+    taken = fees.fee("paddock", 3, await stored(database))
+    with pytest.raises(EntryRefused):
+        await book(database, fees.returned(taken))
+    await book(database, taken)
+    with pytest.raises(EntryRefused):
+        await book(database, replace(fees.returned(taken), **changes))
+    await book(database, fees.returned(taken))
     assert await balance(database) == 0
 
 

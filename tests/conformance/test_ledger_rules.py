@@ -11,9 +11,11 @@ from protocol.chains import GENESIS
 from protocol.chains import entry as chain_entry
 from server.adapters.clock import SystemClock
 from server.adapters.database import SqlDatabase
-from server.adapters.ledger_rules import MARK
+from server.adapters.fee_models import fee_entries
 from server.adapters.models import ledger_entries, metadata
 from server.adapters.proof_models import receipt_chain
+from server.adapters.triggers import MARK
+from server.domain import fees
 from server.domain.anchors import Chained, Kind
 from server.domain.errors import DuplicateClaim, EntryRefused
 from server.domain.ledger import Entry, reversed_entry
@@ -119,6 +121,50 @@ async def test_w11_no_program_can_change_or_take_away_an_entry_of_a_receipt_chai
         await raw(real, statement)
     async with real.view() as connection:
         assert len((await connection.execute(select(receipt_chain))).all()) == 1
+
+
+@pytest.mark.parametrize(
+    "statement",
+    ["UPDATE fee_entries SET amount = 1", "UPDATE fee_entries SET merchant = 'other'", "DELETE FROM fee_entries"],
+)
+async def test_w10_no_program_can_change_or_take_away_a_fee(real, statement):
+    _, before = await charged(real)
+    with pytest.raises(DBAPIError, match=MARK):
+        await raw(real, statement)
+    assert await fees_of(real) == before
+
+
+async def test_w10_no_fee_is_written_over(request):
+    db = SqlDatabase(request.getfixturevalue("sqlite_url"), SystemClock())
+    order, before = await charged(db)
+    row = {name: before[0]._mapping[name] for name in ("merchant", "kind", "debit", "credit", "booked_at")}
+    for values in ({"id": before[0].id, "order_id": None}, {"order_id": order.id}):
+        with pytest.raises(DBAPIError, match=MARK):
+            await raw(db, insert(fee_entries).prefix_with("OR REPLACE").values(row | values | {"amount": 1}))
+    assert await fees_of(db) == before
+    await db.close()
+
+
+@pytest.mark.parametrize("amount", ["0", "-1", str(LARGEST + 1)])
+async def test_w10_the_database_refuses_a_fee_that_is_no_amount(real, amount):
+    written = "INSERT INTO fee_entries (merchant, kind, debit, credit, amount, booked_at) VALUES "
+    value = amount if "postgres" in str(real._writer.url) else f"'{amount}'"
+    with pytest.raises(DBAPIError, match=MARK):
+        await raw(real, f"{written} ('shop', 'deposit', 'prepaid:shop', 'outside', {value}, '2026-01-01 00:00:00')")
+    assert await fees_of(real) == []
+
+
+async def charged(database):
+    """An order whose fee was taken, and its row."""
+    order = await add(database, samples.order())
+    async with database.begin("charged") as work:
+        await work.fee_book.add(fees.fee("shop", 3, order.id))
+    return order, await fees_of(database)
+
+
+async def fees_of(database):
+    async with database.view() as connection:
+        return (await connection.execute(select(fee_entries))).all()
 
 
 # ------------------------------------------------------------------------------------------------------------- amounts
@@ -297,4 +343,7 @@ async def test_a_database_that_is_made_from_the_metadata_keeps_the_same_rules(tm
         await book(db, refund(order, 50_001))
     with pytest.raises(DBAPIError, match=MARK):
         await raw(db, "DELETE FROM ledger_entries")
+    await charged(db)
+    with pytest.raises(DBAPIError, match=MARK):
+        await raw(db, "DELETE FROM fee_entries")
     await db.close()

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from server.domain.errors import DuplicateClaim
-from server.domain.fees import FeeEntry, balance_of
+from server.domain.errors import DuplicateClaim, EntryRefused
+from server.domain.fees import FeeEntry, FeeKind, balance_of, returned
 from tests.fakes.tables import Tables
 
 
@@ -17,6 +17,9 @@ class FakeFeeBook:
     async def add(self, entry: FeeEntry) -> None:
         if entry.order_id and any(row.kind == entry.kind for row in await self.of(entry.order_id)):
             raise DuplicateClaim("there is such a row for that order")
+        taken = [row for row in self.tables.fees if row.kind is FeeKind.FEE]
+        if entry.kind is FeeKind.RETURNED and entry not in map(returned, taken):
+            raise EntryRefused("no such fee was taken")
         self.tables.fees.append(entry)
 
     async def balance(self, merchant: str) -> int:
