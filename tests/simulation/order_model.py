@@ -103,11 +103,12 @@ class Purchase:
 
     def saw(self, answer: httpx.Response, now: float) -> None:
         """Write an answer down. Raises AssertionError if it differs from one that was delivered before."""
-        self.sent = True
+        first, self.sent = not self.sent, True
         self.told.append(seen(answer))
         if self.told[-1] is Seen.DELIVERED:
             assert self.body in (None, answer.content) or self.shaken, f"{self.text}: another answer than before"
-            assert (self.body is None) == ("idempotent-replayed" not in answer.headers) or len(self.told) > 1
+            assert "idempotent-replayed" not in answer.headers or not first, f"{self.text}: a replay of nothing"
+            assert "idempotent-replayed" in answer.headers or self.body is None, f"{self.text}: delivered anew"
             self.body, self.delivered_at = answer.content, self.delivered_at or now
 
     def secret(self) -> bytes:
