@@ -14,7 +14,8 @@ COPY --from=node-packages /app/node_modules/@foundry-rs /app/node_modules/@found
 RUN ln -s /app/node_modules/@foundry-rs/anvil-*/bin/anvil /usr/local/bin/anvil
 USER paddock
 EXPOSE 8545
-CMD ["anvil", "--host", "0.0.0.0", "--port", "8545", "--block-time", "1", "--mixed-mining"]
+CMD ["anvil", "--host", "0.0.0.0", "--port", "8545", "--block-time", "1", "--mixed-mining", \
+     "--max-persisted-states", "300", "--cache-path", "/tmp/states"]
 
 FROM ${PYTHON_IMAGE} AS python-base
 ENV PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=/app PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1

@@ -4,6 +4,7 @@ import argparse
 import json
 import os
 import secrets
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -16,6 +17,7 @@ import httpx
 from scripts import children
 from scripts.accounts import ROLES, account
 from scripts.children import Child, StartFailed
+from scripts.solc.foundry import DEVNET
 
 TOP = Path(__file__).resolve().parents[1]
 VAR = TOP / "var"
@@ -92,7 +94,9 @@ class Stack:
         port = children.free_port(int(wanted or 8545))
         self.rpc = f"http://127.0.0.1:{port}"
         self._say(f"devnet: anvil, chain 31337, {self.rpc}")
-        command = [anvil(), "--host", "127.0.0.1", "--port", str(port), "--block-time", "1", "--mixed-mining"]
+        states = self.files.var / "devnet"
+        shutil.rmtree(states, ignore_errors=True)
+        command = [anvil(), "--host", "127.0.0.1", "--port", str(port), *DEVNET, "--cache-path", str(states)]
         self._run("devnet", command, "anvil", lambda: rpc_answers(self.rpc), 20)
 
     def _contracts(self) -> None:

@@ -177,7 +177,7 @@ def _require_devnet(node: Node) -> None:
 @contextmanager
 def _anvil(folder: Path) -> Iterator[Node]:
     log = folder / "anvil.log"
-    process = start([str(find_tool("anvil")), *OPTIONS], log, {}, detach=False)
+    process = start([str(find_tool("anvil")), *OPTIONS, "--cache-path", str(folder)], log, {}, detach=False)
     try:
         wait_for("anvil", process, log, lambda: bool(_LISTENING.search(log.read_text())), 30)
         found = _LISTENING.search(log.read_text())

@@ -13,6 +13,14 @@ class ToolMissing(Exception):
     """A Foundry tool is not installed; the message says what to do."""
 
 
+DEVNET = ("--block-time", "1", "--mixed-mining", "--max-persisted-states", "300")
+"""How anvil runs as a devnet: a block a second, and one at once for every transaction.
+
+Of 300 blocks before the newest it knows the state, more than nodes that keep no archive. By itself it would write the
+states of an hour, 3 GB, and leave them behind.
+"""
+
+
 def find_tool(name: str) -> Path:
     """The native `anvil` or `forge`: from PATH first, else from the npm package for this platform.
 

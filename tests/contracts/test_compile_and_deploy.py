@@ -115,6 +115,14 @@ def test_deploying_twice_does_nothing_and_a_fresh_chain_gets_everything_again(tm
         assert balance(account("buyer").address).call() == 1_000_000 * USDC
 
 
+def test_a_devnet_that_runs_for_an_hour_fills_no_disk_and_knows_its_last_minutes(tmp_path: Path) -> None:
+    with run_anvil(tmp_path) as anvil:
+        anvil.mine(3000)
+        states = list((tmp_path / "states").rglob("0x*.json"))
+        assert 0 < len(states) <= 300
+        assert int(anvil.rpc("eth_getBalance", account("buyer").address, hex(anvil.block_number() - 290)), 16) > 0
+
+
 def test_only_what_changed_is_deployed_again(tmp_path: Path) -> None:
     with run_anvil(tmp_path, options=()) as anvil:
         assert run_deploy(anvil.url, tmp_path).returncode == 0

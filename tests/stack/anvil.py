@@ -12,13 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from scripts.solc.foundry import find_tool
+from scripts.solc.foundry import DEVNET, find_tool
 from tests.stack.processes import ROOT, Child, start
 from tests.stack.waiting import until
 
 CHAIN_ID = 31337
-OPTIONS = ("--block-time", "1", "--mixed-mining")
-"""A block a second, and one at once for every transaction."""
 _LISTENING = re.compile(r"Listening on 127\.0\.0\.1:(\d+)")
 
 
@@ -78,11 +76,11 @@ class Anvil:
 
 @contextmanager
 def run_anvil(
-    folder: Path, name: str = "anvil", state: Path | None = None, options: Sequence[str] = OPTIONS
+    folder: Path, name: str = "anvil", state: Path | None = None, options: Sequence[str] = DEVNET
 ) -> Iterator[Anvil]:
     """A devnet on a port of its own choosing, from an earlier `dump`'s state if there is one. Raises ToolMissing."""
-    loading = ("--load-state", str(state)) if state else ()
-    child = start(name, [find_tool("anvil"), "--port", "0", *options, *loading], folder)
+    more = ("--cache-path", str(folder / "states"), *(("--load-state", str(state)) if state else ()))
+    child = start(name, [find_tool("anvil"), "--port", "0", *options, *more], folder)
     try:
         port = until(lambda: _port(child), 30, f"{name} listens")
         assert child.holds(port), f"port {port} is somebody else's"

@@ -15,7 +15,8 @@ from typing import Any
 
 from scripts import deploy as deploying
 from scripts.rpc import call
-from tests.stack.anvil import OPTIONS, Anvil, run_anvil
+from scripts.solc.foundry import DEVNET
+from tests.stack.anvil import Anvil, run_anvil
 from tests.stack.processes import ROOT
 
 CHAIN_ID = 84532
@@ -25,7 +26,7 @@ DOLLAR = "0x036CbD53842c5426634e7929541eC2318f3dCF7e"
 @contextmanager
 def run_known_dollar(folder: Path) -> Iterator[tuple[Anvil, Path]]:
     """The devnet with everything deployed, and its deployments file. Raises ToolMissing."""
-    with run_anvil(folder, "known-dollar", options=("--chain-id", str(CHAIN_ID), *OPTIONS)) as anvil:
+    with run_anvil(folder, "known-dollar", options=("--chain-id", str(CHAIN_ID), *DEVNET)) as anvil:
         command = [sys.executable, "-m", "tests.stack.known_dollar", "--rpc", anvil.url, "--folder", str(folder)]
         result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=170, check=False)
         assert result.returncode == 0, f"the deployment failed:\n{result.stdout}{result.stderr}"
