@@ -126,6 +126,15 @@ def test_c9_other_terms_than_were_committed_to_are_refused(path, paid):
         read_and_check(changed(paid, f"accepted.{path}", others[path]))
 
 
+@both
+@pytest.mark.parametrize("quote", [None, 7, {}])
+def test_terms_without_a_quote_commit_to_nothing(paid, quote):
+    extra = {name: value for name, value in paid["accepted"]["extra"].items() if name != "quote"}
+    without = paid | {"accepted": paid["accepted"] | {"extra": extra if quote is None else extra | {"quote": quote}}}
+    with pytest.raises(ProtocolError, match=r"extra\.quote"):
+        read(without)
+
+
 def read_and_check(paid):
     terms = msgspec.convert(paid["accepted"], PaymentRequirements)
     schemes.check_terms(read(paid), terms, UNTIL - 100)
