@@ -4,7 +4,7 @@ import pytest
 from eth_account import Account
 
 from server.adapters.facilitator_client import RemoteFacilitator
-from server.domain.outages import FacilitatorUnavailable
+from server.domain.outages import FacilitatorRefused, FacilitatorUnavailable
 from tests.conformance.counters import SHOP, read
 from tests.conformance.worlds import fake_world
 from tests.stack import buyer
@@ -51,6 +51,26 @@ async def test_s8_a_facilitator_that_does_not_answer_in_time_is_unavailable():
         remote = RemoteFacilitator(server.url, timeout=0.2)
         with pytest.raises(FacilitatorUnavailable):
             await remote.settle(*payment)
+        await remote.close()
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [
+        ("400 Bad Request", FacilitatorRefused),
+        ("422 Unprocessable Content", FacilitatorRefused),
+        ("401 Unauthorized", FacilitatorUnavailable),
+        ("403 Forbidden", FacilitatorUnavailable),
+    ],
+)
+async def test_only_what_a_payment_is_at_fault_for_is_a_refusal(status, kind):
+    payment = read(buyer.payment(Account.create(), fake_world().entry(SHOP)))
+    async with run_canned(http(status, b"{}")) as server:
+        remote = RemoteFacilitator(server.url, timeout=5)
+        for call in (remote.verify, remote.settle):
+            with pytest.raises(FacilitatorUnavailable) as raised:
+                await call(*payment)
+            assert type(raised.value) is kind
         await remote.close()
 
 

@@ -169,7 +169,8 @@ async def test_f16_a_dearer_attempt_joins_the_first_and_the_one_that_was_mined_i
     async with database.begin("mined") as work:
         await work.transactions.record(first.hash, Mined(dearer.hash, True, 9, "0xblock", 1, ()))
     async with database.read() as view:
-        assert (await view.transactions.get(first.hash)).mined_hash == dearer.hash
+        recorded = await view.transactions.get(first.hash)
+        assert (recorded.mined_hash, recorded.state) == (dearer.hash, TransactionState.SUCCEEDED)
         assert list(await view.transactions.unmined(NETWORK, first.sender)) == []
 
 

@@ -253,6 +253,16 @@ async def test_a_badge_needs_the_wallet_that_we_pay_and_a_file_that_points_back(
     assert "verified</span>" not in (await world.client.get("/services/echo")).text
 
 
+async def test_a_look_at_one_networks_registry_says_nothing_of_agents_elsewhere(world):
+    identity = await registered(world)
+    elsewhere = replace(identity, network="eip155:1", agent_id=7)
+    async with world.db.begin("identity linked") as work:
+        await work.reputation.put_identity(elsewhere)
+    await read(world)
+    async with world.db.read() as view:
+        assert set(await view.reputation.identities()) == {identity, elsewhere}
+
+
 @pytest.mark.parametrize(
     ("role", "uri"),
     [("stranger", AGENT_FILE), ("merchant", "https://elsewhere.test/agent.json"), ("merchant", "")],

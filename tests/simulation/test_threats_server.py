@@ -325,9 +325,11 @@ class TestS32:
         with pytest.raises(Died):
             await world.buyer.present(quoted, header)
         world.db.hooks.clear()
+        began, patience = world.clock.now(), world.paddock.limits.wait_for_other
         held = await world.buyer.present(quoted, header)
         assert held.status_code == 409
         assert held.headers["retry-after"]
+        assert patience <= (world.clock.now() - began).total_seconds() < patience + 1
         world.clock.advance(60)
         assert (await world.buyer.present(quoted, header)).status_code == 200
         assert world.settlements() == 1

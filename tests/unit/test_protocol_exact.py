@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from protocol.errors import ProtocolError
 from protocol.schemes import LEAST_VALIDITY, check_signature, check_terms
 from tests.stack import buyer
-from tests.unit.protocol_samples import ASSET, NOW, PAYER, SHOP, paid, read, requirements
+from tests.stack.permits import permit_payment
+from tests.unit.protocol_samples import ASSET, ENTRY, NOW, PAYER, SHOP, paid, read, requirements
 
 PAID = paid()
 RECIPIENT = "invalid_exact_evm_payload_recipient_mismatch"
@@ -31,6 +32,17 @@ def test_a_payment_is_read_as_it_was_signed():
     assert payment.transfer == (PAYER.address, SHOP, 50_000, 0, NOW + 60, bytes.fromhex(fields["nonce"][2:]))
     check_terms(payment, requirements(), NOW)
     check_signature(payment)
+
+
+def test_the_facilitator_that_a_permit_names_is_the_one_of_the_terms():
+    metered = {"scheme": "upto", "extra": ENTRY["extra"] | {"facilitatorAddress": SHOP}}
+    entry = ENTRY | metered
+    payment = read(permit_payment(PAYER, entry, deadline=str(NOW + 60)), **metered)
+    check_terms(payment, requirements(**metered), NOW)
+    for other in ({"facilitatorAddress": ASSET}, {}):
+        with pytest.raises(ProtocolError) as raised:
+            check_terms(payment, requirements(scheme="upto", extra=ENTRY["extra"] | other), NOW)
+        assert raised.value.reason == "upto_facilitator_mismatch"
 
 
 def test_addresses_may_come_in_any_letter_case():
