@@ -41,8 +41,14 @@ class Reach:
     lines: dict[str, dict[str, list[str]]]
 
     def tests(self, mutant: Mutant) -> list[str]:
-        """Who reaches the line, one of each file by turns and the quick ones first, as long as there is time."""
-        found = self.lines.get(mutant.path, {}).get(str(mutant.line), [])
+        """Who reaches the line, one of each file by turns and the quick ones first, as long as there is time.
+
+        A line that ran at the import, before any test, is reached by whoever comes to its file.
+        """
+        lines = self.lines.get(mutant.path, {})
+        found = lines.get(str(mutant.line), [])
+        if str(mutant.line) in lines and not found:
+            found = sorted({test for tests in lines.values() for test in tests})
         files: dict[str, list[str]] = {}
         for test in sorted(found, key=lambda one: self.seconds[one]):
             files.setdefault(test.partition("::")[0], []).append(test)
