@@ -19,8 +19,8 @@ from tests.mutation.mutants import CORE, Mutant, all_mutants
 
 TOP = Path(__file__).resolve().parents[2]
 FOLDERS = ("tests/unit", "tests/simulation", "tests/conformance", "tests/integration")
-LONGEST = 240.0
-"""Seconds of tests that a mutant is shown at most."""
+LONGEST = 600.0
+"""Seconds of tests, as long as they took under watch, that a mutant is shown at most: most die in the first."""
 KEPT = Path("var/mutation")
 
 
@@ -96,7 +96,7 @@ def _judge(mutant: Mutant, tests: Sequence[str], copy: Path) -> tuple[Verdict, s
     listed = copy / "var" / "tests.txt"
     listed.write_text("\n".join(tests))
     try:
-        run = _pytest(copy, ["-x", "-q", "--tb=no", "-rfE", f"@{listed}"], 3 * LONGEST)
+        run = _pytest(copy, ["-x", "-q", "--tb=no", "-rfE", f"@{listed}"], 2 * LONGEST)
     except subprocess.TimeoutExpired:
         return Verdict.ENDLESS, "time"
     finally:
