@@ -112,6 +112,20 @@ async def test_w7_a_name_that_moves_inside_after_the_check_gains_nothing():
     assert request.extensions["sni_hostname"] == "hooks.test"
 
 
+async def test_every_address_is_tried_and_the_last_failure_is_told():
+    tried = []
+
+    def closed(request):
+        tried.append(request.url.host)
+        raise httpx.ConnectError(f"{request.url.host} is closed")
+
+    transport = GuardedTransport(EgressRules(), resolving(PUBLIC, "93.184.215.15"), httpx.MockTransport(closed))
+    async with httpx.AsyncClient(transport=transport) as client:
+        with pytest.raises(httpx.ConnectError, match=r"93\.184\.215\.15 is closed"):
+            await client.post("https://hooks.test/x")
+    assert tried == [PUBLIC, "93.184.215.15"]
+
+
 async def test_w7_the_name_is_looked_up_once_for_a_connection(receiver, monkeypatch):
     asked, real = [], socket.getaddrinfo
 

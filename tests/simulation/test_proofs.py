@@ -348,8 +348,10 @@ async def test_what_has_no_receipt_cannot_be_revoked(world):
 
 
 async def test_w11_what_is_served_is_verified_with_nothing_but_the_published_key(world):
-    bought = [await buy(world) for _ in range(7)]
-    await world.work(20)
+    bought = [await buy(world) for _ in range(3)]
+    await world.work(90)
+    bought += [await buy(world) for _ in range(4)]
+    await world.work(90)
     published = (await world.client.get("/.well-known/x402")).json()
     site = site_of(world.paddock)
     assert published["anchor"] == {
@@ -364,6 +366,7 @@ async def test_w11_what_is_served_is_verified_with_nothing_but_the_published_key
         assert len(report.checked) == 4
         assert (found.receipt.order_id, found.chain.index) == (order_id, index)
         assert (found.anchor.contract, found.anchor.publisher) == (site.contract, site.publisher)
+    assert [(one.first, one.last) for one in (await page_of(world)).anchors] == [(0, 2), (3, 6)]
 
 
 async def test_w11_anybody_can_check_the_chain_page_by_page_and_reads_only_hashes(world):

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from server.adapters.networks import Known, market_of, read_networks
+from server.adapters.networks import Known, market_of, read_deployments, read_networks
 from server.domain.errors import ConfigurationError
 from server.domain.market import Contract, Market
 from server.domain.reputation import IDENTITY_REGISTRY, REPUTATION_REGISTRY
@@ -41,3 +41,13 @@ def test_a_registry_that_is_no_address_stops_the_start(tmp_path: Path) -> None:
     path.write_text(FILE.read_text().replace("0x8004A169FB4a3325136EB29fA0ceB6D2e539a432", "0x8004"))
     with pytest.raises(ConfigurationError, match="identity"):
         read_networks(path)
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", "{}", '{"chain_id": 1, "contracts": {}, "assets": [{}]}'])
+def test_a_file_that_is_no_deployments_file_is_named_with_what_to_do(tmp_path: Path, content: str) -> None:
+    path = tmp_path / "31337.json"
+    with pytest.raises(ConfigurationError, match=r"31337\.json does not exist; run `make up`"):
+        read_deployments([path], DOLLAR)
+    path.write_text(content)
+    with pytest.raises(ConfigurationError, match=r"31337\.json is not a deployments file .* write it again"):
+        read_deployments([path], DOLLAR)
