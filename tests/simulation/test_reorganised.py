@@ -1,7 +1,10 @@
 """F17: a reorganisation after the grant is reversed in the books, settled again, or owed; never delivered twice."""
 
+from dataclasses import replace
+
 import pytest
 
+from server.application.follow import stand
 from server.application.settle import stored_payment
 from server.domain.anchors import Kind
 from server.domain.ledger import standing
@@ -239,3 +242,17 @@ async def test_f17_the_payout_of_a_payment_that_is_gone_for_good_leaves_the_book
     assert order.payment is PaymentState.FAILED
     assert standing(await rows_of(world, quoted.id)) == []
     assert await revoked(world, quoted.id)
+
+
+async def test_a_row_that_names_no_block_stands_when_its_transaction_is_final(world):
+    """Rows were written so before they named their block."""
+    quoted = await world.buyer.ask(world.url("echo"))
+    assert (await world.buyer.present(quoted, world.buyer.pay(quoted))).status_code == 200
+    order = await world.order(quoted.id)
+    async with world.db.read() as view:
+        (row,) = await view.ledger.of(order.id)
+    old = replace(row, block_hash="")
+    assert not await stand(world.paddock, order, [old])
+    world.chain.mine(12)
+    assert await stand(world.paddock, order, [old])
+    assert not await stand(world.paddock, order, [replace(old, transaction="0x" + "77" * 32)])

@@ -36,7 +36,14 @@ DOCUMENT = {
     },
     "components": {
         "parameters": {
-            "City": {"name": "city", "in": "query", "required": True, "example": "Wien", "schema": {"type": "string"}}
+            "City": {
+                "name": "city",
+                "in": "query",
+                "required": True,
+                "description": "Its name,\nas on the spot",
+                "example": "Wien",
+                "schema": {"type": "string"},
+            }
         },
         "schemas": {
             "W": {
@@ -76,7 +83,10 @@ def test_each_operation_is_described_with_references_put_in():
     assert sold.summary == "Temperature and rain."
     assert sold.arguments == {
         "type": "object",
-        "properties": {"city": {"type": "string"}, "days": {"type": "integer", "maximum": 9}},
+        "properties": {
+            "city": {"type": "string", "description": "Its name, as on the spot"},
+            "days": {"type": "integer", "maximum": 9},
+        },
         "required": ["city"],
     }
     assert sold.example == {"city": "Wien"}
