@@ -22,6 +22,7 @@ from server.domain.ledger import Entry, reversed_entry
 from tests.conformance.rows import add
 from tests.fakes import samples
 from tests.fakes.samples import NOW
+from tests.stack.waiting import eventually
 
 LARGEST = 2**256 - 1
 OTHER = "0x" + "22" * 20
@@ -332,6 +333,26 @@ async def test_w9_of_ten_refunds_at_once_the_database_takes_one(database):
         return 1
 
     assert sum(await asyncio.gather(*(pay_back(index) for index in range(10)))) == 1
+
+
+async def test_w9_a_refund_waits_for_one_that_is_not_committed_yet_and_counts_it(request):
+    """On PostgreSQL, where two write at once; the rule holds the order's row."""
+    db = SqlDatabase(request.getfixturevalue("postgres_url"), SystemClock())
+    order, _ = await settled(db)
+    first, second = (as_row(refund(order, 50_000, round=number)) for number in (1, 2))
+    waiting = text("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE 'INSERT%'")
+    async with db.change() as connection:
+        await connection.execute(insert(ledger_entries).values(first))
+        again = asyncio.create_task(raw(db, insert(ledger_entries).values(second)))
+
+        async def held():
+            async with db.view() as other:
+                return again.done() or (await other.execute(waiting)).scalar_one()
+
+        await eventually(held, 20, "the second refund waits, or is in")
+    with pytest.raises(DBAPIError, match=MARK):
+        await again
+    await db.close()
 
 
 async def test_a_database_that_is_made_from_the_metadata_keeps_the_same_rules(tmp_path):
