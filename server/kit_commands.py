@@ -24,8 +24,8 @@ def lab_options(parser: argparse.ArgumentParser) -> None:
 
 def new_options(parser: argparse.ArgumentParser) -> None:
     """What `new` may be told; `python -m scripts.new` reads the same."""
-    parser.add_argument("kind", choices=("callback",))
-    parser.add_argument("name", help="of the contract, as TipJar")
+    parser.add_argument("kind", choices=("callback", "service"))
+    parser.add_argument("name", help="of the contract, as TipJar; of the service, as word-count")
 
 
 def callback_lab(_arguments: argparse.Namespace) -> int:
@@ -34,7 +34,7 @@ def callback_lab(_arguments: argparse.Namespace) -> int:
 
 
 def new(_arguments: argparse.Namespace) -> int:
-    """Write a callback contract that passes the lab, its test, and its line in the deploy list."""
+    """Write a callback contract or a service that passes as it stands, its test, and its line in the list."""
     return _run("scripts.new")
 
 

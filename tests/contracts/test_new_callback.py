@@ -1,41 +1,18 @@
 """`paddock new callback Name`, in a copy of the checkout: what it writes passes as it stands, and nothing is lost."""
 
 import json
-import os
-import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-from scripts.new import NewError, new_callback
-from scripts.solc import ROOT
-
-PARTS = ("contracts", "scripts", "server", "protocol", "tests", "foundry.toml", "package.json", "pyproject.toml")
-NEEDED = ("node_modules", "var")
+from scripts.new.callback import new_callback
+from scripts.new.writing import NewError
+from tests.stack.checkouts import copy_checkout, run
 
 
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
-    """A copy of what is written by hand; what was made is shared."""
-    for part in PARTS:
-        if (ROOT / part).is_dir():
-            shutil.copytree(ROOT / part, tmp_path / part, ignore=shutil.ignore_patterns("node_modules", "__pycache__"))
-        else:
-            shutil.copy(ROOT / part, tmp_path / part)
-    for part in NEEDED:
-        (tmp_path / part).symlink_to(ROOT / part)
-    return tmp_path
-
-
-def run(checkout: Path, *command: str) -> subprocess.CompletedProcess[str]:
-    """A Python module of the copy."""
-    environment = os.environ | {"PYTHONPATH": str(checkout)}
-    return subprocess.run(
-        [sys.executable, "-m", *command],
-        cwd=checkout, env=environment, capture_output=True, text=True, timeout=600, check=False,
-    )  # fmt: skip
+    return copy_checkout(tmp_path)
 
 
 @pytest.mark.timeout(900)

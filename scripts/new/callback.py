@@ -1,16 +1,13 @@
 """`paddock new callback Name`: a contract that passes the lab, its test, and its line in the deploy list."""
 
-import argparse
 import re
-import sys
 from pathlib import Path
 
+from scripts.new.writing import NewError, untaken, with_entry
 from scripts.solc import ROOT
-from server.kit_commands import new_options
 
 LIST = "scripts/deploy.py"
 _NAME = re.compile(r"[A-Z][A-Za-z0-9]{1,39}")
-_LIST_END = re.compile(r"^DEPLOYMENTS = \(\n.*?^(?=\)$)", re.MULTILINE | re.DOTALL)
 
 CONTRACT = """\
 // SPDX-License-Identifier: MIT
@@ -66,10 +63,6 @@ def test_payments_count_for_their_payer(open_callback: Open, entry: str) -> None
 LINE = '    Deployment("NAME", "NAME", lambda site: [site.lists("TestUSD"), 1, USDC]),\n'
 
 
-class NewError(Exception):
-    """Nothing was written; the message says why and what to do."""
-
-
 def new_callback(name: str, root: Path = ROOT) -> list[Path]:
     """Writes the contract and its test and adds the line; returns what was written. Raises NewError before writing."""
     if not _NAME.fullmatch(name):
@@ -80,36 +73,13 @@ def new_callback(name: str, root: Path = ROOT) -> list[Path]:
     deploy = (root / LIST).read_text()
     if f'Deployment("{name}"' in deploy:
         taken.append(root / LIST)
-    if taken:
-        raise NewError(f"{taken[0].relative_to(root)} has a {name} already: choose another name; nothing was written")
-    end = _LIST_END.search(deploy)
-    if end is None:
-        raise NewError(f"{LIST} has no list DEPLOYMENTS that a line could be added to; nothing was written")
+    untaken(taken, name, root)
+    listed = with_entry(deploy, LIST, "DEPLOYMENTS", LINE.replace("NAME", name))
     contract.write_text(CONTRACT.replace("NAME", name))
     test.write_text(TEST.replace("NAME", name))
-    (root / LIST).write_text(deploy[: end.end()] + LINE.replace("NAME", name) + deploy[end.end() :])
+    (root / LIST).write_text(listed)
     return [contract, test, root / LIST]
 
 
 def _snake(name: str) -> str:
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
-
-
-def main(arguments: list[str] | None = None) -> int:
-    """`python -m scripts.new callback Name`, as `paddock new` runs it."""
-    parser = argparse.ArgumentParser("paddock new", description=__doc__)
-    new_options(parser)
-    options = parser.parse_args(arguments)
-    try:
-        written = new_callback(options.name)
-    except NewError as error:
-        print(f"new: {error}", file=sys.stderr)
-        return 2
-    for path in written:
-        print(f"wrote  {path.relative_to(ROOT)}")
-    print(f"next   paddock callback-lab contracts/callbacks/{options.name}.sol, then docs/guides/callback.md")
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
