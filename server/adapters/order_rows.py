@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import RowMapping, and_, func, insert, or_, select, update
+from sqlalchemy import RowMapping, and_, func, insert, or_, select, tuple_, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -12,11 +12,11 @@ from protocol.payment import Method
 from server.adapters.models import IN_FLIGHT, order_events, orders
 from server.domain.errors import DuplicateClaim, StaleWrite
 from server.domain.merchant_orders import SERVICE as MERCHANT_ORDER
+from server.domain.order_status import EVERY_ORDER, OrderStatus, Wanted, status_of
 from server.domain.orders import Authorization, Mode, Order, Terms
 from server.domain.states import FulfilmentState, MoneyBackState, PaymentState
 from server.ports import Clock, Event
 
-_MOVING = (MoneyBackState.DUE, MoneyBackState.SENDING, MoneyBackState.IN_DOUBT)
 _WAITING = (PaymentState.CREATED, PaymentState.AUTHORIZED)
 _UNDECIDED = (PaymentState.SETTLING, PaymentState.IN_DOUBT)
 _ENDED = (FulfilmentState.RELEASED, FulfilmentState.FAILED)
@@ -44,7 +44,7 @@ class OrderRows:
         values |= {name: getattr(order.authorization, name) for name in _AUTHORIZATION}
         values |= {name: getattr(order, name) for name in (*_OWN, *_MUTABLE)}
         try:
-            await self._connection.execute(insert(orders).values(**values, version=0))
+            await self._connection.execute(insert(orders).values(**values, status=status_of(order), version=0))
         except IntegrityError as error:
             raise DuplicateClaim("the quote or the payment is claimed") from error
         await self._write_changes(order)
@@ -75,7 +75,7 @@ class OrderRows:
         result = await self._connection.execute(
             update(orders)
             .where(orders.c.id == order.id, orders.c.version == order.version)
-            .values(**values, version=order.version + 1)
+            .values(**values, status=status_of(order), version=order.version + 1)
         )
         if result.rowcount != 1:
             raise StaleWrite(f"order {order.id} was changed by somebody else")
@@ -87,7 +87,7 @@ class OrderRows:
             orders.c.payment.in_(_UNDECIDED),
             and_(orders.c.payment.in_(_WAITING), orders.c.valid_before <= lapsed_at),
             and_(orders.c.payment == PaymentState.SETTLED, orders.c.fulfilment.not_in(_ENDED)),
-            orders.c.money_back.in_(_MOVING),
+            orders.c.status == OrderStatus.REFUNDING,
         )
         free = or_(orders.c.lease_until.is_(None), orders.c.lease_until <= lapsed_at)
         query = select(orders.c.id).where(pending, free).order_by(orders.c.created_at).limit(limit)
@@ -98,8 +98,13 @@ class OrderRows:
         query = select(orders.c.id).where(or_(*(name == text for name in names))).limit(1)
         return (await self._connection.execute(query)).scalar()
 
-    async def recent(self, limit: int) -> Sequence[Order]:
-        query = select(orders).order_by(orders.c.created_at.desc()).limit(limit)
+    async def recent(self, limit: int, wanted: Wanted = EVERY_ORDER) -> Sequence[Order]:
+        query = select(orders).order_by(orders.c.created_at.desc(), orders.c.id.desc()).limit(limit)
+        given = (("status", wanted.status), ("service", wanted.service), ("payer", wanted.payer))
+        query = query.where(*(orders.c[name] == value for name, value in given if value))
+        if wanted.before:
+            place = select(orders.c.created_at, orders.c.id).where(orders.c.id == wanted.before).scalar_subquery()
+            query = query.where(tuple_(orders.c.created_at, orders.c.id) < place)
         return [_order(row) for row in (await self._connection.execute(query)).mappings()]
 
     async def timeline(self, order_id: str) -> Sequence[Event]:

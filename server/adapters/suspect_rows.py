@@ -11,17 +11,17 @@ from server.adapters.case_models import cases
 from server.adapters.models import order_events, orders, outbox, proofs
 from server.application.deliver import EXECUTE, FOLLOW, PROVE, REFUND
 from server.domain.cases import CaseKind
+from server.domain.order_status import OrderStatus
 from server.domain.states import FulfilmentState, MoneyBackState, PaymentState
 from server.ports import Repeated
 
-_MOVING = (MoneyBackState.DUE, MoneyBackState.SENDING, MoneyBackState.IN_DOUBT)
 _UNDECIDED = (PaymentState.SETTLING, PaymentState.IN_DOUBT)
 _ENDED = (FulfilmentState.RELEASED, FulfilmentState.FAILED)
 _SETTLED = orders.c.payment == PaymentState.SETTLED
 _OWED = and_(orders.c.fulfilment != FulfilmentState.RELEASED, orders.c.money_back != MoneyBackState.REFUNDED)
 _TO_COME: dict[str, ColumnElement[bool]] = {
     EXECUTE: orders.c.fulfilment == FulfilmentState.EXECUTING,
-    REFUND: orders.c.money_back.in_(_MOVING),
+    REFUND: orders.c.status == OrderStatus.REFUNDING,
     FOLLOW: orders.c.final_at.is_(None),
     PROVE: and_(orders.c.final_at.is_not(None), ~_OWED, ~exists().where(proofs.c.order_id == orders.c.id)),
 }
@@ -39,7 +39,7 @@ class SuspectRows:
         pending = or_(
             orders.c.payment.in_(_UNDECIDED),
             and_(_SETTLED, orders.c.fulfilment.not_in(_ENDED)),
-            orders.c.money_back.in_(_MOVING),
+            orders.c.status == OrderStatus.REFUNDING,
         )
         moved = exists().where(order_events.c.order_id == orders.c.id, order_events.c.at > before)
         return await self._ids(limit, pending, orders.c.created_at <= before, ~moved, ~_has_case(CaseKind.STUCK))
@@ -47,7 +47,7 @@ class SuspectRows:
     async def denied(self, limit: int) -> Sequence[str]:
         failed = and_(_SETTLED, orders.c.fulfilment == FulfilmentState.FAILED)
         none = and_(orders.c.money_back == MoneyBackState.NONE, ~_has_case(CaseKind.PAID_BUT_DENIED))
-        blocked = and_(orders.c.money_back == MoneyBackState.BLOCKED, ~_has_case(CaseKind.REFUND_BLOCKED))
+        blocked = and_(orders.c.status == OrderStatus.BLOCKED, ~_has_case(CaseKind.REFUND_BLOCKED))
         return await self._ids(limit, failed, or_(none, blocked))
 
     async def repeated(self, since: datetime, within: timedelta, limit: int) -> Sequence[Repeated]:

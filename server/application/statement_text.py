@@ -1,8 +1,5 @@
 """Statements as text: CSV that a spreadsheet runs nothing of, or JSON; both piece by piece."""
 
-import csv
-import io
-import re
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
@@ -11,6 +8,7 @@ import msgspec
 from protocol.amounts import display
 from server.application.paddock import Ground
 from server.application.statement import Moved, Opening, Record, Total, asset_at
+from server.domain.csv_text import csv_line
 from server.domain.statements import Period, Place
 
 COLUMNS = (
@@ -18,8 +16,6 @@ COLUMNS = (
     "amount", "change", "balance", "display",
 )  # fmt: skip
 TOTALS = ("received", "returned", "fees", "owed", "closing")
-_NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?", re.ASCII)
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 _GROUPS = ((Opening, "opening"), (Moved, "entries"), (Total, "totals"))
 """The records' classes in the order in which they come."""
 Grounds = Mapping[str, Ground]
@@ -27,10 +23,10 @@ Grounds = Mapping[str, Ground]
 
 async def as_csv(grounds: Grounds, records: AsyncIterator[Record]) -> AsyncIterator[str]:
     """A line for each record; a total is one line for each of its sums, `closing` the last."""
-    yield _line(COLUMNS)
+    yield csv_line(COLUMNS)
     async for one in records:
         for row in _rows(grounds, one):
-            yield _line([row.get(name, "") for name in COLUMNS])
+            yield csv_line([row.get(name, "") for name in COLUMNS])
 
 
 async def as_json(
@@ -47,11 +43,6 @@ async def as_json(
         yield comma + _json(_object(grounds, one))
         comma = ","
     yield "".join(f'],"{name}":[' for _, name in _GROUPS[group + 1 :]) + "]}"
-
-
-def cell(value: str) -> str:
-    """A value that no spreadsheet takes for a formula: one that begins like one is marked as text. Numbers stay."""
-    return f"'{value}" if value.startswith(_FORMULA) and not _NUMBER.fullmatch(value) else value
 
 
 def _rows(grounds: Grounds, one: Record) -> list[dict[str, str]]:
@@ -99,9 +90,3 @@ def _time(moment: Any) -> str:
 
 def _json(value: object) -> str:
     return msgspec.json.encode(value).decode()
-
-
-def _line(values: Any) -> str:
-    text = io.StringIO()
-    csv.writer(text).writerow([cell(value) for value in values])
-    return text.getvalue()

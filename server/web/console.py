@@ -17,6 +17,7 @@ from server.web.callback_pages import CALLBACK_PAGES
 from server.web.case_pages import CASE_PAGES
 from server.web.credentials import COOKIE, Credentials
 from server.web.given import GivenCredentials, GivenPaddock
+from server.web.order_pages import ORDER_PAGES
 from server.web.pages import on_page_error, page
 from server.web.read_models import WINDOW, overview, story
 from server.web.service_pages import SERVICE_PAGES
@@ -146,6 +147,7 @@ CONSOLE = Router(
         order,
         live.events,
         console_statement,
+        *ORDER_PAGES,
         *CASE_PAGES,
         *CALLBACK_PAGES,
         *SERVICE_PAGES,

@@ -14,21 +14,15 @@ from server.domain.choices import CalldataSignature
 from server.domain.errors import UnknownOrder
 from server.domain.ledger import Entry
 from server.domain.market import PRICE_DECIMALS
-from server.domain.orders import Order, Shown
+from server.domain.order_status import OrderStatus, status_of
+from server.domain.orders import Order
 from server.domain.quotes import Quote
-from server.domain.states import MoneyBackState, PaymentState
+from server.domain.states import PaymentState
 from server.ports import Event, UnitOfWork
 from server.web.stages import Call, Fact, Stage, stages_of
 
 WINDOW = 200
 """How many of the newest orders are listed and counted."""
-_MONEY_BACK = {
-    MoneyBackState.DUE: "refunding",
-    MoneyBackState.SENDING: "refunding",
-    MoneyBackState.IN_DOUBT: "refunding",
-    MoneyBackState.REFUNDED: "refunded",
-    MoneyBackState.BLOCKED: "blocked",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,12 +67,6 @@ class Story:
     facts: tuple[Fact, ...] = ()
 
 
-def word(order: Order) -> str:
-    """Where an order stands, in one word."""
-    back = _MONEY_BACK.get(order.money_back)
-    return back or ("delivered" if order.shown is Shown.COMPLETED else order.shown.value)
-
-
 def row_of(paddock: Paddock, order: Order) -> Row:
     """The order as a list shows it."""
     terms = order.terms
@@ -90,7 +78,7 @@ def row_of(paddock: Paddock, order: Order) -> Row:
         mode=terms.mode.value,
         amount=display(order.price, paddock.shown_asset(order).decimals),
         payer=order.authorization.payer,
-        word=word(order),
+        word=status_of(order),
         at=order.created_at,
     )
 
@@ -101,15 +89,15 @@ async def overview(paddock: Paddock, view: UnitOfWork) -> Overview:
     Volume is all that was settled in assets of known decimals, refunded money included.
     """
     orders = await view.orders.recent(WINDOW)
-    words = [word(order) for order in orders]
+    words = [status_of(order) for order in orders]
     paid = [order for order in orders if order.payment is PaymentState.SETTLED]
     assets = ((paddock.shown_asset(order), order.price) for order in paid)
     settled = sum(asset.price(price) for asset, price in assets if asset.name)
     totals = {
         "orders": str(len(orders)),
-        "delivered": str(words.count("delivered")),
-        "pending": str(words.count("pending") + words.count("refunding")),
-        "refunded": str(words.count("refunded")),
+        "delivered": str(words.count(OrderStatus.DELIVERED)),
+        "pending": str(words.count(OrderStatus.PENDING) + words.count(OrderStatus.REFUNDING)),
+        "refunded": str(words.count(OrderStatus.REFUNDED)),
         "volume": display(settled, PRICE_DECIMALS),
     }
     return Overview(tuple(row_of(paddock, order) for order in orders), totals, len(orders) == WINDOW)
@@ -132,7 +120,7 @@ async def story(paddock: Paddock, order_id: str) -> Story:
         signed = await view.calldata.get(order_id)
     return Story(
         id=order_id,
-        word=word(order),
+        word=status_of(order),
         stages=tuple(stages_of(order, events, _call(paddock, order, signed), proven=proof is not None)),
         sequence=sequence,
         order=order,

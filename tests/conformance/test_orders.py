@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 
 from server.domain.errors import DuplicateClaim, StaleWrite
+from server.domain.order_status import OrderStatus, Wanted, status_of
 from server.domain.states import FulfilmentState, MoneyBackState, PaymentState
 from tests.conformance.rows import add, get, race
 from tests.fakes import samples
@@ -159,6 +160,71 @@ async def test_recent_orders_come_newest_first(database):
     ids = [(await add(database, samples.order(created_at=NOW + timedelta(seconds=i)))).id for i in (2, 0, 1)]
     async with database.read() as view:
         assert [order.id for order in await view.orders.recent(2)] == [ids[0], ids[2]]
+
+
+async def test_a_list_has_the_orders_that_are_wanted_page_by_page(database):
+    """Two of each second, so that the place within a second counts too."""
+    payers = ("0x" + "a1" * 20, "0x" + "b2" * 20)
+    made = []
+    for number in range(12):
+        order = samples.order(
+            service=("one", "two", "three")[number % 3], payer=payers[number % 2],
+            created_at=NOW + timedelta(seconds=number // 2),
+        )  # fmt: skip
+        if number % 4 == 0:
+            order.pay(PaymentState.EXPIRED)
+        made.append(await add(database, order))
+    newest = sorted(made, key=lambda order: (order.created_at, order.id), reverse=True)
+
+    async def listed(limit=100, **wanted):
+        async with database.read() as view:
+            return [order.id for order in await view.orders.recent(limit, Wanted(**wanted))]
+
+    def chosen(fits):
+        return [order.id for order in newest if fits(order)]
+
+    assert await listed() == chosen(lambda order: True)
+    assert await listed(service="two") == chosen(lambda order: order.terms.service == "two")
+    assert await listed(payer=payers[1]) == chosen(lambda order: order.authorization.payer == payers[1])
+    expired = chosen(lambda order: order.payment is PaymentState.EXPIRED)
+    assert await listed(status=OrderStatus.EXPIRED) == expired
+    assert len(expired) == 3
+    assert await listed(status=OrderStatus.PENDING, service="one", payer=payers[0]) == chosen(
+        lambda order: (
+            order.payment is not PaymentState.EXPIRED
+            and (order.terms.service, order.authorization.payer) == ("one", payers[0])
+        )
+    )
+    pages, before = [], ""
+    while page := await listed(5, before=before):
+        pages.append(page)
+        before = page[-1]
+    assert [len(page) for page in pages] == [5, 5, 2]
+    assert [one for page in pages for one in page] == await listed()
+    assert await listed(before="nobody") == []
+
+
+def every_state():
+    for payment in PaymentState:
+        for fulfilment in FulfilmentState:
+            for money_back in MoneyBackState:
+                yield payment, fulfilment, money_back
+
+
+async def test_an_orders_status_is_found_as_it_is_now_in_every_state(database):
+    async with database.begin("test") as work:
+        for payment, fulfilment, money_back in every_state():
+            order = samples.order()
+            await work.orders.add(order)
+            order.payment, order.fulfilment, order.money_back = payment, fulfilment, money_back
+            await work.orders.save(order)
+    found = {}
+    for status in OrderStatus:
+        async with database.read() as view:
+            for order in await view.orders.recent(1000, Wanted(status=status)):
+                assert status_of(order) is status
+                found[order.id] = (order.payment, order.fulfilment, order.money_back)
+    assert sorted(found.values()) == sorted(every_state())
 
 
 async def test_w1_unfinished_orders_are_those_with_something_to_come_and_no_owner(database):

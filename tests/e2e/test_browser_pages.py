@@ -12,6 +12,7 @@ from tests.stack.marketplace import TOKEN, Marketplace
 from tests.stack.waiting import until
 
 SIGNAL = "/v1/market-signal?symbol=DEMO-TREND&window=20"
+ALL = "/console/orders"
 
 
 @pytest.fixture
@@ -143,7 +144,7 @@ async def test_pages_can_be_read_and_searched_without_javascript(browser, place,
 
 async def test_no_page_is_wider_than_the_screen(browser, place, buyer):
     assert (await buyer.buy(place.url + SIGNAL)).status_code == 200
-    paths = ("/", "/docs", "/services/contract-risk", "/services/access-pass", "/console", await newest(place))
+    paths = ("/", "/docs", "/services/contract-risk", "/services/access-pass", "/console", ALL, await newest(place))
     visit = await open_tab(browser, place)
     await visit.enter()
     for width in (320, 390, 768, 1280):
@@ -152,6 +153,27 @@ async def test_no_page_is_wider_than_the_screen(browser, place, buyer):
             await visit.go(path)
             wider = await visit.tab.evaluate("document.documentElement.scrollWidth - innerWidth")
             assert wider <= 0, (path, width, wider)
+    visit.require_calm()
+
+
+async def test_an_operator_finds_the_orders_of_a_payer_among_all(browser, place, buyer):
+    assert (await buyer.buy(place.url + SIGNAL)).status_code == 200
+    visit = await open_tab(browser, place)
+    await visit.enter()
+    await visit.tab.get_by_role("link", name="All orders").click()
+    rows = visit.tab.locator("tr[data-order]")
+    await expect(rows).to_have_count(1)
+    await visit.tab.get_by_role("textbox", name="Payer").fill(buyer.account.address.lower())
+    await visit.tab.get_by_label("Status").select_option("delivered")
+    await visit.tab.get_by_role("button", name="Show").click()
+    await expect(rows).to_have_count(1)
+    await expect(visit.tab.get_by_role("textbox", name="Payer")).to_have_value(buyer.account.address)
+    async with visit.tab.expect_download() as told:
+        await visit.tab.get_by_role("link", name="All of these as CSV").click()
+    assert buyer.account.address in (await (await told.value).path()).read_text()
+    await visit.tab.get_by_label("Status").select_option("blocked")
+    await visit.tab.get_by_role("button", name="Show").click()
+    await expect(visit.tab.get_by_text("No such order.")).to_be_visible()
     visit.require_calm()
 
 

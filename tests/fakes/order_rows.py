@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from server.domain.errors import DuplicateClaim, StaleWrite
 from server.domain.merchant_orders import SERVICE as MERCHANT_ORDER
+from server.domain.order_status import EVERY_ORDER, Wanted, status_of
 from server.domain.orders import Authorization, Order, Terms
 from server.domain.states import FulfilmentState, MoneyBackState, PaymentState
 from server.ports import Clock, Event
@@ -63,8 +64,9 @@ class FakeOrders:
         named = ((o.id, (o.id, o.settlement_tx, o.callback_tx, o.refund_tx)) for o in self.tables.orders.values())
         return next((order_id for order_id, names in named if text in names), None)
 
-    async def recent(self, limit: int) -> Sequence[Order]:
-        return [replace(order, changes=[]) for order in self._by_age()[::-1][:limit]]
+    async def recent(self, limit: int, wanted: Wanted = EVERY_ORDER) -> Sequence[Order]:
+        found = [order for order in self._by_age()[::-1] if self._fits(order, wanted)]
+        return [replace(order, changes=[]) for order in found[:limit]]
 
     async def timeline(self, order_id: str) -> Sequence[Event]:
         return [event for event in self.tables.events if event.order_id == order_id]
@@ -76,7 +78,17 @@ class FakeOrders:
         return len(self.tables.events)
 
     def _by_age(self) -> list[Order]:
-        return sorted(self.tables.orders.values(), key=attrgetter("created_at"))
+        return sorted(self.tables.orders.values(), key=attrgetter("created_at", "id"))
+
+    def _fits(self, order: Order, wanted: Wanted) -> bool:
+        place = self.tables.orders.get(wanted.before)
+        older = place is not None and (order.created_at, order.id) < (place.created_at, place.id)
+        return (
+            wanted.status in (None, status_of(order))
+            and wanted.service in ("", order.terms.service)
+            and wanted.payer in ("", order.authorization.payer)
+            and (older or not wanted.before)
+        )
 
     def _write_changes(self, order: Order) -> None:
         for change in order.changes:

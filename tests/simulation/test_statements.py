@@ -10,7 +10,8 @@ import pytest
 
 from server.application.refund_by_hand import refund_by_hand
 from server.application.statement import Moved, statement
-from server.application.statement_text import COLUMNS, as_csv, as_json, cell
+from server.application.statement_text import COLUMNS, as_csv, as_json
+from server.domain.csv_text import cell
 from server.domain.statements import Line, Period, Place
 from tests.simulation.world import MERCHANT_KEY, TOKEN, open_world
 
