@@ -5,7 +5,11 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from sqlalchemy.event import listen
 
+from server.adapters.clock import SystemClock
+from server.adapters.database import SqlDatabase
+from server.adapters.order_rows import OrderRows
 from server.domain.errors import DuplicateClaim, StaleWrite
 from server.domain.order_status import OrderStatus, Wanted, status_of
 from server.domain.states import FulfilmentState, MoneyBackState, PaymentState
@@ -268,3 +272,27 @@ async def test_an_order_is_found_by_its_id_and_by_each_of_its_transactions(datab
             assert await view.orders.found_by(text) == order.id
         assert await view.orders.found_by("0x" + "04" * 32) is None
         assert await view.orders.found_by("") is None
+
+
+@pytest.mark.parametrize(
+    ("index", "wanted"),
+    [
+        ("created_at_id", {}),
+        ("created_at_id", {"before": "x"}),
+        ("status_created_at_id", {"status": OrderStatus.BLOCKED}),
+        ("service_created_at_id", {"service": "one", "before": "x"}),
+    ],
+)
+async def test_a_list_reads_no_more_rows_than_it_shows(sqlite_url, index, wanted):
+    """By an index in the list's own order: nothing is sorted, and nothing is read to be left out."""
+    database = SqlDatabase(sqlite_url, SystemClock())
+    asked = []
+    async with database.view() as connection:
+        listen(connection.sync_engine, "before_cursor_execute", lambda *given: asked.append(given[2:4]))
+        await OrderRows(connection, SystemClock()).recent(50, Wanted(**wanted))
+        query, values = asked[-1]
+        plan = (await connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {query}", values)).all()
+    await database.close()
+    steps = [row.detail for row in plan]
+    assert [step for step in steps if f"orders USING INDEX ix_orders_{index}" in step]
+    assert not [step for step in steps if "TEMP B-TREE" in step]
