@@ -1,30 +1,39 @@
 """Standings: what one process shows of merchants' identities and checked reviews, at most two seconds old."""
 
 import asyncio
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import cached_property
 
 from server.domain.outages import DatabaseUnavailable
 from server.domain.reputation import Identity, Standing, Tally, standing_of
 from server.ports import Clock, Database
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Shown:
-    """Everything at one moment."""
+    """Everything at one moment, sorted when it is first asked for."""
 
     tallies: Sequence[Tally] = ()
     identities: Sequence[Identity] = ()
 
     def of_service(self, merchant: str, service: str) -> Standing:
         """What reviews say of one service."""
-        return standing_of(one for one in self.tallies if (one.merchant, one.service) == (merchant, service))
+        return standing_of(self._by_service.get((merchant, service), ()))
 
     def of_merchant(self, merchant: str) -> Standing:
         """What reviews say of all services of a merchant."""
         return standing_of(one for one in self.tallies if one.merchant == merchant)
+
+    @cached_property
+    def _by_service(self) -> Mapping[tuple[str, str], Sequence[Tally]]:
+        found: defaultdict[tuple[str, str], list[Tally]] = defaultdict(list)
+        for one in self.tallies:
+            found[one.merchant, one.service].append(one)
+        return found
 
     def badge(self, merchant: str) -> Identity | None:
         """The merchant's first verified identity; without one it has no badge."""

@@ -1,8 +1,10 @@
 """What a service is: one thing on sale, described so that a program knows cost and answer before it pays."""
 
+import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import cached_property
 from typing import Any, Literal
 
 import msgspec
@@ -91,6 +93,11 @@ class Meter:
         return used * self.price // self.per
 
 
+def words_of(text: str) -> frozenset[str]:
+    """Runs of letters and digits, in lower case."""
+    return frozenset(re.findall(r"[a-z0-9]+", text.lower()))
+
+
 def json_answer(value: object) -> Answer:
     """A struct or builtin as a JSON answer with a stable order of keys."""
     return Answer(msgspec.json.encode(value, order="deterministic"))
@@ -156,6 +163,17 @@ class Service:
         chosen_in_body = self.method == "POST" and "calldata" in self.arguments.__struct_fields__
         if self.actions and not (self.callback and chosen_in_body):
             raise ValueError(f"{self.slug}: an action is a callback's, chosen by the member `calldata` of the body")
+
+    @cached_property
+    def described(self) -> str:
+        """All that is said of it, in lower case, for searches by parts of words."""
+        said = (self.slug, self.title, self.summary, self.kind, self.unit, self.mode, *self.tags)
+        return " ".join(said).lower()
+
+    @cached_property
+    def words(self) -> frozenset[str]:
+        """Each word of that once: repeating one gains nothing in a search."""
+        return words_of(self.described)
 
     @property
     def metered(self) -> bool:

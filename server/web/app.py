@@ -28,6 +28,7 @@ from server.web.problems import HANDLERS
 from server.web.reference import PricedJson
 from server.web.refund_api import REFUND_API
 from server.web.reputation_api import REPUTATION_API
+from server.web.storefront import storefront
 from server.web.tools import mcp_endpoint, tool_sessions
 from server.web.upstream_api import UPSTREAMS
 from server.web.webhooks_api import WEBHOOKS
@@ -70,7 +71,7 @@ MARKETPLACE: tuple[Any, ...] = (
     health.live,
     health.ready,
     metrics.metrics,
-    pages.storefront,
+    storefront,
     pages.service_page,
     pages.reference_page,
     pages.STATIC_FILES,

@@ -1,13 +1,13 @@
 """How programs find what is on sale: Bazaar listing and search, /.well-known/x402, llms.txt."""
 
-import re
+from heapq import nsmallest
 from typing import Annotated, Any
 
 from litestar import MediaType, Request, get
 from litestar.exceptions import ValidationException
 from litestar.params import FromQuery, QueryParameter
 
-from server.services.service import Service
+from server.services.service import words_of
 from server.web.given import GivenPaddock
 from server.web.listing import bazaar_item, example_url
 from server.web.origins import link_origin
@@ -46,20 +46,15 @@ async def search(
     """Services whose description shares words with the query; most shared words first, then the cheaper one."""
     if not 1 <= limit <= MOST:
         raise ValidationException(f"limit goes from 1 to {MOST}")
-    scored = [(shared_words(wanted, service), service) for service in paddock.services.values()]
-    found = sorted((pair for pair in scored if pair[0]), key=lambda pair: (-pair[0], pair[1].amount))
+    asked = words_of(wanted)
+    scored = [(len(asked & service.words), service) for service in paddock.services.values()]
+    found = nsmallest(limit, (pair for pair in scored if pair[0]), key=lambda pair: (-pair[0], pair[1].amount))
     origin, shown = link_origin(paddock, request), await paddock.standings.read(paddock.db, paddock.clock)
     return {
         "x402Version": 2,
-        "resources": [bazaar_item(paddock, service, origin, shown) for _, service in found[:limit]],
+        "resources": [bazaar_item(paddock, service, origin, shown) for _, service in found],
         "pagination": None,
     }
-
-
-def shared_words(query: str, service: Service) -> int:
-    """How many of the query's words stand in a service's description; repeating a word there gains nothing."""
-    text = " ".join((service.slug, service.title, service.summary, service.kind, service.unit, *service.tags))
-    return len(_words(query) & _words(text))
 
 
 @get("/.well-known/x402", include_in_schema=False)
@@ -103,7 +98,3 @@ async def llms(request: Request[Any, Any, Any], paddock: GivenPaddock) -> str:
         link = f"[{service.title}]({example_url(service, origin)})"
         lines.append(f"- {link}: {service.method}, {price_of(service, asset).words}. {service.summary}")
     return "\n".join(lines) + "\n"
-
-
-def _words(text: str) -> set[str]:
-    return set(re.findall(r"[a-z0-9]+", text.lower()))

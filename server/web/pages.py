@@ -1,4 +1,4 @@
-"""The public pages: storefront, one page a service, HTTP reference; and how every page is rendered and guarded."""
+"""The public pages: one of each service, the HTTP reference; and how every page is rendered and guarded."""
 
 import hashlib
 import json
@@ -14,7 +14,7 @@ import msgspec
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from litestar import Request, Response, get
 from litestar.datastructures import CacheControlHeader, MutableScopeHeaders
-from litestar.params import FromPath, FromQuery
+from litestar.params import FromPath
 from litestar.plugins.jinja import JinjaTemplateEngine
 from litestar.response import Template
 from litestar.static_files import create_static_files_router
@@ -23,7 +23,6 @@ from litestar.types import Message, Scope
 from markupsafe import Markup, escape
 
 from protocol import headers
-from protocol.amounts import display
 from protocol.intent import Intent
 from protocol.networks import v1_name
 from server.application.paddock import Paddock
@@ -129,37 +128,6 @@ def on_page_error(request: Request[Any, Any, Any], error: PaddockError) -> Respo
     return page("problem.html", request.app.state.paddock, error.status, error=error)
 
 
-@get("/", include_in_schema=False)
-async def storefront(request: Request[Any, Any, Any], paddock: GivenPaddock, q: FromQuery[str] = "") -> Template:
-    """The catalogue; `q` leaves the services that have all its words, as the search box does while one types."""
-    words = q.lower().split()
-    services = [(service, _searched(service)) for service in paddock.services.values()]
-    shown = await paddock.standings.read(paddock.db, paddock.clock)
-    asset = paddock.market.asset
-    flat = [service for service, _ in services if service.mode == "DIRECT" and not service.metered]
-    direct = [service for service in flat if service.method == "GET"]
-    first = min(direct, key=lambda service: service.amount, default=None)
-    return page(
-        "storefront.html",
-        paddock,
-        q=q,
-        cards=[
-            {
-                "service": service,
-                "price": price_of(service, asset),
-                "standing": shown.of_service(service.merchant, service.slug),
-                "badge": shown.badge(service.merchant),
-                "text": text,
-                "hidden": not all(word in text for word in words),
-            }
-            for service, text in services
-        ],
-        first=first,
-        first_url=example_url(first, link_origin(paddock, request)) if first else "",
-        first_price=display(asset.amount(first.amount), asset.decimals) if first else "",
-    )
-
-
 @get("/services/{slug:str}", include_in_schema=False, exception_handlers={PaddockError: on_page_error})
 async def service_page(request: Request[Any, Any, Any], slug: FromPath[str], paddock: GivenPaddock) -> Template:
     """One service: price, arguments, answer, how to buy it, and what happens when it fails."""
@@ -219,12 +187,6 @@ def site(paddock: Paddock) -> dict[str, str]:
         "asset": market.asset.address,
         "signer": paddock.receipts.address,
     }
-
-
-def _searched(service: Service) -> str:
-    """What the search box looks in; `paddock.js` does the same with it."""
-    parts = (service.slug, service.title, service.summary, service.kind, service.unit, service.mode, *service.tags)
-    return " ".join(parts).lower()
 
 
 def _example_call(paddock: Paddock, service: Service, origin: str, body: str) -> Intent:

@@ -1,4 +1,4 @@
-// What every page can do beyond being read: copy, filter while typing, and ages that grow.
+// What every page can do beyond being read: copy, search while typing, and ages that grow.
 document.documentElement.classList.add("js");
 
 document.addEventListener("click", async (event) => {
@@ -24,21 +24,31 @@ function copyBySelection(text) {
 }
 
 const box = document.querySelector("#q");
-const cards = document.querySelectorAll("[data-cards] > li");
-if (box && cards.length) {
+let asked = 0;
+
+async function search() {
+  const url = new URL(location.href);
+  url.search = box.value ? new URLSearchParams({ q: box.value }) : "";
+  const turn = ++asked;
+  const answer = await fetch(url, { headers: { Accept: "text/html" } });
+  if (!answer.ok || turn !== asked) return; // a later question is on its way
+  const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
+  if (turn !== asked) return;
+  document.querySelector("[data-found]").replaceWith(fresh.querySelector("[data-found]"));
+  history.replaceState(null, "", url);
+}
+
+if (document.querySelector("[data-found]")) {
+  let waiting;
   box.addEventListener("input", () => {
-    const words = box.value.toLowerCase().split(/\s+/).filter(Boolean);
-    let shown = 0;
-    for (const card of cards) {
-      card.hidden = !words.every((word) => card.dataset.text.includes(word));
-      shown += card.hidden ? 0 : 1;
-    }
-    document.querySelector("[data-count]").textContent = `${shown < cards.length ? `${shown} of ` : ""}${cards.length} services`;
-    document.querySelector("[data-empty]").hidden = shown > 0;
-    const url = new URL(location.href);
-    if (box.value) url.searchParams.set("q", box.value);
-    else url.searchParams.delete("q");
-    history.replaceState(null, "", url);
+    clearTimeout(waiting);
+    waiting = setTimeout(search, 120);
+  });
+  document.addEventListener("keydown", (event) => {
+    if (event.key !== "k" || !(event.metaKey || event.ctrlKey)) return;
+    event.preventDefault();
+    box.focus();
+    box.select();
   });
 }
 

@@ -1,0 +1,59 @@
+"""The storefront: what is on sale, searched and page by page, however much it is."""
+
+from collections import Counter
+from typing import Any
+
+from litestar import Request, get
+from litestar.params import FromQuery
+from litestar.response import Template
+
+from protocol.amounts import display
+from server.services.service import Service
+from server.web.given import GivenPaddock
+from server.web.listing import example_url
+from server.web.origins import link_origin
+from server.web.pages import page
+from server.web.price import price_of
+
+MOST = 48
+"""Services on a page."""
+MOST_KINDS = 12
+
+
+@get("/", include_in_schema=False)
+async def storefront(
+    request: Request[Any, Any, Any], paddock: GivenPaddock, q: FromQuery[str] = "", start: FromQuery[int] = 0
+) -> Template:
+    """The catalogue from the service with that number on; `q` leaves the services that have all its words."""
+    services, words, start = list(paddock.services.values()), q.lower().split(), max(start, 0)
+    found = [service for service in services if all(word in service.described for word in words)]
+    shown = await paddock.standings.read(paddock.db, paddock.clock)
+    asset = paddock.market.asset
+    first = min(filter(_opens, services), key=lambda service: service.amount, default=None)
+    return page(
+        "storefront.html",
+        paddock,
+        q=q,
+        cards=[
+            {
+                "service": service,
+                "price": price_of(service, asset),
+                "standing": shown.of_service(service.merchant, service.slug),
+                "badge": shown.badge(service.merchant),
+            }
+            for service in found[start : start + MOST]
+        ],
+        kinds=[kind for kind, _ in Counter(service.kind for service in services).most_common(MOST_KINDS)],
+        found=len(found),
+        everything=len(services),
+        before=max(start - MOST, 0) if start else None,
+        after=start + MOST if len(found) > start + MOST else None,
+        first=first,
+        first_url=example_url(first, link_origin(paddock, request)) if first else "",
+        first_price=display(asset.amount(first.amount), asset.decimals) if first else "",
+    )
+
+
+def _opens(service: Service) -> bool:
+    """Whether one command with nothing but a URL buys it."""
+    return service.mode == "DIRECT" and service.method == "GET" and not service.metered
