@@ -16,6 +16,7 @@ from playwright.async_api import expect
 from agent.wallet import sign_digest
 from protocol.headers import PAYMENT_SIGNATURE
 from tests.fakes.seller import ORIGIN, FakeSeller, account, policy
+from tests.stack.axe import hindrances
 from tests.stack.processes import free_port, start
 from tests.stack.proxied import agent_environment, run_proxied
 from tests.stack.waiting import until
@@ -33,13 +34,6 @@ window.ethereum = {
   },
 };
 """
-UNNAMED = """
-[...document.querySelectorAll("input:not([type=hidden]), select, button, progress, a")].filter((one) => {
-  const label = one.labels?.length || one.getAttribute("aria-label") || one.textContent.trim();
-  return !label;
-}).map((one) => one.outerHTML)
-"""
-TWICE = "[...document.querySelectorAll('[id]')].map((one) => one.id).filter((id, at, all) => all.indexOf(id) !== at)"
 
 
 class Home:
@@ -286,9 +280,12 @@ async def test_pages_fit_every_screen_and_every_control_has_a_name(browser, home
         for path in (*PAGES, *purchases):
             await tab.go(path)
             assert await tab.page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0, (path, width)
-            assert await tab.page.evaluate(UNNAMED) == [], path
-            assert await tab.page.evaluate(TWICE) == [], path
             assert await tab.page.locator("h1").count() == 1, path
+    for scheme in ("light", "dark"):
+        await tab.page.emulate_media(color_scheme=scheme)
+        for path in (*PAGES, *purchases):
+            await tab.go(path)
+            assert await hindrances(tab.page) == [], (path, scheme)
     tab.assert_calm()
 
 

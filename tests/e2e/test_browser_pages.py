@@ -6,6 +6,7 @@ import httpx
 import pytest
 from playwright.async_api import expect
 
+from tests.stack.axe import hindrances
 from tests.stack.buyer import Buyer
 from tests.stack.funds import fund
 from tests.stack.marketplace import TOKEN, Marketplace
@@ -179,6 +180,22 @@ async def test_an_operator_finds_the_orders_of_a_payer_among_all(browser, place,
     await visit.tab.get_by_role("button", name="Show").click()
     await expect(visit.tab.get_by_text("No such order.")).to_be_visible()
     visit.require_calm()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+async def test_axe_finds_nothing_serious_on_any_page(browser, place, buyer, scheme):
+    assert (await buyer.buy(place.url + SIGNAL)).status_code == 200
+    lists = ("/console", ALL, "/console/cases", "/console/services", "/console/callbacks")
+    about = ("/services/access-pass", "/services/language-detection", "/services/nothing", "/problems")
+    visit = await open_tab(browser, place, color_scheme=scheme)
+    await visit.go("/console")
+    assert await hindrances(visit.tab) == []
+    await visit.enter()
+    for path in ("/", "/?q=nothing-has-this", "/docs", *about, *lists, await newest(place)):
+        await visit.go(path)
+        assert await hindrances(visit.tab) == [], path
+    await visit.tab.evaluate("document.querySelector('main').append(new Image())")
+    assert [one.partition(":")[0] for one in await hindrances(visit.tab)] == ["image-alt"]
 
 
 async def newest(place):
