@@ -146,6 +146,7 @@ async def open_paddock(parts: Parts, facilitator: Facilitator, *, holds_delegate
             floats=floats,
             float_addresses=parts.floats_at,
             wallet=delegate_wallet(parts),
+            float_wallet=next((float_wallet(parts, key.address) for key in floats.values()), None),
             post=post_for(settings, courier),
             screening=ListScreening(settings.screening_file) if settings.screening_file else OpenScreening(),
             anchoring=Anchoring(every=timedelta(seconds=settings.anchor_seconds)),
@@ -190,9 +191,16 @@ def delegate_wallet(parts: Parts) -> HotWallet:
         network=ground.market.network,
         address=ground.market.delegate,
         asset=ground.market.asset.address,
-        cap=settings.delegate_cap,
-        gas_floor=settings.delegate_gas_floor,
+        cap=settings.wallet_limits.delegate_cap,
+        gas_floor=settings.wallet_limits.delegate_gas_floor,
     )
+
+
+def float_wallet(parts: Parts, address: str) -> HotWallet:
+    """A refund float as it is watched, in the home network's first asset; others send what it signs."""
+    home, floor = parts.home.market, parts.settings.wallet_limits.float_floor
+    place = (parts.home.chain, parts.clock, "float", home.network, address, home.asset.address)
+    return HotWallet(*place, floor=floor, sends=False)
 
 
 def post_for(settings: Settings, courier: Courier | None = None) -> Post:
@@ -281,10 +289,10 @@ async def _settling(parts: Parts) -> AsyncIterator[Settling]:
 
 
 def _gas_wallets(parts: Parts, keys: list[TransactionSigner]) -> list[HotWallet]:
-    """The settlement keys as they are watched: they hold gas alone."""
-    floor = parts.settings.settlement_gas_floor
+    """The settlement keys as they are watched, each under a name of its own: they hold gas alone."""
+    floor = parts.settings.wallet_limits.settlement_gas_floor
     return [
-        HotWallet(ground.chain, parts.clock, "settlement", network, key.address, gas_floor=floor)
+        HotWallet(ground.chain, parts.clock, f"settlement{number}", network, key.address, gas_floor=floor)
         for network, ground in parts.grounds.items()
-        for key in keys
+        for number, key in zip(("", *range(2, len(keys) + 1)), keys, strict=True)
     ]

@@ -58,6 +58,26 @@ class Nodes:
         return quorum
 
 
+@dataclass(frozen=True, slots=True)
+class WalletLimits:
+    """What money keys should hold: atomic units of the asset at most and at least, and wei at least; zero for none."""
+
+    delegate_cap: int
+    float_floor: int
+    delegate_gas_floor: int
+    settlement_gas_floor: int
+
+
+def read_wallet_limits(environ: Mapping[str, str]) -> WalletLimits:
+    """Raises ConfigurationError for what is no number."""
+    return WalletLimits(
+        delegate_cap=integer(environ, "PADDOCK_DELEGATE_CAP", 0),
+        float_floor=integer(environ, "PADDOCK_FLOAT_FLOOR", 0),
+        delegate_gas_floor=integer(environ, "PADDOCK_DELEGATE_GAS_FLOOR", 0),
+        settlement_gas_floor=integer(environ, "PADDOCK_SETTLEMENT_GAS_FLOOR", 0),
+    )
+
+
 def read_nodes(text: str) -> tuple[Nodes, ...]:
     """`[eip155:N=]URL[,URL…]`, one for each network, separated by white space; the first is home.
 

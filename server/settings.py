@@ -12,6 +12,7 @@ from server.key_sources import LOOPBACK, KeySource, forms, read_key_source, read
 from server.setting_values import (
     BackEnds,
     Nodes,
+    WalletLimits,
     address,
     addresses,
     depth,
@@ -25,6 +26,7 @@ from server.setting_values import (
     positive,
     read_back_ends,
     read_nodes,
+    read_wallet_limits,
     split,
 )
 
@@ -97,9 +99,7 @@ class Settings:
     execution_gas: int
     ready_file: Path | None
     metrics_port: int
-    delegate_cap: int
-    delegate_gas_floor: int
-    settlement_gas_floor: int
+    wallet_limits: WalletLimits
     screening_file: Path | None
     delegate_address: str
     float_address: str
@@ -163,9 +163,7 @@ def load(environ: Mapping[str, str] = os.environ, role: str = "server") -> Setti
         ready_file=path(environ, "PADDOCK_READY_FILE"),
         screening_file=path(environ, "PADDOCK_SCREENING_FILE"),
         metrics_port=integer(environ, "PADDOCK_METRICS_PORT", 0),
-        delegate_cap=integer(environ, "PADDOCK_DELEGATE_CAP", 0),
-        delegate_gas_floor=integer(environ, "PADDOCK_DELEGATE_GAS_FLOOR", 0),
-        settlement_gas_floor=integer(environ, "PADDOCK_SETTLEMENT_GAS_FLOOR", 0),
+        wallet_limits=read_wallet_limits(environ),
         delegate_address=environ.get("PADDOCK_DELEGATE_ADDRESS", "0x3C44CdDdB6a900fa2b585dd299e03d12FA4293BC"),
         float_address=address(environ, "PADDOCK_FLOAT_ADDRESS", DEVNET_FLOAT if devnet else ""),
         merchant_id=environ.get("PADDOCK_MERCHANT_ID", "paddock"),

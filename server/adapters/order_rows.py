@@ -1,10 +1,10 @@
 """Orders and their timelines as rows."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import RowMapping, and_, func, insert, or_, select, tuple_, update
+from sqlalchemy import RowMapping, and_, func, insert, not_, or_, select, tuple_, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -19,6 +19,7 @@ from server.ports import Clock, Event
 
 _WAITING = (PaymentState.CREATED, PaymentState.AUTHORIZED)
 _UNDECIDED = (PaymentState.SETTLING, PaymentState.IN_DOUBT)
+_OWED = (OrderStatus.REFUNDING, OrderStatus.BLOCKED)
 _ENDED = (FulfilmentState.RELEASED, FulfilmentState.FAILED)
 _COUNTING = 402
 """Seed of the advisory locks under which orders in flight are counted."""
@@ -92,6 +93,23 @@ class OrderRows:
         free = or_(orders.c.lease_until.is_(None), orders.c.lease_until <= lapsed_at)
         query = select(orders.c.id).where(pending, free).order_by(orders.c.created_at).limit(limit)
         return list((await self._connection.execute(query)).scalars())
+
+    async def waiting(self) -> Mapping[PaymentState, tuple[int, datetime]]:
+        moved = select(func.max(order_events.c.at)).where(
+            order_events.c.order_id == orders.c.id, order_events.c.what == "payment"
+        )
+        since = func.min(func.coalesce(moved.scalar_subquery(), orders.c.created_at))
+        found: dict[PaymentState, tuple[int, datetime]] = {}
+        doubt = orders.c.payment == PaymentState.IN_DOUBT
+        for those in (and_(IN_FLIGHT, not_(doubt)), doubt):  # apart, so that each has an index
+            query = select(orders.c.payment, func.count(), since).where(those).group_by(orders.c.payment)
+            found |= {PaymentState(p): (n, at) for p, n, at in await self._connection.execute(query)}
+        return found
+
+    async def owed(self) -> Mapping[MoneyBackState, int]:
+        column = orders.c.money_back
+        query = select(column, func.count()).where(orders.c.status.in_(_OWED)).group_by(column)
+        return {MoneyBackState(state): count for state, count in await self._connection.execute(query)}
 
     async def found_by(self, text: str) -> str | None:
         names = (orders.c.id, orders.c.settlement_tx, orders.c.callback_tx, orders.c.refund_tx)

@@ -8,9 +8,10 @@ from typing import Any, cast
 import msgspec
 
 from protocol.webhooks import VERSION, WebhookMessage
+from server.application.measures import tell_moves
 from server.application.status import public_view
 from server.domain.cases import Case, CaseState, Opening
-from server.domain.orders import Order
+from server.domain.orders import Change, Order
 from server.domain.webhooks import Announcement, Kind, delivery_of, kinds_of
 from server.ports import Cases, Database, Orders, UnitOfWork
 
@@ -52,7 +53,8 @@ class AnnouncingDatabase:
     """Implements ports.Database over another: an order that is saved announces its changes in the same unit of work.
 
     It stands around the database rather than in each use case, so that no place that saves an order can forget it,
-    and rather than in an adapter, so that the fake and the real one do the same.
+    and rather than in an adapter, so that the fake and the real one do the same. What was committed is counted, and
+    logged.
     """
 
     def __init__(self, db: Database) -> None:
@@ -60,20 +62,23 @@ class AnnouncingDatabase:
 
     @asynccontextmanager
     async def begin(self, name: str) -> AsyncIterator[UnitOfWork]:
+        moved: list[tuple[str, list[Change]]] = []
         async with self._db.begin(name) as work:
-            work.orders = cast(Orders, _AnnouncingOrders(work))
+            work.orders = cast(Orders, _AnnouncingOrders(work, moved))
             work.cases = cast(Cases, _AnnouncingCases(work))
             yield work
+        for order_id, changes in moved:
+            tell_moves(name, order_id, changes)
 
     def read(self) -> AbstractAsyncContextManager[UnitOfWork]:
         return self._db.read()
 
 
 class _AnnouncingOrders:
-    """Orders as they are, but for `add` and `save`."""
+    """Orders as they are, but for `add` and `save`; what these wrote is appended to `moved`."""
 
-    def __init__(self, work: UnitOfWork) -> None:
-        self._work, self._orders = work, work.orders
+    def __init__(self, work: UnitOfWork, moved: list[tuple[str, list[Change]]]) -> None:
+        self._work, self._orders, self._moved = work, work.orders, moved
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._orders, name)
@@ -86,8 +91,9 @@ class _AnnouncingOrders:
 
     async def _write(self, order: Order, write: Any) -> None:
         """Writing empties the list of changes and holds the order's row, so that sequence numbers need no luck."""
-        kinds = kinds_of(order, order.changes)
+        kinds, changes = kinds_of(order, order.changes), list(order.changes)
         await write(order)
+        self._moved.append((order.id, changes))
         for kind in kinds:
             await _announce(self._work, order.terms.merchant, order.id, order, kind, {})
 

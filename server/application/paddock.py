@@ -123,6 +123,9 @@ class Paddock:
     float_addresses: Mapping[str, str] = field(default_factory=dict)
     """Where the floats are, for processes that do not hold their keys."""
     wallet: HotWallet | None = None
+    """The delegate wallet as it is watched."""
+    float_wallet: HotWallet | None = None
+    """The refund float of this marketplace's own merchant, as it is watched."""
     screening: Screening = field(default_factory=OpenScreening)
     post: Post | None = None
     origins: tuple[str, ...] = ("http://127.0.0.1:8402",)

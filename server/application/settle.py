@@ -9,6 +9,7 @@ from protocol.wire import PaymentPayload, PaymentRequirements, SettleResponse
 from server.application.admission import SETTLE
 from server.application.admit import watching
 from server.application.deliver import FOLLOW, record_settled
+from server.application.measures import timed_settlement
 from server.application.paddock import Paddock
 from server.application.waive import waive
 from server.domain.errors import PaymentRefused
@@ -25,6 +26,11 @@ async def settle(paddock: Paddock, order: Order) -> Order:
     """The order, settled. Raises PaymentRefused if no money moved, SettlementInDoubt while nobody knows."""
     if order.waived:
         return await waive(paddock, order.id)
+    with timed_settlement(paddock.clock):
+        return await _settle(paddock, order)
+
+
+async def _settle(paddock: Paddock, order: Order) -> Order:
     try:
         await paddock.admission.pause.require_running(paddock.db, paddock.clock)
         with watching(paddock, SETTLE, order.terms.network):

@@ -1,4 +1,4 @@
-"""Hot wallets: what a money key holds, the most it may hold, and the least gas that it needs."""
+"""Hot wallets: what a money key holds, the most and the least it should hold, and the least gas that it needs."""
 
 import logging
 from dataclasses import dataclass
@@ -13,6 +13,8 @@ log = logging.getLogger(__name__)
 
 BALANCE = Gauge("paddock_wallet_balance", "Atomic units of the asset that a money key holds", ["wallet", "network"])
 OVER_CAP = Gauge("paddock_wallet_over_cap", "1 while it holds more than its cap", ["wallet", "network"])
+LOW = Gauge("paddock_wallet_low", "1 while it holds less than its floor", ["wallet", "network"])
+GAS = Gauge("paddock_gas_balance", "Wei of native currency that a money key holds", ["wallet", "network"])
 GAS_LOW = Gauge("paddock_gas_low", "1 while its native balance is below the floor", ["wallet", "network"])
 FRESH = timedelta(seconds=3)
 """How old a balance may be that a purchase is admitted by."""
@@ -20,8 +22,8 @@ FRESH = timedelta(seconds=3)
 
 @dataclass
 class HotWallet:
-    """One money key. `asset` is empty for a key that holds gas alone; `cap` in atomic units and `gas_floor` in wei,
-    zero for none."""
+    """One money key. `asset` is empty for a key that holds gas alone; `cap` and `floor` in atomic units and `gas_floor`
+    in wei, zero for none. One that does not send chain transactions needs no gas."""
 
     chain: ChainReader
     clock: Clock
@@ -30,18 +32,20 @@ class HotWallet:
     address: str
     asset: str = ""
     cap: int = 0
+    floor: int = 0
     gas_floor: int = 0
+    sends: bool = True
     _seen: tuple[datetime, int] | None = None
 
     async def look(self) -> None:
         """Read the balances, set the gauges, and complain in the log. Raises ChainUnavailable."""
-        if self.asset and await self._held() > self.cap > 0:
+        held = await self._held() if self.asset else 0
+        if held > self.cap > 0:
             log.error("the %s wallet %s holds more than its cap: move money out of it", self.name, self.address)
-        if self.gas_floor:
-            low = await self.chain.balance(self.address) < self.gas_floor
-            GAS_LOW.labels(self.name, self.network).set(low)
-            if low:
-                log.error("the %s key %s is low on gas: fill it up", self.name, self.address)
+        if self.asset and held < self.floor:
+            log.error("the %s wallet %s holds less than its floor: fill it up", self.name, self.address)
+        if self.sends:
+            await self._look_at_gas()
 
     async def require_room(self, amount: int) -> None:
         """Raises WalletFull if so much more would exceed the cap, by a balance at most FRESH old; ChainUnavailable."""
@@ -58,4 +62,12 @@ class HotWallet:
         self._seen = self.clock.now(), held
         BALANCE.labels(self.name, self.network).set(held)
         OVER_CAP.labels(self.name, self.network).set(held > self.cap > 0)
+        LOW.labels(self.name, self.network).set(held < self.floor)
         return held
+
+    async def _look_at_gas(self) -> None:
+        gas = await self.chain.balance(self.address)
+        GAS.labels(self.name, self.network).set(gas)
+        GAS_LOW.labels(self.name, self.network).set(gas < self.gas_floor)
+        if gas < self.gas_floor:
+            log.error("the %s key %s is low on gas: fill it up", self.name, self.address)

@@ -14,9 +14,10 @@ EVERY = 30.0
 
 
 async def watch(paddock: Paddock, _subject: str) -> float | None:
-    """One look at the delegate wallet, and at changes of allowlists, for the worker."""
-    if paddock.wallet:
-        await paddock.wallet.look()
+    """One look at the delegate wallet and the refund float, and at changes of allowlists, for the worker."""
+    for wallet in (paddock.wallet, paddock.float_wallet):
+        if wallet:
+            await wallet.look()
     await mirror(paddock)
     return None
 

@@ -1,6 +1,6 @@
 """What is kept of orders: timelines, answers, ledger, receipts, proofs."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -10,6 +10,7 @@ from server.domain.deliveries import Delivery
 from server.domain.ledger import Entry
 from server.domain.order_status import EVERY_ORDER, Wanted
 from server.domain.orders import Order
+from server.domain.states import MoneyBackState, PaymentState
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +50,15 @@ class Orders(Protocol):
 
     async def unfinished(self, lapsed_at: datetime, limit: int) -> Sequence[str]:
         """Ids of orders that still have something to come and whose lease is over."""
+
+    async def waiting(self) -> Mapping[PaymentState, tuple[int, datetime]]:
+        """Orders that are paid for or waited for, by payment state: how many, and since when the longest one is in it.
+
+        Those in doubt are among them also when they were delivered: a reorganisation took their payment.
+        """
+
+    async def owed(self) -> Mapping[MoneyBackState, int]:
+        """How many orders have money that is to go back and has not gone, by state."""
 
     async def found_by(self, text: str) -> str | None:
         """The id of the order that has this id, or a chain transaction with this hash; None if there is none."""

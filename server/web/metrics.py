@@ -4,7 +4,7 @@ import logging
 
 from litestar import Response, get
 from litestar.datastructures import State
-from prometheus_client import CONTENT_TYPE_LATEST, Counter, Gauge, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST, Gauge, generate_latest
 
 from server.application.admission import Admission
 from server.application.paddock import Paddock
@@ -13,7 +13,6 @@ from server.web.backlog import show_backlog
 
 log = logging.getLogger(__name__)
 
-OUTCOMES = Counter("paddock_paid_route_total", "Requests to paid routes by outcome", ["service", "outcome"])
 DELIVERIES = Gauge("paddock_webhook_deliveries", "Webhook deliveries by outcome, as the database has them", ["outcome"])
 ANSWERS = Gauge("paddock_database_answers", "1 if the database could be asked for what is shown of it")
 OPEN = Gauge("paddock_circuit_open", "1 while purchases are refused because this keeps failing", ["what"])

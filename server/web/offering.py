@@ -8,7 +8,7 @@ from server.domain.errors import PaymentRefused, UnknownService
 from server.domain.listing_errors import OffSale
 from server.domain.redaction import scrub
 from server.services.service import Service
-from server.web.metrics import OUTCOMES
+from server.web.outcomes import OUTCOMES
 
 PAUSED = "settlement is paused: these terms are good, and a payment now is answered with 503 until it goes on"
 

@@ -19,9 +19,9 @@ from server.application.sign_in import sign_in
 from server.domain.errors import CallbackFailed, MalformedPayment, Misdirected, PaddockError, PaymentRefused
 from server.services.service import Answer, Service
 from server.web.given import GivenPaddock
-from server.web.metrics import OUTCOMES
 from server.web.offering import failure, offered, require_askable, terms
 from server.web.origins import asked_origin
+from server.web.outcomes import OUTCOMES, count_refusal
 from server.web.problems import from_paddock, problem
 
 NO_STORE = {"Cache-Control": "private, no-store"}
@@ -52,7 +52,7 @@ async def paid_route(request: Request[Any, Any, Any], slug: FromPath[str], paddo
     try:
         sold = await pay(paddock, service, call)
     except PaymentRefused as error:
-        OUTCOMES.labels(slug, "refused").inc()
+        count_refusal(slug, error)
         return await _payment_required(paddock, service, call, error)
     except CallbackFailed as error:
         OUTCOMES.labels(slug, "callback_failed").inc()

@@ -37,9 +37,9 @@ from server.domain.errors import BadArguments, CallbackFailed, Misdirected, Padd
 from server.domain.orders import Order
 from server.services.arguments import MAX_BODY, json_schema
 from server.services.service import Service
-from server.web.metrics import OUTCOMES
 from server.web.offering import failure, offered, require_askable, terms
 from server.web.origins import origin_of
+from server.web.outcomes import OUTCOMES, count_refusal
 from server.web.price import price_of
 
 PATH = "/mcp"
@@ -75,7 +75,7 @@ async def _bought(paddock: Paddock, service: Service, call: PaidCall) -> CallToo
     try:
         sold = await pay(paddock, service, call)
     except PaymentRefused as error:
-        OUTCOMES.labels(service.slug, "refused").inc()
+        count_refusal(service.slug, error)
         return _error(await terms(paddock, service, call, error), failure(paddock, error))
     except CallbackFailed as error:
         OUTCOMES.labels(service.slug, "callback_failed").inc()

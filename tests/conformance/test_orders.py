@@ -262,6 +262,50 @@ async def test_w1_unfinished_orders_are_those_with_something_to_come_and_no_owne
     assert len(limited) == 3
 
 
+async def test_orders_that_wait_are_counted_by_payment_state_with_the_time_of_the_longest(database):
+    P, F = PaymentState, FulfilmentState
+    old, young = NOW - timedelta(minutes=9), NOW - timedelta(minutes=2)
+    for payment, fulfilment, since in (
+        (P.SETTLING, F.READY, old),
+        (P.SETTLING, F.NONE, young),
+        (P.SETTLED, F.EXECUTING, young),
+        (P.CREATED, F.NONE, young),
+        (P.AUTHORIZED, F.FAILED, old),
+        (P.SETTLED, F.RELEASED, old),
+        (P.SETTLED, F.FAILED, old),
+        (P.FAILED, F.NONE, old),
+        (P.IN_DOUBT, F.RELEASED, young),
+    ):
+        await add(database, samples.order(payment=payment, fulfilment=fulfilment, created_at=since))
+    async with database.read() as view:
+        found = await view.orders.waiting()
+    one = (1, young)
+    assert found == {P.SETTLING: (2, old), P.SETTLED: one, P.CREATED: one, P.IN_DOUBT: one}
+
+
+async def test_an_order_waits_in_a_state_since_it_moved_there(database):
+    order = await add(database, samples.order(fulfilment=FulfilmentState.READY, created_at=NOW))
+    order.pay(PaymentState.SETTLING)
+    async with database.begin("ready") as work:
+        await work.orders.save(order)
+    order.learn("claimed", "nothing that moves the payment")
+    async with database.begin("learnt") as work:
+        await work.orders.save(order)
+    async with database.read() as view:
+        moved = next(event.at for event in await view.orders.timeline(order.id) if event.what == "payment")
+        assert await view.orders.waiting() == {PaymentState.SETTLING: (1, moved)}
+    assert moved != NOW
+
+
+async def test_money_that_is_to_go_back_is_counted_by_state(database):
+    M = MoneyBackState
+    failed = {"payment": PaymentState.SETTLED, "fulfilment": FulfilmentState.FAILED}
+    for state in (M.DUE, M.DUE, M.BLOCKED, M.REFUNDED, M.NONE):
+        await add(database, samples.order(money_back=state, **failed))
+    async with database.read() as view:
+        assert dict(await view.orders.owed()) == {M.DUE: 2, M.BLOCKED: 1}
+
+
 async def test_an_order_is_found_by_its_id_and_by_each_of_its_transactions(database):
     order = samples.order(settlement_tx="0x" + "01" * 32, callback_tx="0x" + "02" * 32, refund_tx="0x" + "03" * 32)
     async with database.begin("test") as work:

@@ -1,6 +1,7 @@
 """Orders and their timelines in the fake database."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from operator import attrgetter
@@ -10,12 +11,13 @@ from server.domain.errors import DuplicateClaim, StaleWrite
 from server.domain.merchant_orders import SERVICE as MERCHANT_ORDER
 from server.domain.order_status import EVERY_ORDER, Wanted, status_of
 from server.domain.orders import Authorization, Order, Terms
-from server.domain.states import FulfilmentState, MoneyBackState, PaymentState
+from server.domain.states import OWED, FulfilmentState, MoneyBackState, PaymentState
 from server.ports import Clock, Event
 from tests.fakes.tables import Tables
 
 Row = TypeVar("Row", Order, Terms, Authorization)
 _FIXED = {"id", "terms", "authorization", "arguments", "created_at", "since_block", "changes", "version"}
+_GOING = (PaymentState.CREATED, PaymentState.AUTHORIZED, PaymentState.SETTLING, PaymentState.SETTLED)
 _MUTABLE = tuple(name for name in Order.__dataclass_fields__ if name not in _FIXED)
 
 
@@ -59,6 +61,17 @@ class FakeOrders:
     async def unfinished(self, lapsed_at: datetime, limit: int) -> Sequence[str]:
         found = [order for order in self._by_age() if _unfinished(order, lapsed_at) and not order.leased(lapsed_at)]
         return [order.id for order in found[:limit]]
+
+    async def waiting(self) -> Mapping[PaymentState, tuple[int, datetime]]:
+        found: dict[PaymentState, list[datetime]] = {}
+        for order in self.tables.orders.values():
+            if order.payment is PaymentState.IN_DOUBT or (order.payment in _GOING and not _fulfilled(order)):
+                moved = [e.at for e in self.tables.events if (e.order_id, e.what) == (order.id, "payment")]
+                found.setdefault(order.payment, []).append(max(moved, default=order.created_at))
+        return {state: (len(since), min(since)) for state, since in found.items()}
+
+    async def owed(self) -> Mapping[MoneyBackState, int]:
+        return Counter(order.money_back for order in self.tables.orders.values() if order.money_back in OWED)
 
     async def found_by(self, text: str) -> str | None:
         named = ((o.id, (o.id, o.settlement_tx, o.callback_tx, o.refund_tx)) for o in self.tables.orders.values())

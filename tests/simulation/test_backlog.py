@@ -9,6 +9,9 @@ from prometheus_client import REGISTRY
 from server.application.cases import open_case
 from server.domain.cases import CaseKind, Outcome
 from server.domain.outages import DatabaseUnavailable
+from server.domain.states import FulfilmentState, MoneyBackState, PaymentState
+from tests.fakes import samples
+from tests.simulation.test_evidence import in_doubt
 from tests.simulation.world import open_world
 
 
@@ -35,6 +38,29 @@ async def test_an_open_case_shows_by_its_kind_until_it_is_resolved(world):
         case.resolve(Outcome.REJECTION, "it was there", "operator", world.clock.now())
         await work.cases.save(case)
     assert await shown(world, "paddock_cases_open", kind="disputed") == 0
+
+
+async def test_an_order_in_doubt_shows_for_how_long_until_the_chain_decides(world):
+    await in_doubt(world)
+    assert await shown(world, "paddock_orders_waiting", payment="in_doubt") == 1
+    world.clock.advance(100)
+    assert await shown(world, "paddock_orders_waiting_seconds", payment="in_doubt") == pytest.approx(100, abs=1)
+    assert await shown(world, "paddock_orders_waiting_seconds", payment="settling") == 0
+    await world.work(4000)
+    assert await shown(world, "paddock_orders_waiting", payment="in_doubt") == 0
+    assert await shown(world, "paddock_orders_waiting_seconds", payment="in_doubt") == 0
+
+
+async def test_money_that_waits_to_go_back_shows_by_its_state(world):
+    states = {"payment": PaymentState.SETTLED, "fulfilment": FulfilmentState.FAILED}
+    order = samples.order(**states, money_back=MoneyBackState.BLOCKED)
+    world.lawful = False  # no money stands behind this row
+    async with world.db.begin("test") as work:
+        await work.orders.add(order)
+    assert await shown(world, "paddock_refunds_open", state="blocked") == 1
+    assert await shown(world, "paddock_refunds_open", state="due") == 0
+    world.db.tables.orders[order.id].money_back = MoneyBackState.REFUNDED
+    assert await shown(world, "paddock_refunds_open", state="blocked") == 0
 
 
 async def test_jobs_that_nobody_takes_show_for_how_long(world):

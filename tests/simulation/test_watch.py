@@ -2,12 +2,14 @@
 
 import asyncio
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 from prometheus_client import REGISTRY
 
 from server.application.wallets import HotWallet
 from server.application.watch import keep_watch, watch
+from server.bootstrap import _gas_wallets
 from server.domain.outages import ChainUnavailable
 from server.relay import relay
 from server.tasks import USE_CASES, perform
@@ -100,13 +102,36 @@ async def test_a_wallet_over_its_cap_is_an_error_in_the_log_and_a_gauge(caplog, 
         assert ("move money out" in caplog.text) == bool(over)
 
 
+@pytest.mark.parametrize(("held", "low"), [(100, 0), (99, 1)])
+async def test_a_refund_float_below_its_floor_is_an_error_in_the_log_and_a_gauge(caplog, held, low):
+    async with open_world() as w:
+        chain = Liar(w.chain, token_balance=held)
+        place = (chain, w.clock, "float", "eip155:31337", "0x" + "22" * 20, w.paddock.market.asset.address)
+        w.paddock = replace(w.paddock, float_wallet=HotWallet(*place, floor=100, sends=False))
+        await watch(w.paddock, "wallets")
+        assert (gauge("paddock_wallet_balance", "float"), gauge("paddock_wallet_low", "float")) == (held, low)
+        assert ("less than its floor" in caplog.text) == bool(low)
+        assert chain.asked["balance"] == 0, "others send what it signs: it needs no gas"
+
+
+def test_each_settlement_key_is_watched_under_a_name_of_its_own(clock):
+    limits = SimpleNamespace(wallet_limits=SimpleNamespace(settlement_gas_floor=7))
+    parts = SimpleNamespace(settings=limits, grounds={"eip155:31337": SimpleNamespace(chain=None)}, clock=clock)
+    keys = [SimpleNamespace(address="0x" + digit * 40) for digit in "12"]
+    watched = _gas_wallets(parts, keys)
+    assert [(one.name, one.address, one.gas_floor) for one in watched] == [
+        ("settlement", keys[0].address, 7),
+        ("settlement2", keys[1].address, 7),
+    ]
+
+
 @pytest.mark.parametrize(("wei", "low"), [(1000, 0), (999, 1)])
 async def test_a_key_that_is_low_on_gas_is_an_error_in_the_log_and_a_gauge(caplog, wei, low):
     async with open_world() as w:
         wallet = capped(w, gas_floor=1000)
         wallet.chain = Liar(w.chain, balance=wei)
         await watch(w.paddock, "wallets")
-        assert gauge("paddock_gas_low") == low
+        assert (gauge("paddock_gas_balance"), gauge("paddock_gas_low")) == (wei, low)
         assert ("low on gas" in caplog.text) == bool(low)
 
 
