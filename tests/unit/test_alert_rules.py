@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from tests.conftest import missing
-from tests.stack.prometheus import found, promtool
+from tests.stack.prometheus import MISSING, found, promtool
 from tests.unit.test_documentation import TOP
 from tests.unit.test_runbook import MINE, RULES
 
@@ -20,7 +20,7 @@ every_rule = pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule["alert
 def tool():
     path = found("promtool")
     if path is None:
-        missing("no promtool: install Prometheus (Debian: apt-get install --no-install-recommends prometheus)")
+        missing(MISSING.format("promtool"))
     return path
 
 
