@@ -43,6 +43,7 @@ from server.facilitator.settler import Settler
 from server.key_sources import KeySource
 from server.ports import Clock, Courier, Facilitator, OpenScreening, TransactionSigner
 from server.services import CATALOGUE
+from server.services.browser import find_browser
 from server.services.upstream import Door
 from server.setting_values import Nodes, read_keys, split
 from server.settings import DEVNET_SECRETS, SIGNING_KEYS, Settings
@@ -125,7 +126,8 @@ async def open_paddock(parts: Parts, facilitator: Facilitator, *, holds_delegate
         core = await stack.enter_async_context(open_core(settings.back_ends.core, parts.clock))
         gateway = await stack.enter_async_context(open_gateway(egress_rules(settings)))
         door = Door(gateway, post_for(settings).keys, parts.clock)
-        shelf = await stack.enter_async_context(kept_shelf(CATALOGUE, door, parts.db))
+        browser = find_browser(settings.chromium, devnet=settings.devnet)
+        shelf = await stack.enter_async_context(kept_shelf(CATALOGUE, door, parts.db, browser=browser is not None))
         if holds_delegate:
             courier = HttpCourier(GuardedClient(egress_rules(settings)))
             stack.push_async_callback(courier.close)
@@ -137,6 +139,7 @@ async def open_paddock(parts: Parts, facilitator: Facilitator, *, holds_delegate
             grounds=parts.grounds,
             services=shelf.services,
             off_sale=shelf.off_sale,
+            browser=browser,
             gateway=gateway,
             merchants=merchants,
             quotes=QuoteKeys(current, keys),

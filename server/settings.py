@@ -101,6 +101,7 @@ class Settings:
     metrics_port: int
     wallet_limits: WalletLimits
     screening_file: Path | None
+    chromium: Path | None
     delegate_address: str
     float_address: str
     merchant_id: str
@@ -136,8 +137,13 @@ class Settings:
 
 def load(environ: Mapping[str, str] = os.environ, role: str = "server") -> Settings:
     """Read and check for a role of NEEDS. Raises ConfigurationError that names the variable and what to set."""
+    return _checked(_read(environ, role), role)
+
+
+def _read(environ: Mapping[str, str], role: str) -> Settings:
+    """The settings, each by itself."""
     devnet, secrets = flag(environ, "PADDOCK_DEVNET"), _secrets(environ, role)
-    settings = Settings(
+    return Settings(
         devnet=devnet,
         database_url=environ.get("PADDOCK_DATABASE_URL", f"sqlite:///{TOP}/var/paddock.db"),
         broker_url=environ.get("PADDOCK_BROKER_URL", ""),
@@ -162,6 +168,7 @@ def load(environ: Mapping[str, str] = os.environ, role: str = "server") -> Setti
         execution_gas=positive(environ, "PADDOCK_EXECUTION_GAS", EXECUTION_GAS),
         ready_file=path(environ, "PADDOCK_READY_FILE"),
         screening_file=path(environ, "PADDOCK_SCREENING_FILE"),
+        chromium=path(environ, "PADDOCK_CHROMIUM"),
         metrics_port=integer(environ, "PADDOCK_METRICS_PORT", 0),
         wallet_limits=read_wallet_limits(environ),
         delegate_address=environ.get("PADDOCK_DELEGATE_ADDRESS", "0x3C44CdDdB6a900fa2b585dd299e03d12FA4293BC"),
@@ -181,7 +188,6 @@ def load(environ: Mapping[str, str] = os.environ, role: str = "server") -> Setti
         facilitator_token=environ.get("PADDOCK_FACILITATOR_TOKEN", ""),
         webhook_keys=secrets["PADDOCK_WEBHOOK_KEYS"],
     )
-    return _checked(settings, role)
 
 
 def _secrets(environ: Mapping[str, str], role: str) -> Mapping[str, str]:

@@ -4,7 +4,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Iterable, MutableMapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from server.domain.errors import PaddockError
 from server.domain.upstreams import Upstream
@@ -52,9 +52,17 @@ class Shelf:
 
 
 @asynccontextmanager
-async def kept_shelf(own: Iterable[Service], door: Door, db: Database) -> AsyncIterator[Shelf]:
-    """What the code sells and what providers sell: read before the block begins, and again and again while it lasts."""
-    shelf = Shelf({service.slug: service for service in own}, {}, door)
+async def kept_shelf(own: Iterable[Service], door: Door, db: Database, *, browser: bool) -> AsyncIterator[Shelf]:
+    """What the code sells and what providers sell: read before the block begins, and again and again while it lasts.
+
+    Without a `browser` that may be used, what needs one is not on sale.
+    """
+    shelf = Shelf({}, {}, door)
+    for service in own:
+        if service.needs_browser and not browser:
+            shelf.off_sale[service.slug] = replace(service, on_sale=False)
+        else:
+            shelf.services[service.slug] = service
     await shelf.refresh(db)
 
     async def refresh() -> None:

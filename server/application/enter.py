@@ -69,6 +69,7 @@ async def enter(paddock: Paddock, service: Service, ground: Ground, wallet: str,
         asset=asset.address,
         asset_symbol=asset.symbol,
         asset_decimals=asset.decimals,
+        browser=paddock.browser,
     )
     with paddock.admission.slot(service.slug) as slot:
         slot.take()

@@ -47,6 +47,7 @@ async def run(paddock: Paddock, service: Service, order: Order, execution: Execu
         asset_decimals=asset.decimals,
         execution=execution,
         order=order.id,
+        browser=paddock.browser,
     )
     return await answer(service, order.arguments, context, f"order {order.id}")
 

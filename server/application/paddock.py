@@ -24,6 +24,7 @@ from server.ports import (
     Screening,
     TransactionSigner,
 )
+from server.services.browser import Browser
 from server.services.merchant_order import SERVICE as MERCHANT_ORDER
 from server.services.service import Service
 
@@ -138,7 +139,8 @@ class Paddock:
     gateway: Gateway | None = None
     """The way out to providers' upstreams; their services are in `services` while they are on sale."""
     off_sale: Mapping[str, Service] = field(default_factory=dict)
-    """Services of providers that are not on sale, whose orders go on."""
+    """Services that are not on sale, whose orders go on."""
+    browser: Browser | None = None
     open_registration: bool = False
     """Whether anybody becomes a merchant by the signature of the wallet that is to be paid."""
     order_fee: int = 0

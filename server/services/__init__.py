@@ -10,6 +10,8 @@ from server.services import (
     market_history,
     market_records,
     market_signal,
+    page_render,
+    page_scrape,
     wallet_report,
 )
 from server.services.service import Service
@@ -23,6 +25,8 @@ CATALOGUE: tuple[Service, ...] = (
     doc_search.SERVICE,
     market_records.SERVICE,
     market_history.SERVICE,
+    page_render.SERVICE,
+    page_scrape.SERVICE,
     access_pass.SERVICE,
     launch_pass.SERVICE,
 )

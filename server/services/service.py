@@ -10,7 +10,9 @@ from typing import Any, Literal
 import msgspec
 
 from protocol.wire import SCHEME_EXACT, SCHEME_UPTO
+from server.domain.errors import HandlerFailed
 from server.ports import ChainReader, Clock
+from server.services.browser import Browser
 from server.services.tariffs import Tariff
 
 MOST_FREE = 100
@@ -50,6 +52,13 @@ class Context:
     asset_decimals: int
     execution: Execution | None = None
     order: str = ""
+    browser: Browser | None = None
+
+    def require_browser(self) -> Browser:
+        """The browser. Raises HandlerFailed where this process has none."""
+        if self.browser is None:
+            raise HandlerFailed("this process has no browser")
+        return self.browser
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +126,7 @@ class Service:
     from an executor (scheme delegate). Who holds a live pass or subscription of a contract in `opened_by` (names of
     deployments) signs in and does not pay. `symbols` are the assets that it is sold for; all that are configured if
     there are none. What is not `on_sale` can still be asked for with a payment that was claimed before.
+    What `needs_browser` is not on sale where there is none that may be used.
     With a `tariff` the price follows from a call's arguments, and `amount` is the most that it may be.
     So many `free_calls` a day (UTC) has each wallet that signs in; so it is for what costs little to answer.
     One payment for what is `for_ever` unlocks it: its buyer gets the stored answer whenever it signs in or sends that
@@ -150,6 +160,7 @@ class Service:
     for_ever: bool = False
     tariff: Tariff | None = None
     free_calls: int = 0
+    needs_browser: bool = False
 
     def __post_init__(self) -> None:
         if self.metered and (self.settles_first or self.mode != "DIRECT"):

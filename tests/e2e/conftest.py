@@ -58,10 +58,7 @@ def payer(anvil, market):
 @pytest.fixture
 async def browser():
     """Chromium as the machine has it."""
-    path = chromium.found()
-    if path is None:
-        missing("no Chromium: install one (Debian: apt-get install chromium)")
-    async with chromium.run_chromium(path) as running:
+    async with chromium.run_chromium() as running:
         yield running
 
 

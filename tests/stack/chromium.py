@@ -1,12 +1,13 @@
-"""Chromium as the machine has it, by Playwright; its profile is gone afterwards."""
+"""Chromium as the machine has it: by Playwright for pages of ours, and as services run it."""
 
-import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from playwright.async_api import Browser, async_playwright
 
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+from server.services import browser
+from tests.conftest import missing
+
 FLAGS = (
     "--no-sandbox",
     "--disable-gpu",
@@ -16,14 +17,16 @@ FLAGS = (
 )
 
 
-def found() -> str | None:
-    """Where it is; None where there is none."""
-    return next(filter(None, map(shutil.which, BROWSERS)), None)
+def for_services() -> browser.Browser:
+    """As services run it: a document each, without network."""
+    found = browser.find_browser(None, devnet=True)
+    return found or missing("no Chromium: install one (Debian: apt-get install chromium)")
 
 
 @asynccontextmanager
-async def run_chromium(path: str) -> AsyncIterator[Browser]:
-    """A browser until the end of the block."""
+async def run_chromium() -> AsyncIterator[Browser]:
+    """A browser until the end of the block, by Playwright; its profile is gone afterwards."""
+    path = for_services().path
     async with async_playwright() as playwright:
         chromium = await playwright.chromium.launch(executable_path=path, args=[*FLAGS])
         yield chromium

@@ -19,7 +19,7 @@ class StillClock:
         raise AssertionError("a service must not wait")
 
 
-def context(chain=None, execution=None, payer=PAYER):
+def context(chain=None, execution=None, payer=PAYER, browser=None):
     return Context(
         chain=chain or FakeChainReader(),
         clock=StillClock(),
@@ -28,4 +28,5 @@ def context(chain=None, execution=None, payer=PAYER):
         asset_symbol="USDC",
         asset_decimals=6,
         execution=execution,
+        browser=browser,
     )

@@ -10,6 +10,7 @@ from server.services import CATALOGUE, doc_search
 from server.services.arguments import parse_arguments, published, shown_example
 from server.services.service import Execution, Fulfilment, Service, ServiceError
 from tests.fakes.chain_reader import FakeChainReader
+from tests.stack import chromium
 from tests.unit.services_oracle_context import PAYER, context
 
 every_service = pytest.mark.parametrize("service", CATALOGUE, ids=lambda service: service.slug)
@@ -38,7 +39,8 @@ def call(service: Service, example: dict | None = None):
 async def answer(service):
     chain = FakeChainReader(codes={PAYER: b"\x00"})
     execution = MINTED if service.mode == "DELEGATE" else None
-    return await service.run(call(service), context(chain, execution))
+    browser = chromium.for_services() if service.needs_browser else None
+    return await service.run(call(service), context(chain, execution, browser=browser))
 
 
 def test_slugs_are_unique():
