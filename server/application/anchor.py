@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from protocol.chains import merkle_root
-from server.application.execute import delegate_of
+from server.application.callback import delegate_of
 from server.application.paddock import Paddock
 from server.application.send import Prepared, outcome, prepare, sign
 from server.domain.anchors import Anchor, Chained, Site, expected_index

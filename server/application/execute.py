@@ -1,23 +1,21 @@
 """Execute: run the contract call that a DELEGATE payment triggers, with the money that arrived."""
 
-from server.application.chain_receipts import revoke_receipt
+from server.application.callback import callback_of, delegate_of, events, give_up, payout_in, record_callback
 from server.application.confirm import is_confirmed
-from server.application.deliver import REFUND, receiver, release
+from server.application.deliver import receiver, release
 from server.application.fulfil import run
 from server.application.paddock import Paddock
-from server.application.payout import outgoing, payout_call
+from server.application.payout import payout_call
 from server.application.send import GAS_MARGIN, call_of, outcome, prepare, sent_for, sign
 from server.application.sign_choice import choice_of
 from server.domain import calls, ledger
 from server.domain.deliveries import Delivery
-from server.domain.errors import ConfigurationError, HandlerFailed, InternalError, Reverted, UnknownOrder
-from server.domain.evidence import Mined, TransferLog, moved_by_executor, transfers_of
+from server.domain.errors import HandlerFailed, InternalError, Reverted, UnknownOrder
+from server.domain.evidence import Mined
 from server.domain.market import Contract
 from server.domain.orders import Order
 from server.domain.sending import ChainTransaction
 from server.domain.states import FulfilmentState, MoneyBackState, PaymentState
-from server.ports import TransactionSigner, UnitOfWork
-from server.services.choices import callback_in
 from server.services.service import Execution, Service, json_answer
 
 
@@ -122,65 +120,11 @@ async def complete(paddock: Paddock, order: Order, service: Service, contract: C
         if order.fulfilment is FulfilmentState.FAILED and order.money_back is not MoneyBackState.NONE:
             order.give_back(MoneyBackState.NONE, "the callback was mined after all")
         order.callback_tx = mined.transaction
-        await _record(work, order, mined)
+        await record_callback(work, order, mined)
         await work.deliveries.put(delivery)
         await work.ledger.add(row)
         await release(paddock, work, order, delivery)
         await work.orders.save(order)
-
-
-async def give_up(paddock: Paddock, order: Order, reason: str, mined: Mined | None = None) -> None:
-    """The callback failed for good: the money is due back, and a job sees to it."""
-    order.failure = reason
-    order.fulfil(FulfilmentState.FAILED, reason)
-    order.give_back(MoneyBackState.DUE)
-    async with paddock.db.begin("callback failed") as work:
-        if order.released_at:  # it had run, and a reorganisation undid that
-            await revoke_receipt(paddock, work, order.id, reason)
-        await work.orders.save(order)
-        if mined:
-            await _record(work, order, mined)
-        await work.outbox.add(REFUND, order.id, paddock.clock.now())
-
-
-def payout_in(paddock: Paddock, order: Order, mined: Mined) -> TransferLog | None:
-    """The Transfer by which the payment reached its callback, in a mined transaction.
-
-    From the delegate wallet it used the order's nonce; from an executor it follows the payer's own.
-    """
-    _, contract = callback_of(paddock, order)
-    if order.atomic:
-        handed_on = moved_by_executor(mined, order.spend, order.terms.pay_to, contract.address)
-        return next((one for one in handed_on if one.amount == order.price), None)
-    return next(iter(transfers_of(mined, outgoing(paddock, order, contract.address))), None)
-
-
-async def _record(work: UnitOfWork, order: Order, mined: Mined) -> None:
-    sent = await work.transactions.of("callback", order.id)
-    if sent and mined.transaction in {attempt.hash for attempt in sent.attempts}:
-        await work.transactions.record(sent.hash, mined)
-
-
-def delegate_of(paddock: Paddock) -> TransactionSigner:
-    """The delegate wallet's key; only a worker holds it."""
-    if paddock.delegate is None:
-        raise ConfigurationError("this process holds no delegate wallet key; set PADDOCK_DELEGATE_KEY for the worker")
-    return paddock.delegate
-
-
-def callback_of(paddock: Paddock, order: Order) -> tuple[Service, Contract]:
-    """The order's service and the contract that it calls."""
-    service = paddock.service_of(order)
-    name = callback_in(service, order.arguments)
-    assert name is not None
-    return service, paddock.on(order.terms.network).market.contracts[name]
-
-
-def events(contract: Contract, mined: Mined) -> dict[str, dict[str, object]]:
-    """The contract's own events in a transaction, decoded."""
-    own = [log for log in mined.logs if log.address == contract.address]
-    decoded = [calls.decode_event(contract.abi, log.topics, log.data) for log in own]
-    return {event.name: event.values for event in decoded if event}
 
 
 async def load(paddock: Paddock, order_id: str) -> Order:

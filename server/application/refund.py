@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 
 from protocol.payment import PERMIT2, Method, Payment
+from server.application.callback import callback_of
 from server.application.cases import open_case
 from server.application.confirm import is_confirmed
 from server.application.deliver import owe_rest
-from server.application.execute import callback_of, complete, load
+from server.application.execute import complete, load
 from server.application.paddock import Paddock
 from server.application.payout import outgoing
 from server.application.refund_source import Source, signed_by, source_of, spend_from
