@@ -10,6 +10,7 @@ from eth_utils.crypto import keccak
 
 from agent.errors import ChainUnavailable, Reverted
 from agent.models import Signed
+from protocol.escrow import GIVEN_BACK
 from protocol.networks import caip2
 from protocol.payment import PERMIT2, Method
 from protocol.signatures import parse_address
@@ -196,6 +197,12 @@ def transfers(mined: Mined, asset: str, sender: str | None, recipient: str) -> l
         if log.topics[2] == _word(recipient) and sender in (None, _address(log.topics[1])):
             found.append(int(log.data, 16))
     return found
+
+
+def given_back(mined: Mined, contract: str, order: str) -> bool:
+    """Whether a contract that held an order's payment says that it gave it back."""
+    said = ("0x" + GIVEN_BACK.hex(), order)
+    return mined.success and any(log.address == contract and log.topics[:2] == said for log in mined.logs)
 
 
 def authorizations(mined: Mined, asset: str, authorizer: str) -> list[str]:

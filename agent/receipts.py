@@ -10,7 +10,7 @@ import msgspec
 from sqlalchemy import Connection, delete, insert, select, update
 
 from agent.answers import Answer, only_content
-from agent.chain import Mined, authorizations, transfers
+from agent.chain import Mined, authorizations, given_back, transfers
 from agent.errors import UnknownPurchase
 from agent.models import Purchase, Signed, merchants, receipts
 from agent.terms import tool_of
@@ -206,8 +206,14 @@ def check_payout(bought: Purchase, contract: str, mined: Mined, *, used: bool) -
 
 
 def check_refund(bought: Purchase, mined: Mined, *, used: bool) -> list[str]:
-    """The money came back: one Transfer of the exact amount to the payer; for DELEGATE, of this very order."""
+    """The money came back: one Transfer of the exact amount to the payer; for DELEGATE, of this very order.
+
+    There the delegate wallet sends it, or the contract itself, which held it and names the order in an event.
+    """
     signed = bought.signed
+    if bought.contract is not None and given_back(mined, bought.contract, _order(bought)):
+        amounts = transfers(mined, signed.asset, bought.contract, signed.payer)
+        return [] if signed.amount in amounts else [f"the contract gave another amount back in {mined.hash}"]
     if bought.contract is not None:
         return _check_delegate_move(bought, signed.payer, mined, "refund", used=used)
     if not mined.success:
@@ -224,8 +230,12 @@ def outgoing(bought: Purchase, recipient: str) -> Signed:
     signed = bought.signed
     if bought.scheme == SCHEME_DELEGATE:
         return signed
-    nonce = "0x" + order_nonce(bought.quote_id or bought.order_id or "").hex()
-    return signed._replace(payer=signed.pay_to, pay_to=recipient, nonce=nonce)
+    return signed._replace(payer=signed.pay_to, pay_to=recipient, nonce=_order(bought))
+
+
+def _order(bought: Purchase) -> str:
+    """The order's name on chain, 0x-hex."""
+    return "0x" + order_nonce(bought.quote_id or bought.order_id or "").hex()
 
 
 def published_signers(response: httpx.Response) -> tuple[str, ...]:

@@ -2,13 +2,16 @@
 
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 
+from agent.chain import TRANSFER
 from agent.errors import SellerUnavailable
+from protocol.escrow import GIVEN_BACK
 from protocol.typed_data import Transfer
-from tests.fakes.seller import ORIGIN, TOKEN, World, account
+from tests.fakes.seller import CALLBACK, ORIGIN, TOKEN, World, account
 
 URL = f"{ORIGIN}/v1/echo?text=hi"
 
@@ -127,6 +130,51 @@ def test_a_refund_of_what_was_never_taken_releases_nothing(world: World) -> None
     world.seller.chain.move = only_back  # type: ignore[method-assign]
     assert world.buyer.buy(URL).status == "in_doubt"
     assert world.buyer.budgets("eip155:31337", TOKEN, "default")["limits.per_day"].spent == 50_000
+
+
+OTHERS = {
+    "": {},
+    "is not of this order": {"order": "0x" + "07" * 32},
+    "gave another amount back": {"value": 1},
+    "the contract gave": {"sender": "0x" + "66" * 20},
+    "refund 0x": {"contract": "0x" + "66" * 20},
+}
+
+
+@pytest.mark.parametrize(("finding", "changed"), OTHERS.items(), ids=["as it is", *list(OTHERS)[1:]])
+def test_what_the_contract_held_and_gave_back_is_a_refund_of_its_own_order_alone(
+    world: World, finding: str, changed: dict[str, Any]
+) -> None:
+    world.seller.mode = "DELEGATE"
+    world.seller.paid.append("undone")
+    honest = world.seller.chain.move
+
+    def by_contract(transfer: Transfer, value: int | None = None) -> str:
+        transaction = honest(transfer, value)
+        if transfer.to == world.signer.address:
+            fields = {"order": "0x" + transfer.nonce.hex(), "value": transfer.value, "sender": CALLBACK}
+            given_back(world.seller.chain.mined[transaction], transfer.to, **{"contract": CALLBACK} | fields | changed)
+        return transaction
+
+    world.seller.chain.move = by_contract  # type: ignore[method-assign]
+    outcome = world.buyer.buy(URL)
+    assert outcome.status == ("in_doubt" if finding else "refunded")
+    assert finding in outcome.detail
+
+
+def given_back(mined: dict[str, Any], payer: str, *, contract: str, order: str, value: int, sender: str) -> None:
+    """Write into a chain transaction what an escrow and its token log, in place of what stood there."""
+    event = ["0x" + GIVEN_BACK.hex(), order, topic(contract), topic(payer)]
+    transfer = [TRANSFER, topic(sender), topic(payer)]
+    amount = f"0x{value:064x}"
+    mined["logs"] = [
+        {"address": contract.lower(), "topics": event, "data": amount},
+        {"address": TOKEN.lower(), "topics": transfer, "data": amount},
+    ]
+
+
+def topic(address: str) -> str:
+    return "0x" + address[2:].lower().rjust(64, "0")
 
 
 def test_one_refund_is_not_counted_for_two_purchases(world: World) -> None:
