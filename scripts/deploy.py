@@ -84,7 +84,7 @@ DEPLOYMENTS = (
     Deployment("StakingVault", "StakingVault", paid_in_dollars(USDC // 10, 10_000 * USDC)),
     Deployment("Subscription", "Subscription", paid_in_dollars(1 * USDC, 30 * DAY, 12)),
     Deployment("RevenueSplit", "RevenueSplit", paid_in_dollars(PRICES, [["deployer", 500]], "merchant")),
-    Deployment("EscrowRelease", "EscrowRelease", paid_in_dollars(PRICES, "deployer", 7 * DAY)),
+    Deployment("EscrowRelease", "EscrowRelease", paid_in_dollars(PRICES, "delegate", 7 * DAY)),
     Deployment("SmartWalletFactory", "SmartWalletFactory", nothing),
     Deployment("TestDAI", "TestDAI", nothing),
     Deployment("SignatureChecker", "SignatureChecker", nothing),

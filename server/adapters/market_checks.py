@@ -1,13 +1,15 @@
-"""Checks at the start: the chain is the one that is named, and its tokens are what the settings say they are."""
+"""Checks at the start: chain and tokens are those that the settings name, and what holds payments lets us release."""
 
 from protocol.networks import caip2
 from protocol.payment import EXACT_PROXY, PERMIT2, UPTO_PROXY, Method
 from protocol.typed_data import domain_separator
 from server.adapters.nodes import NodeChain
-from server.domain.calls import encode_call
+from server.domain.calls import encode_call, one_word
 from server.domain.errors import ConfigurationError, Reverted
 from server.domain.market import Asset, Market
 from server.ports import Call
+from server.services import CATALOGUE
+from server.services.service import Service
 
 
 async def check_market(chain: NodeChain, market: Market, *, devnet: bool) -> None:
@@ -19,6 +21,26 @@ async def check_market(chain: NodeChain, market: Market, *, devnet: bool) -> Non
         raise ConfigurationError("PADDOCK_DEVNET=1 is only for an anvil devnet, and this node is none")
     for asset in market.assets:
         await (check_domain if asset.method is Method.EIP3009 else check_permit2)(chain, market, asset)
+    for service in CATALOGUE:
+        if service.held_seconds and service.callback in market.contracts:
+            await check_hold(chain, market, service)
+
+
+async def check_hold(chain: NodeChain, market: Market, service: Service) -> None:
+    """A contract that holds payments is released by the delegate wallet, and for as long as the service says.
+
+    Raises ConfigurationError.
+    """
+    contract = market.contracts[service.callback or ""].address
+    arbiter, period = [
+        one_word(await chain.call(Call(contract, contract, encode_call(view)))) for view in ("ARBITER()", "PERIOD()")
+    ]
+    if (arbiter, period) != (int(market.delegate, 16), service.held_seconds):
+        raise ConfigurationError(
+            f"{service.callback} at {contract} on {market.network} is not released by the delegate wallet "
+            f"{market.delegate} for {service.held_seconds} s: deploy it again with this arbiter and period, or take it "
+            "out of the deployments file"
+        )
 
 
 async def check_domain(chain: NodeChain, market: Market, asset: Asset) -> None:

@@ -4,6 +4,7 @@ from server.application.callback import callback_of, delegate_of, events, give_u
 from server.application.confirm import is_confirmed
 from server.application.deliver import receiver, release
 from server.application.fulfil import run
+from server.application.hold import hold
 from server.application.paddock import Paddock
 from server.application.payout import payout_call
 from server.application.send import GAS_MARGIN, call_of, outcome, prepare, sent_for, sign
@@ -41,6 +42,8 @@ async def execute(paddock: Paddock, order_id: str) -> float | None:
     if not mined.succeeded:
         await give_up(paddock, order, await _why_reverted(paddock, order, contract, sent), mined)
         return None
+    if service.held_seconds:
+        return await hold(paddock, order, service, contract, mined)
     await complete(paddock, order, service, contract, mined)
     return None
 

@@ -107,14 +107,24 @@ async def _undo(paddock: Paddock, work: UnitOfWork, order: Order, row: Entry) ->
     if row.kind == "settlement":
         order.pay(PaymentState.IN_DOUBT, why)
     elif row.kind == "payout":
-        order.fulfil(FulfilmentState.EXECUTING, why)
-        topic = EXECUTE
+        if order.fulfilment is FulfilmentState.RELEASED:
+            order.fulfil(FulfilmentState.EXECUTING, why)
+        await _undo_give_back(work, order, row)
+        topic = EXECUTE if order.fulfilment is FulfilmentState.EXECUTING else REFUND
     else:
         order.give_back(MoneyBackState.SENDING, why)
         if order.by_transfer:
             order.returned, order.refunds = order.returned - row.amount, order.refunds - 1
         topic = REFUND
     await work.outbox.add(topic, order.id, paddock.clock.now())
+
+
+async def _undo_give_back(work: UnitOfWork, order: Order, payout: Entry) -> None:
+    """What a callback held never reached it, so it gave nothing back: that is booked again after its payout."""
+    for row in ledger.standing(await work.ledger.of(order.id)):
+        if row.kind == "refund" and row.credit == payout.debit:
+            await work.ledger.add(ledger.reversed_entry(row))
+            order.give_back(MoneyBackState.SENDING, "a reorganisation took back what it is of")
 
 
 async def _watch_for_late_money(paddock: Paddock, order: Order) -> float | None:

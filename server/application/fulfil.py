@@ -48,6 +48,7 @@ async def run(paddock: Paddock, service: Service, order: Order, execution: Execu
         execution=execution,
         order=order.id,
         browser=paddock.browser,
+        paid_at=order.paid_at,
     )
     return await answer(service, order.arguments, context, f"order {order.id}")
 

@@ -3,27 +3,33 @@
 from collections.abc import Sequence
 
 from protocol.payment import PERMIT2, Method, Payment
-from server.application.callback import callback_of
+from server.application.callback import callback_of, delegate_of
 from server.application.cases import open_case
 from server.application.confirm import is_confirmed
 from server.application.deliver import owe_rest
 from server.application.execute import complete, load
+from server.application.hold import conclude, ending_of, is_held, keep, kept_since
 from server.application.paddock import Paddock
 from server.application.payout import outgoing
 from server.application.refund_source import Source, signed_by, source_of, spend_from
 from server.application.screen import refused_refund
-from server.application.send import GAS_MARGIN, outcome, prepare, sent_for, sign
+from server.application.send import GAS_MARGIN, Prepared, outcome, prepare, sent_for, sign
 from server.domain import calls, ledger
 from server.domain.cases import CaseKind
 from server.domain.errors import RefundRefused, Reverted
 from server.domain.evidence import Mined, TransferLog, search_from
+from server.domain.holds import give_back_call
 from server.domain.ledger import standing
+from server.domain.market import Contract
 from server.domain.orders import Mode, Order
 from server.domain.payment_calls import MOST_WALLET_GAS, payment_call
 from server.domain.refunds import AWAITS_MERCHANT, BLOCKED, least_refund, with_block
 from server.domain.sending import ChainTransaction, TransactionState
 from server.domain.states import MoneyBackState
+from server.ports import TransactionSigner
 
+SEND, GIVE_BACK = "refund", "give back"
+"""What a chain transaction is for by which a wallet, or the callback that holds it, sends the money back."""
 UNTIL_FINAL = 1.0
 """Seconds until another look whether what came by plain transfers is final."""
 MOVING = (MoneyBackState.DUE, MoneyBackState.SENDING, MoneyBackState.IN_DOUBT)
@@ -38,6 +44,8 @@ async def refund(paddock: Paddock, order_id: str) -> float | None:
     order = await load(paddock, order_id)
     if order.money_back not in MOVING:
         return None
+    if (held := await _held(paddock, order)) is not None:
+        return await _give_back(paddock, order, *held)
     source = await source_of(paddock, order)
     if source is None:
         reason = f"merchant {order.terms.merchant} has no refund float, and has signed no refund that can be used"
@@ -50,7 +58,7 @@ async def refund(paddock: Paddock, order_id: str) -> float | None:
     if await chain.nonce_used(spend_from(paddock.grounds, order, source.wallet)):
         return await _ended(paddock, order, source)
     async with paddock.db.read() as view:
-        sent = await sent_for(view, "refund", order.refund_name)
+        sent = await sent_for(view, SEND, order.refund_name)
         rows = standing(await view.ledger.of(order_id)) if order.by_transfer else []
     if order.by_transfer and await _waits(paddock, order, rows):
         return UNTIL_FINAL
@@ -61,6 +69,57 @@ async def refund(paddock: Paddock, order_id: str) -> float | None:
         await _block(paddock, order, "the refund's transaction reverted", mined)
         return None
     return 0.2
+
+
+async def _held(paddock: Paddock, order: Order) -> tuple[Contract, int] | None:
+    """The callback that was given the order's payment to hold, and the block since which; None for all other orders."""
+    async with paddock.db.read() as view:
+        since = await kept_since(view, order)
+    if since is None or not paddock.service_of(order).held_seconds:
+        return None
+    return callback_of(paddock, order)[1], since
+
+
+async def _give_back(paddock: Paddock, order: Order, contract: Contract, since: int) -> float | None:
+    """One step of the refund of what a callback holds; the contract lets a hold end once, as its payer's too."""
+    chain = paddock.on(order.terms.network).chain
+    async with paddock.db.read() as view:
+        sent = await sent_for(view, GIVE_BACK, order.refund_name)
+    landed = await outcome(chain, sent) if sent else None
+    if sent and landed is None:
+        return 0.2
+    if (landed is None or not landed.succeeded) and await is_held(paddock, order, contract):
+        if sent is None or (order.money_back is MoneyBackState.DUE and _is_over(sent)):
+            return await _start_give_back(paddock, order, contract)
+        await _block(paddock, order, "the contract did not give the payment back", landed)
+        return None
+    ending = await ending_of(paddock, order, contract, since, landed)
+    if ending is None:
+        return UNTIL_FINAL
+    if ending.back is None:
+        await conclude(paddock, order, contract, ending)
+    else:
+        await _refunded(paddock, order, ledger.callback(contract.address), ending.back)
+    return None
+
+
+async def _start_give_back(paddock: Paddock, order: Order, contract: Contract) -> float | None:
+    if not await _may_start(paddock, order):
+        return UNTIL_FINAL
+    listed = await refused_refund(paddock, order)
+    if listed is not None:
+        await _block(paddock, order, f"screening refuses the payer: {listed}")
+        return None
+    signer = delegate_of(paddock)
+    try:
+        call = contract.address, give_back_call(order.id)
+        prepared = await prepare(paddock.on(order.terms.network).chain, signer, *call)
+    except Reverted as error:
+        if not await is_held(paddock, order, contract):
+            return 0.0
+        await _block(paddock, order, calls.describe_revert(contract.abi, error.data))
+        return None
+    return await _send(paddock, order, signer, prepared, GIVE_BACK)
 
 
 async def _waits(paddock: Paddock, order: Order, rows: Sequence[ledger.Entry]) -> bool:
@@ -90,13 +149,12 @@ async def _start(paddock: Paddock, order: Order, source: Source) -> float | None
     if listed is not None:
         await _block(paddock, order, f"screening refuses the payer: {listed}")
         return None
-    ground = paddock.on(order.terms.network)
     sender = paddock.delegate or source.signer
     assert sender is not None
     try:
         back = await signed_by(paddock, order, source)
         await _require_allowance(paddock, back)
-        prepared = await prepare(ground.chain, sender, *payment_call(back, back.value))
+        prepared = await prepare(paddock.on(order.terms.network).chain, sender, *payment_call(back, back.value))
         if prepared.gas > MOST_WALLET_GAS * GAS_MARGIN:
             raise RefundRefused(f"the wallet {back.payer} would have its refund use {prepared.gas} gas")
     except RefundRefused as error:
@@ -105,12 +163,18 @@ async def _start(paddock: Paddock, order: Order, source: Source) -> float | None
     except Reverted as error:
         await _block(paddock, order, calls.describe_revert((), error.data) + f" ({error.detail})")
         return None
+    return await _send(paddock, order, sender, prepared, SEND)
+
+
+async def _send(
+    paddock: Paddock, order: Order, sender: TransactionSigner, prepared: Prepared, purpose: str
+) -> float | None:
+    ground, name = paddock.on(order.terms.network), order.refund_name
     async with paddock.db.begin("refund signed") as work:
-        name = order.refund_name
-        sent = await sent_for(work, "refund", name)
+        sent = await sent_for(work, purpose, name)
         if sent and not _is_over(sent):
             return 0.0
-        transaction = await sign(work, paddock.clock, sender, ground.market.chain_id, prepared, "refund", name)
+        transaction = await sign(work, paddock.clock, sender, ground.market.chain_id, prepared, purpose, name)
         order.refund_tx = transaction.hash
         if order.money_back is not MoneyBackState.SENDING:
             order.give_back(MoneyBackState.SENDING, transaction.hash)
@@ -145,12 +209,16 @@ async def _ended(paddock: Paddock, order: Order, source: Source) -> float | None
         if transfer.amount < least_refund(order) and not order.by_transfer:
             await _block(paddock, order, f"{transfer.amount} of {order.price} atomic units went back")
         else:
-            await _refunded(paddock, order, source, transfer)
+            await _refunded(paddock, order, source.account, transfer)
     elif order.terms.mode is Mode.DELEGATE and transfer.recipient == callback_of(paddock, order)[1].address:
         mined = await chain.mined(transfer.transaction)
         if mined is None:
             return 0.5
-        await complete(paddock, order, *callback_of(paddock, order), mined)
+        service, contract = callback_of(paddock, order)
+        if service.held_seconds:
+            await keep(paddock, order, contract, mined)
+            return 0.0
+        await complete(paddock, order, service, contract, mined)
     else:
         await _block(paddock, order, f"the money went to {transfer.recipient}")
     return None
@@ -165,9 +233,10 @@ async def _unbooked(paddock: Paddock, order: Order, found: list[TransferLog]) ->
     return None
 
 
-async def _refunded(paddock: Paddock, order: Order, source: Source, transfer: TransferLog) -> None:
+async def _refunded(paddock: Paddock, order: Order, account: str, transfer: TransferLog) -> None:
+    """Who takes a payment back from an escrow may have it sent to another address: the row says to which."""
     async with paddock.db.begin("refunded") as work:
-        row = ledger.entry(order, "refund", ledger.payer(order), source.account, transfer)
+        row = ledger.entry(order, "refund", ledger.payer_at(transfer.recipient), account, transfer)
         if order.by_transfer:
             row = ledger.numbered(row, await work.ledger.of(order.id))
         if order.money_back is MoneyBackState.DUE:
@@ -187,7 +256,8 @@ async def _block(paddock: Paddock, order: Order, reason: str, mined: Mined | Non
     order.failure = with_block(order.failure, words)
     async with paddock.db.begin("refund blocked") as work:
         await work.orders.save(order)
-        sent = await work.transactions.of("refund", order.refund_name)
-        if mined and sent:
-            await work.transactions.record(sent.hash, mined)
+        for purpose in (SEND, GIVE_BACK) if mined else ():
+            sent = await work.transactions.of(purpose, order.refund_name)
+            if sent and mined and mined.transaction in {attempt.hash for attempt in sent.attempts}:
+                await work.transactions.record(sent.hash, mined)
         await open_case(work, CaseKind.REFUND_BLOCKED, order.id, reason)

@@ -37,7 +37,12 @@ class Entry:
 
 
 def payer(order: Order) -> str:
-    return f"payer:{order.authorization.payer}"
+    return payer_at(order.authorization.payer)
+
+
+def payer_at(address: str) -> str:
+    """The account of an address that paid, or that a payer took money back to."""
+    return f"payer:{address}"
 
 
 def merchant(order: Order) -> str:

@@ -48,7 +48,8 @@ class Attempt:
 class ChainTransaction:
     """One use of one nonce. `hash` is its first attempt's, and names it; `attempts` are in the order of signing.
 
-    `purpose` and `subject` say what it is for: ("callback", order id), ("refund", order id), ("settle", "").
+    `purpose` and `subject` say what it is for: ("callback", order id), ("release", order id),
+    ("refund", order id), ("give back", order id), ("settle", "").
     """
 
     hash: str

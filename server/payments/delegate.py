@@ -25,4 +25,5 @@ class Delegate:
             "flow": flow_of(self.name, market.asset.method),
             "callback": market.contracts[service.callback].address,
             "beneficiary": "payer",
+            **({"heldSeconds": str(service.held_seconds)} if service.held_seconds else {}),
         }

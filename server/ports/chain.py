@@ -35,6 +35,9 @@ class ChainReader(Protocol):
     async def code(self, address: str) -> bytes:
         """Runtime bytecode; empty for an account without code."""
 
+    async def mined(self, transaction: str) -> Mined | None:
+        """The outcome of a chain transaction; None while it is pending or unknown, or when a reorganisation took it."""
+
     async def transfers(
         self, asset: str, address: str, from_block: int = 0, to_block: int | None = None
     ) -> list[TransferLog]:
@@ -71,9 +74,6 @@ class Chain(ChainReader, Protocol):
 
     async def events(self, contract: str, from_block: int, to_block: int) -> list[LoggedEvent]:
         """All that a contract logged in those blocks, both included, in the chain's order; nodes refuse long ranges."""
-
-    async def mined(self, transaction: str) -> Mined | None:
-        """The outcome of a chain transaction; None while it is pending or unknown, or when a reorganisation took it."""
 
     async def call(self, call: Call) -> bytes:
         """Run without a transaction. Raises Reverted."""

@@ -2,6 +2,7 @@
 
 from server.services import (
     access_pass,
+    chain_watch,
     contract_risk,
     disassembly,
     doc_search,
@@ -29,4 +30,5 @@ CATALOGUE: tuple[Service, ...] = (
     page_scrape.SERVICE,
     access_pass.SERVICE,
     launch_pass.SERVICE,
+    chain_watch.SERVICE,
 )

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 from functools import cached_property
 from typing import Any, Literal
@@ -41,7 +42,8 @@ class Execution:
 class Context:
     """What a handler may use. `payer` is a checksummed address, `asset` the token paid in.
 
-    `order` is the order's id, the same however often the handler runs for it; empty for who does not pay.
+    `order` is the order's id, the same however often the handler runs for it; empty for who does not pay. `paid_at` is
+    when its payment was seen, where the handler runs after it.
     """
 
     chain: ChainReader
@@ -52,6 +54,7 @@ class Context:
     asset_decimals: int
     execution: Execution | None = None
     order: str = ""
+    paid_at: datetime | None = None
     browser: Browser | None = None
 
     def require_browser(self) -> Browser:
@@ -123,7 +126,9 @@ class Service:
     One with a `meter` is sold by scheme upto: `amount` is the most that a call costs, and each answer says what it did
     cost. `actions` are the functions of the callback (canonical signatures) that a buyer may choose instead of what it
     does by itself; `arguments` then has the member `calldata`. With `atomic` the callback also takes payments
-    from an executor (scheme delegate). Who holds a live pass or subscription of a contract in `opened_by` (names of
+    from an executor (scheme delegate). With `held_seconds` it keeps a payment for at most so long (EscrowRelease.sol):
+    `run` is a task, which raises TryAgain while it is not done; a worker releases the payment when it answers, and has
+    it given back when it fails. Who holds a live pass or subscription of a contract in `opened_by` (names of
     deployments) signs in and does not pay. `symbols` are the assets that it is sold for; all that are configured if
     there are none. What is not `on_sale` can still be asked for with a payment that was claimed before.
     What `needs_browser` is not on sale where there is none that may be used.
@@ -155,6 +160,7 @@ class Service:
     symbols: tuple[str, ...] = ()
     actions: tuple[str, ...] = ()
     atomic: bool = False
+    held_seconds: int = 0
     opened_by: tuple[str, ...] = ()
     on_sale: bool = True
     for_ever: bool = False
@@ -169,6 +175,8 @@ class Service:
             raise ValueError(f"{self.slug}: its price follows from what it used, or from what was asked for")
         if (self.opened_by or self.free_calls) and (self.metered or self.settles_first):
             raise ValueError(f"{self.slug}: only pure work with a fixed price is given to who does not pay")
+        if self.held_seconds and (not self.callback or self.atomic or self.actions):
+            raise ValueError(f"{self.slug}: a payment is held by a callback that does nothing else, in two steps")
         if not 0 <= self.free_calls <= MOST_FREE:
             raise ValueError(f"{self.slug}: 0 to {MOST_FREE} calls a day are free")
         chosen_in_body = self.method == "POST" and "calldata" in self.arguments.__struct_fields__

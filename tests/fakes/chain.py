@@ -16,6 +16,7 @@ from server.ports import Call, Clock, Fees
 from tests.fakes.anchors import ANCHOR
 from tests.fakes.blocks import Block, Sent, decode_transaction, transfer_of
 from tests.fakes.contracts import SETTLER, contracts
+from tests.fakes.escrow import ESCROW, ESCROW_ABI
 from tests.fakes.evm import CHAIN_ID, TOKEN, Frame, State
 from tests.fakes.evm import Contract as Code
 from tests.fakes.executor import EXECUTOR, EXECUTOR_ABI
@@ -39,6 +40,7 @@ def fake_market(chain_id: int = CHAIN_ID, assets: tuple[Asset, ...] = (DOLLAR,))
         "WalletSettler": Contract(WALLET_SETTLER, ()),
         "AccessPass": Contract(PASS, PASS_ABI),
         "LaunchPass": Contract(LAUNCH, PASS_ABI),
+        "EscrowRelease": Contract(ESCROW, ESCROW_ABI),
         "ProofAnchor": Contract(ANCHOR, ()),
         "DelegateExecutor": Contract(EXECUTOR, EXECUTOR_ABI),
         "IdentityRegistry": Contract(IDENTITIES, ()),

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from server.domain.evidence import TransferLog
+from server.domain.evidence import Mined, TransferLog
 
 
 @dataclass
@@ -15,6 +15,7 @@ class FakeChainReader:
     sent: dict[str, int] = field(default_factory=dict)
     codes: dict[str, bytes] = field(default_factory=dict)
     logs: list[TransferLog] = field(default_factory=list)
+    outcomes: dict[str, Mined] = field(default_factory=dict)
     unavailable: Exception | None = None
 
     async def block_number(self) -> int:
@@ -31,6 +32,9 @@ class FakeChainReader:
 
     async def code(self, address: str) -> bytes:
         return self._answer(_at(self.codes, address, b""))
+
+    async def mined(self, transaction: str) -> Mined | None:
+        return self._answer(self.outcomes.get(transaction.lower()))
 
     async def transfers(
         self, asset: str, address: str, from_block: int = 0, to_block: int | None = None

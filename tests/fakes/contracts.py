@@ -1,10 +1,11 @@
-"""The contracts of the fake chain: tokens, the batch settler, passes that a payment mints, Permit2 with its proxies."""
+"""The contracts of the fake chain: tokens, the batch settler, passes, an escrow, Permit2 with its proxies."""
 
 from eth_abi.abi import decode, encode
 from eth_utils.address import to_checksum_address
 
 from server.domain.errors import Reverted
 from tests.fakes.anchors import PROOF_ANCHOR
+from tests.fakes.escrow import escrow
 from tests.fakes.evm import Contract, Frame, address_of, revert, selector
 from tests.fakes.executor import executor
 from tests.fakes.new_wallets import NEW_WALLET_CONTRACTS
@@ -45,12 +46,13 @@ def _settle(settler: Contract, frame: Frame, _sender: str, arguments: bytes) -> 
 
 
 def contracts(delegate: str) -> dict[str, Contract]:
-    """What stands on a fresh fake chain; `delegate` may hand payments to the passes, as deployed by scripts.deploy."""
+    """What stands on a fresh fake chain; `delegate` may hand payments to the callbacks, as scripts.deploy has it."""
     deployed = (
         DOLLAR_TOKEN.contract(),
         DAI_TOKEN.contract(),
         Contract(SETTLER, {"settle(address,uint256,bytes)": _settle}),
         *passes(delegate),
+        escrow(delegate),
         executor((PASS, LAUNCH)),
         PROOF_ANCHOR,
         *REGISTRIES,

@@ -53,6 +53,8 @@ class State:
     """What the executor's target may collect within one transaction: (target, token, amount)."""
     agents: dict[int, tuple[str, str, str]] = field(default_factory=dict)
     said: dict[tuple[int, str, int], tuple[int, int]] = field(default_factory=dict)
+    holds: dict[bytes, tuple[str, str, int, int]] = field(default_factory=dict)
+    """What the escrow keeps for an order: (token, payer, amount, deadline)."""
 
     def books(self, token: str) -> Books:
         return self.tokens.setdefault(token, Books())
@@ -87,6 +89,7 @@ class State:
             self.open,
             dict(self.agents),
             dict(self.said),
+            dict(self.holds),
         )
 
     def take(self, other: "State") -> None:

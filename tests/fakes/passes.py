@@ -56,7 +56,7 @@ PASS_ABI = (
 
 
 @dataclass(frozen=True)
-class _Taken:
+class Taken:
     """A payment that is handed in, however: `pull` is what the contract calls at `at` to have its money."""
 
     token: str
@@ -68,23 +68,23 @@ class _Taken:
     pull: bytes
 
 
-def _by_eip3009(here: str, values: tuple[Any, ...]) -> _Taken:
+def by_eip3009(here: str, values: tuple[Any, ...]) -> Taken:
     token, payer, owner, amount, after, before, nonce, *signature = values
     pull = encode(MOVE, [owner, here, amount, after, before, nonce, *signature])
     call = selector(f"receiveWithAuthorization({','.join(MOVE)})") + pull
-    return _Taken(*map(address_of, (token, payer, owner)), amount, nonce, address_of(token), call)
+    return Taken(*map(address_of, (token, payer, owner)), amount, nonce, address_of(token), call)
 
 
-def _by_permit2(here: str, values: tuple[Any, ...]) -> _Taken:
+def by_permit2(here: str, values: tuple[Any, ...]) -> Taken:
     permit2, token, payer, owner, amount, number, deadline, signature = values
     kinds = ("((address,uint256),uint256,uint256)", "(address,uint256)", "address", "bytes")
     pull = encode(kinds, [((token, amount), number, deadline), (here, amount), owner, signature])
     call = selector(f"permitTransferFrom({','.join(kinds)})") + pull
     order = number.to_bytes(32, "big")
-    return _Taken(*map(address_of, (token, payer, owner)), amount, order, address_of(permit2), call)
+    return Taken(*map(address_of, (token, payer, owner)), amount, order, address_of(permit2), call)
 
 
-Reads = Callable[[str, tuple[Any, ...]], _Taken]
+Reads = Callable[[str, tuple[Any, ...]], Taken]
 
 
 @dataclass(frozen=True)
@@ -98,10 +98,10 @@ class _Pass:
     def entries(self) -> dict[str, Entry]:
         """What it answers to."""
         return {
-            f"x402SpentEip3009({','.join(PULL)})": self._spent(PULL, _by_eip3009),
-            f"x402SpentEip3009WithCalldata({','.join((*PULL, *CHOSEN))})": self._chosen(PULL, _by_eip3009),
-            f"x402SpentPermit2({','.join(PULL2)})": self._spent(PULL2, _by_permit2),
-            f"x402SpentPermit2WithCalldata({','.join((*PULL2, *CHOSEN))})": self._chosen(PULL2, _by_permit2),
+            f"x402SpentEip3009({','.join(PULL)})": self._spent(PULL, by_eip3009),
+            f"x402SpentEip3009WithCalldata({','.join((*PULL, *CHOSEN))})": self._chosen(PULL, by_eip3009),
+            f"x402SpentPermit2({','.join(PULL2)})": self._spent(PULL2, by_permit2),
+            f"x402SpentPermit2WithCalldata({','.join((*PULL2, *CHOSEN))})": self._chosen(PULL2, by_permit2),
             "onPayment(bytes32,address,address,uint256,bytes)": self._on_payment,
             "ownerOf(uint256)": _owner_of,
             "isValid(uint256)": _is_valid,
@@ -126,7 +126,7 @@ class _Pass:
 
         return entry
 
-    def _sell(self, here: str, frame: Frame, sender: str, taken: _Taken, holder: str) -> bytes:
+    def _sell(self, here: str, frame: Frame, sender: str, taken: Taken, holder: str) -> bytes:
         """What all of GOAT's entries do: pull the money, mint one pass."""
         if sender != self.caller:
             raise revert("CallerNotListed(address)", sender)
@@ -181,7 +181,7 @@ class _Pass:
         return b""
 
 
-def _holder(frame: Frame, here: str, paid: _Taken, choice: tuple[Any, ...]) -> str:
+def _holder(frame: Frame, here: str, paid: Taken, choice: tuple[Any, ...]) -> str:
     """To whom the payer has signed that the pass goes, by our struct or GOAT's."""
     calldata, order, number, deadline, v, r, s = choice
     if calldata[:4] != _MINT_TO:

@@ -11,10 +11,11 @@ from protocol.typed_data import order_nonce
 from server.application.paddock import Ground
 from server.domain.anchors import Kind
 from server.domain.evidence import Spend, TransferLog, that_moved
+from server.domain.holds import holds_call
 from server.domain.ledger import Entry, standing
 from server.domain.orders import Mode, Order
 from server.domain.states import FulfilmentState, MoneyBackState, PaymentState
-from server.ports import Database, Event
+from server.ports import Call, Database, Event
 from server.settings import DEVNET_SECRETS
 
 Log = tuple[str, int]
@@ -28,6 +29,8 @@ class Place(NamedTuple):
     asset: str
 
 
+ESCROW = "EscrowRelease"
+"""The name of the contract that holds payments among the deployments."""
 NOT_PAID = (PaymentState.FAILED, PaymentState.EXPIRED, PaymentState.CANCELLED)
 SETTLED_WELL = (MoneyBackState.REFUNDED, MoneyBackState.BLOCKED)
 
@@ -162,14 +165,14 @@ class _Look:
         if order.by_transfer:
             self._check_transfers(order, ended)
             if order.terms.mode is Mode.DELEGATE:
-                await self._check_payout(order)
+                await self._check_payout(order, ended)
             return
         transfer = await self._payment_of(order)
         self._check_grant(order, transfer)
         self._check_ending(order, transfer, ended)
         self._check_entries(order, transfer)
         if order.terms.mode is Mode.DELEGATE:
-            await self._check_payout(order)
+            await self._check_payout(order, ended)
         if order.payment in NOT_PAID:
             await self._check_failure(order, transfer)
 
@@ -246,7 +249,8 @@ class _Look:
         expected = {
             "settlement": order.payment is PaymentState.SETTLED and not order.waived,
             "refund": order.money_back is MoneyBackState.REFUNDED,
-            "payout": order.terms.mode is Mode.DELEGATE and order.fulfilment is FulfilmentState.RELEASED,
+            "payout": order.terms.mode is Mode.DELEGATE
+            and (order.fulfilment is FulfilmentState.RELEASED or self._given_to_hold(order)),
         }
         for kind, wanted in expected.items():
             if (kind in rows) != wanted:
@@ -287,7 +291,7 @@ class _Look:
         if order.due_back and order.money_back is not MoneyBackState.BLOCKED:
             self._say("G2", f"order {order.id} owes {order.due_back} and money back is {order.money_back}")
 
-    async def _check_payout(self, order: Order) -> None:
+    async def _check_payout(self, order: Order, ended: bool) -> None:
         """G6: the delegate wallet gave an order's money away at most once, and where the order says."""
         ground = self.stage.grounds[order.terms.network]
         since = self.since.blocks.get(order.terms.network, 0)
@@ -307,10 +311,32 @@ class _Look:
         refunded = order.money_back is MoneyBackState.REFUNDED and not released
         if (refunded or released) and out is None:
             self._say("G4", f"order {order.id} is {order.fulfilment}/{order.money_back}, and no money left for it")
+        if self._given_to_hold(order):
+            await self._check_hold(order, ended)
+            return
         if out and refunded and out.recipient != order.authorization.payer:
             self._say("G4", f"order {order.id} is refunded, and the money went to {out.recipient}")
         if out and released and f"callback:{out.recipient}" not in _contracts(self.stage, order.terms.network):
             self._say("G4", f"order {order.id} is released, and the money went to {out.recipient}")
+
+    def _given_to_hold(self, order: Order) -> bool:
+        """Whether the order's payment reached the escrow, by the books."""
+        escrow = self.stage.grounds[order.terms.network].market.contracts.get(ESCROW)
+        rows = standing(self.entries[order.id])
+        return any(escrow and row.debit == f"callback:{escrow.address}" for row in rows if row.kind == "payout")
+
+    async def _check_hold(self, order: Order, ended: bool) -> None:
+        """G2, G4: what the escrow keeps is what the order says, and what it gave back came from it."""
+        ground = self.stage.grounds[order.terms.network]
+        escrow = ground.market.contracts[ESCROW].address
+        told = await ground.chain.call(Call(escrow, escrow, holds_call(order.id)))
+        held = int.from_bytes(told[32:64], "big")
+        owed = order.price if order.money_back is MoneyBackState.BLOCKED else 0
+        if ended and held != owed:
+            self._say("G2", f"order {order.id} has ended, and the escrow keeps {held} for it")
+        back = [row for row in standing(self.entries[order.id]) if row.kind == "refund"]
+        if any(row.credit != f"callback:{escrow}" for row in back):
+            self._say("G4", f"order {order.id} was held, and was refunded by {back[0].credit}")
 
     def _check_atomic(self, order: Order) -> None:
         """G6: payment and action stand in one chain transaction, and nothing of it is left at the executor."""

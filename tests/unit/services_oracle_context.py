@@ -1,6 +1,6 @@
 """A Context for calling services in tests."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from server.services.service import Context
 from tests.fakes.chain_reader import FakeChainReader
@@ -19,7 +19,7 @@ class StillClock:
         raise AssertionError("a service must not wait")
 
 
-def context(chain=None, execution=None, payer=PAYER, browser=None):
+def context(chain=None, execution=None, payer=PAYER, browser=None, waited=10):
     return Context(
         chain=chain or FakeChainReader(),
         clock=StillClock(),
@@ -29,4 +29,5 @@ def context(chain=None, execution=None, payer=PAYER, browser=None):
         asset_decimals=6,
         execution=execution,
         browser=browser,
+        paid_at=StillClock().now() - timedelta(seconds=waited),
     )

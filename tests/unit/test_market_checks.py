@@ -7,6 +7,7 @@ from eth_account.messages import encode_typed_data
 
 from protocol.payment import EXACT_PROXY, PERMIT2, UPTO_PROXY
 from server.adapters.market_checks import check_market
+from server.domain.calls import encode_call
 from server.domain.errors import ConfigurationError, Reverted
 from tests.fakes.chain import DAI_ASSET, DOLLAR, fake_market
 
@@ -17,14 +18,21 @@ def separator(name="USDC", version="2", chain=31337, contract=DOLLAR.address):
     return encode_typed_data(domain, {"M": [{"name": "m", "type": "uint256"}]}, {"m": 1}).header
 
 
+TERMS = (encode_call("ARBITER()"), encode_call("PERIOD()"))
+
+
 @dataclass
 class Node:
-    """As much of a node as is asked at the start; `says` is what the token answers to DOMAIN_SEPARATOR."""
+    """As much of a node as is asked at the start; `says` is what the token answers to DOMAIN_SEPARATOR.
+
+    `terms`: who releases what the escrow holds, and for how many seconds it does.
+    """
 
     says: bytes = separator()
     chain: int = 31337
     version: str = "anvil/v1.4"
     codes: dict[str, bytes] = field(default_factory=dict)
+    terms: tuple[int, int] = (int(fake_market().delegate, 16), 7 * 86_400)
 
     async def chain_id(self):
         return self.chain
@@ -35,7 +43,9 @@ class Node:
     async def code(self, address):
         return self.codes.get(address, b"")
 
-    async def call(self, _call):
+    async def call(self, call):
+        if call.data in TERMS:
+            return self.terms[TERMS.index(call.data)].to_bytes(32, "big")
         if not self.says:
             raise Reverted("execution reverted", b"")
         return self.says
@@ -76,6 +86,17 @@ async def test_f5_a_token_paid_by_permit2_needs_permit2_and_both_proxies():
         node = Node(codes={address: b"\x60" for address in there if address != missing})
         with pytest.raises(ConfigurationError, match=missing):
             await check_market(node, market, devnet=True)
+
+
+@pytest.mark.parametrize(
+    "terms", [(int(DOLLAR.address, 16), 7 * 86_400), (int(fake_market().delegate, 16), 60)], ids=["arbiter", "period"]
+)
+async def test_an_escrow_that_we_cannot_release_or_that_holds_for_another_time_is_refused_at_the_start(terms):
+    with pytest.raises(ConfigurationError, match=r"EscrowRelease at 0x.* deploy it again"):
+        await check_market(Node(terms=terms), fake_market(), devnet=True)
+    market = fake_market()
+    without = {name: one for name, one in market.contracts.items() if name != "EscrowRelease"}
+    await check_market(Node(terms=terms), replace(market, contracts=without), devnet=True)
 
 
 async def test_a_node_of_another_chain_or_a_devnet_that_is_no_anvil_is_refused():

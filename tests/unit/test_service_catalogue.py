@@ -6,6 +6,7 @@ from dataclasses import replace
 import msgspec
 import pytest
 
+from protocol.payment import PERMIT2
 from server.services import CATALOGUE, doc_search
 from server.services.arguments import parse_arguments, published, shown_example
 from server.services.service import Execution, Fulfilment, Service, ServiceError
@@ -37,7 +38,7 @@ def call(service: Service, example: dict | None = None):
 
 
 async def answer(service):
-    chain = FakeChainReader(codes={PAYER: b"\x00"})
+    chain = FakeChainReader(codes={PAYER: b"\x00", PERMIT2: b"\x00"})
     execution = MINTED if service.mode == "DELEGATE" else None
     browser = chromium.for_services() if service.needs_browser else None
     return await service.run(call(service), context(chain, execution, browser=browser))
@@ -75,6 +76,7 @@ def test_a_callback_goes_with_delegate_and_with_nothing_else(service):
     assert (service.mode == "DELEGATE") == (service.callback is not None)
     if service.mode == "DELEGATE":
         assert service.fulfilment is Fulfilment.AFTER_SETTLEMENT
+    assert service.held_seconds == 0 or service.callback == "EscrowRelease"
 
 
 @every_service
