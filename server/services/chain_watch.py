@@ -48,7 +48,10 @@ class Confirmed(Struct, forbid_unknown_fields=True, tag="confirmed", tag_field="
 class WatchArguments(Struct, forbid_unknown_fields=True):
     """What has to be true, all of it at one look, within so many seconds of the payment."""
 
-    until: Annotated[list[Code | Holds | Confirmed], Meta(min_length=1, max_length=MOST_STEPS)]
+    until: Annotated[
+        list[Code | Holds | Confirmed],
+        Meta(min_length=1, max_length=MOST_STEPS, description="Steps: each `code`, `holds` or `confirmed`."),
+    ]
     within: Annotated[int, Meta(ge=1, le=LONGEST, description="Seconds.")]
 
 

@@ -138,7 +138,7 @@ def fields(schema: dict[str, Any]) -> list[Field]:
 
 def _rows(schema: dict[str, Any], definitions: dict[str, Any], depth: int) -> Iterator[Field]:
     for name, given in schema.get("properties", {}).items():
-        inner = _object_in(given, definitions)
+        inner = _objects_in(given, definitions)
         default = given.get("default")
         yield Field(
             depth,
@@ -146,19 +146,19 @@ def _rows(schema: dict[str, Any], definitions: dict[str, Any], depth: int) -> It
             _kind(given),
             name in schema.get("required", ()),
             "" if default is None else str(default),
-            given.get("description") or inner.get("description", ""),
+            given.get("description") or next((one["description"] for one in inner if "description" in one), ""),
         )
-        if depth + 1 < DEEPEST:
-            yield from _rows(inner, definitions, depth + 1)
+        for one in inner if depth + 1 < DEEPEST else ():
+            yield from _rows(one, definitions, depth + 1)
 
 
-def _object_in(given: dict[str, Any], definitions: dict[str, Any]) -> dict[str, Any]:
-    """The object that a property holds, in a list or not, null or not; empty where it holds none."""
+def _objects_in(given: dict[str, Any], definitions: dict[str, Any]) -> list[dict[str, Any]]:
+    """The objects that a property may hold, in a list or not, null or not; none where it holds no object."""
     if "$ref" in given:
         found: dict[str, Any] = definitions[given["$ref"].rpartition("/")[2]]
-        return found if "properties" in found else {}
+        return [found] if "properties" in found else []
     inside = [given["items"]] if isinstance(given.get("items"), dict) else given.get("anyOf", [])
-    return next((found for one in inside if (found := _object_in(one, definitions))), {})
+    return [found for one in inside for found in _objects_in(one, definitions)]
 
 
 def _kind(given: dict[str, Any]) -> str:
@@ -252,9 +252,8 @@ def _hoisted(schema: dict[str, Any], prefix: str, schemas: dict[str, Any]) -> di
 def _repointed(value: Any, prefix: str) -> Any:
     if isinstance(value, list):
         return [_repointed(one, prefix) for one in value]
+    if isinstance(value, str) and value.startswith("#/$defs/"):  # a reference, or one of a discriminator's mapping
+        return f"#/components/schemas/{prefix}.{value.rpartition('/')[2]}"
     if not isinstance(value, dict):
         return value
-    return {
-        key: f"#/components/schemas/{prefix}.{one.rpartition('/')[2]}" if key == "$ref" else _repointed(one, prefix)
-        for key, one in value.items()
-    }
+    return {key: _repointed(one, prefix) for key, one in value.items()}

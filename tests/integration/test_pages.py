@@ -181,9 +181,16 @@ async def test_the_storefront_shows_every_service_with_price_kind_and_mode(stran
     assert "0.05 USDC per scan" in text
     assert "up to 0.0075 USDC, charged by use: 0.0015 per 1,000 instructions" in text
     assert "up to 0.083 USDC, by what is asked for: 0.0002 per record, 0.0001 beyond 100" in text
-    assert text.count("DELEGATE") == 2
+    assert text.count("DELEGATE") == 3
     assert "devnet" in text
     assert {"/api/services", "/docs", "/llms.txt", "/console"} <= set(links)
+
+
+async def test_a_page_shows_the_fields_of_each_kind_of_step(stranger):
+    text = Read(await stranger.get("/services/chain-watch")).text
+    for field in ("address", "at_least", "confirmations"):
+        assert field in text
+    assert "Paid into escrow" in text
 
 
 async def test_the_storefronts_command_names_a_route_that_answers_402(stranger, paddock):
@@ -316,6 +323,9 @@ async def test_openapi_has_every_paid_route_with_its_price_and_no_dangling_refer
     for name in re.findall(r'"\$ref": ?"#/components/schemas/([^"]+)"', json.dumps(document)):
         assert name in document["components"]["schemas"]
     assert "$defs" not in json.dumps(document)
+    steps = document["paths"]["/v1/chain-watch"]["post"]["requestBody"]["content"]["application/json"]["schema"]
+    for name in steps["properties"]["until"]["items"]["discriminator"]["mapping"].values():
+        assert name.removeprefix("#/components/schemas/") in document["components"]["schemas"]
 
 
 async def test_the_reference_shows_every_path_of_the_document(stranger):
