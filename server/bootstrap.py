@@ -30,7 +30,6 @@ from server.application.announce import AnnouncingDatabase
 from server.application.catalogue import kept_shelf
 from server.application.paddock import Anchoring, Ground, Paddock, Settling
 from server.application.post import Post
-from server.application.wallets import HotWallet
 from server.application.watch import keep_watch
 from server.domain.addresses import EgressRules
 from server.domain.errors import ConfigurationError
@@ -47,6 +46,7 @@ from server.services.browser import find_browser
 from server.services.upstream import Door
 from server.setting_values import Nodes, read_keys, split
 from server.settings import DEVNET_SECRETS, SIGNING_KEYS, Settings
+from server.watched import delegate_wallet, float_wallet, gas_wallets
 
 
 @dataclass(frozen=True)
@@ -118,7 +118,6 @@ async def open_paddock(parts: Parts, facilitator: Facilitator, *, holds_delegate
         merchants = await all_merchants(connection)
     if not merchants:
         raise ConfigurationError("the database knows no merchant; run `paddock migrate` first")
-    current, keys = read_keys(settings.quote_keys, "PADDOCK_QUOTE_KEYS") if settings.quote_keys else (0, {})
     async with AsyncExitStack() as stack:
         await stack.enter_async_context(keep_fresh(parts.db, merchants))
         receipts = await stack.enter_async_context(signer(settings, settings.receipt_key))
@@ -142,14 +141,14 @@ async def open_paddock(parts: Parts, facilitator: Facilitator, *, holds_delegate
             browser=browser,
             gateway=gateway,
             merchants=merchants,
-            quotes=QuoteKeys(current, keys),
+            quotes=_quote_keys(settings),
             receipts=receipts,
             opened_at=parts.clock.now(),
             delegate=delegate,
             floats=floats,
             float_addresses=parts.floats_at,
-            wallet=delegate_wallet(parts),
-            float_wallet=next((float_wallet(parts, key.address) for key in floats.values()), None),
+            wallet=delegate_wallet(parts.home, parts.clock, settings.wallet_limits),
+            float_wallet=float_wallet(parts.home, parts.clock, settings.wallet_limits, floats.values()),
             post=post_for(settings, courier),
             screening=ListScreening(settings.screening_file) if settings.screening_file else OpenScreening(),
             anchoring=Anchoring(every=timedelta(seconds=settings.anchor_seconds)),
@@ -160,6 +159,11 @@ async def open_paddock(parts: Parts, facilitator: Facilitator, *, holds_delegate
             open_registration=settings.back_ends.joining,
             order_fee=settings.back_ends.order_fee,
         )
+
+
+def _quote_keys(settings: Settings) -> QuoteKeys:
+    """A worker may have none: it gives no quotes."""
+    return QuoteKeys(*(read_keys(settings.quote_keys, "PADDOCK_QUOTE_KEYS") if settings.quote_keys else (0, {})))
 
 
 async def _money_keys(
@@ -182,28 +186,6 @@ def _require_key_of(name: str, key: TransactionSigner, address: str) -> None:
         raise ConfigurationError(
             f"{name}_KEY, or what stands for it, is the key of {key.address}, and {name}_ADDRESS is {address}"
         )
-
-
-def delegate_wallet(parts: Parts) -> HotWallet:
-    """The delegate wallet as it is watched, on the home network; its key is not needed for that."""
-    settings, ground = parts.settings, parts.home
-    return HotWallet(
-        chain=ground.chain,
-        clock=parts.clock,
-        name="delegate",
-        network=ground.market.network,
-        address=ground.market.delegate,
-        asset=ground.market.asset.address,
-        cap=settings.wallet_limits.delegate_cap,
-        gas_floor=settings.wallet_limits.delegate_gas_floor,
-    )
-
-
-def float_wallet(parts: Parts, address: str) -> HotWallet:
-    """A refund float as it is watched, in the home network's first asset; others send what it signs."""
-    home, floor = parts.home.market, parts.settings.wallet_limits.float_floor
-    place = (parts.home.chain, parts.clock, "float", home.network, address, home.asset.address)
-    return HotWallet(*place, floor=floor, sends=False)
 
 
 def post_for(settings: Settings, courier: Courier | None = None) -> Post:
@@ -280,7 +262,9 @@ async def _settling(parts: Parts) -> AsyncIterator[Settling]:
         cool_off = CoolOff(settings.cool_off_failures, timedelta(seconds=settings.cool_off_seconds))
         facilitator = LocalFacilitator(parts.db, parts.clock, parts.grounds, settlers, cool_off=cool_off)
         running = [one.run() for own in settlers.values() for one in own]
-        running += [keep_watch(wallet) for wallet in _gas_wallets(parts, keys)]
+        running += [
+            keep_watch(wallet) for wallet in gas_wallets(parts.grounds, parts.clock, settings.wallet_limits, keys)
+        ]
         tasks = [asyncio.create_task(one) for one in running]
         try:
             tokens = tuple(key_digest(token) for token in split(settings.facilitator_token))
@@ -289,13 +273,3 @@ async def _settling(parts: Parts) -> AsyncIterator[Settling]:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
-
-
-def _gas_wallets(parts: Parts, keys: list[TransactionSigner]) -> list[HotWallet]:
-    """The settlement keys as they are watched, each under a name of its own: they hold gas alone."""
-    floor = parts.settings.wallet_limits.settlement_gas_floor
-    return [
-        HotWallet(ground.chain, parts.clock, f"settlement{number}", network, key.address, gas_floor=floor)
-        for network, ground in parts.grounds.items()
-        for number, key in zip(("", *range(2, len(keys) + 1)), keys, strict=True)
-    ]

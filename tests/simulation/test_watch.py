@@ -9,10 +9,11 @@ from prometheus_client import REGISTRY
 
 from server.application.wallets import HotWallet
 from server.application.watch import keep_watch, watch
-from server.bootstrap import _gas_wallets
 from server.domain.outages import ChainUnavailable
 from server.relay import relay
+from server.setting_values import WalletLimits
 from server.tasks import USE_CASES, perform
+from server.watched import gas_wallets
 from tests.fakes.liars import Liar
 from tests.simulation.world import open_world
 
@@ -115,10 +116,9 @@ async def test_a_refund_float_below_its_floor_is_an_error_in_the_log_and_a_gauge
 
 
 def test_each_settlement_key_is_watched_under_a_name_of_its_own(clock):
-    limits = SimpleNamespace(wallet_limits=SimpleNamespace(settlement_gas_floor=7))
-    parts = SimpleNamespace(settings=limits, grounds={"eip155:31337": SimpleNamespace(chain=None)}, clock=clock)
+    limits = WalletLimits(0, 0, 0, settlement_gas_floor=7)
     keys = [SimpleNamespace(address="0x" + digit * 40) for digit in "12"]
-    watched = _gas_wallets(parts, keys)
+    watched = gas_wallets({"eip155:31337": SimpleNamespace(chain=None)}, clock, limits, keys)
     assert [(one.name, one.address, one.gas_floor) for one in watched] == [
         ("settlement", keys[0].address, 7),
         ("settlement2", keys[1].address, 7),
