@@ -147,7 +147,10 @@ async def _tell(paddock: Paddock, order: Order, why: str) -> None:
 
 
 async def _release(paddock: Paddock, order: Order, contract: Contract, answer: Answer) -> float | None:
-    """The task is done: store its answer together with the call that gives the merchant the payment."""
+    """The task is done: store its answer together with the call that gives the merchant the payment.
+
+    Who did so a moment ago changed the order: the other one's write is stale, and nothing of it is kept.
+    """
     signer, ground = delegate_of(paddock), paddock.on(order.terms.network)
     try:
         prepared = await prepare(ground.chain, signer, contract.address, release_call(order.id))
@@ -157,8 +160,6 @@ async def _release(paddock: Paddock, order: Order, contract: Contract, answer: A
         await give_up(paddock, order, calls.describe_revert(contract.abi, error.data))
         return None
     async with paddock.db.begin("release signed") as work:
-        if await sent_for(work, RELEASE, order.id):
-            return 0.0
         await work.deliveries.put(Delivery(order.id, answer.body, answer.content_type, paddock.clock.now()))
         sent = await sign(work, paddock.clock, signer, ground.market.chain_id, prepared, RELEASE, order.id)
         order.learn("release transaction", sent.hash)

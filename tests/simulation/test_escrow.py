@@ -1,5 +1,6 @@
 """A task that is charged only when it succeeds: held by the escrow, then released, given back or taken back."""
 
+import asyncio
 from dataclasses import replace
 
 import pytest
@@ -8,11 +9,14 @@ from protocol.payment import PERMIT2
 from protocol.typed_data import order_nonce
 from scripts.accounts import account
 from server.application.decide import Decision, decide
+from server.application.execute import execute
 from server.application.refund_by_hand import refund_by_hand
 from server.domain.calls import encode_call
 from server.domain.cases import CaseKind, Outcome
 from server.domain.holds import release_call
+from server.domain.outages import ChainUnavailable
 from server.domain.states import FulfilmentState, MoneyBackState
+from server.ports import Purpose, Verdict
 from server.services.chain_watch import SERVICE as CHAIN_WATCH
 from tests.fakes.chain import DAI_ASSET, DOLLAR
 from tests.fakes.escrow import ESCROW, PERIOD
@@ -193,3 +197,140 @@ async def test_a_token_without_eip3009_is_held_by_permit2(balance):
         state = (await world.order(quoted.id)).fulfilment
         assert state is (FulfilmentState.RELEASED if balance else FulfilmentState.FAILED)
         assert world.chain.state.books(dai.address).money[ESCROW] == (PRICE if balance else 0)
+
+
+async def test_a_task_that_many_workers_run_at_once_is_released_once(world):
+    world.chain.give(FRIEND, 5)
+    quoted, _, _ = await buy(world)
+    await asyncio.gather(*(execute(world.paddock, quoted.id) for _ in range(20)), return_exceptions=True)
+    while (await world.order(quoted.id)).fulfilment is FulfilmentState.EXECUTING:
+        await asyncio.gather(*(execute(world.paddock, quoted.id) for _ in range(20)), return_exceptions=True)
+        world.chain.mine()
+    await assert_released(world, quoted.id)
+    sent = [one for block in world.chain.blocks for one in block.transactions if one.to == ESCROW]
+    assert [one.data[:4] for one in sent].count(release_call(quoted.id)[:4]) == 1
+
+
+@pytest.mark.parametrize("balance", [5, 0], ids=["release", "give back"])
+async def test_nothing_is_decided_while_the_chain_does_not_show_the_payment(world, balance):
+    quoted, _ = await holding(world, within=60)
+    await elsewhere(world, quoted.id, 1)
+    world.chain.give(FRIEND, balance)
+    await world.work(40)
+    assert held(world, quoted.id) is not None
+    await elsewhere(world, quoted.id, -1)
+    if not balance:
+        await world.work(10)
+        assert (await world.order(quoted.id)).fulfilment is FulfilmentState.FAILED
+    await world.work(60)
+    assert (await world.order(quoted.id)).fulfilment is not FulfilmentState.EXECUTING
+
+
+async def elsewhere(world, order_id, blocks):
+    """The payment is written down with a block in which the chain does not show it, or shows it again."""
+    order = await world.order(order_id)
+    order.settlement_block += blocks
+    async with world.db.begin("test") as work:
+        await work.orders.save(order)
+
+
+async def test_a_refund_waits_while_the_chain_does_not_show_the_payment(world):
+    quoted, _ = await holding(world, within=40)
+    world.db.hooks.append(lambda name, _when: lost() if name == "refund signed" else None)
+    await world.work(15)
+    await elsewhere(world, quoted.id, 1)
+    world.db.hooks.clear()
+    await world.work(60)
+    assert ((await world.order(quoted.id)).money_back, held(world, quoted.id) is None) == (MoneyBackState.DUE, False)
+    await elsewhere(world, quoted.id, -1)
+    await world.work(30)
+    await assert_given_back(world, quoted.id)
+
+
+async def test_a_chain_that_does_not_answer_the_task_fails_nothing(world, monkeypatch):
+    world.chain.give(FRIEND, 5)
+    quoted, _, _ = await buy(world)
+    failures = [ChainUnavailable("no answer")] * 3
+
+    async def run(arguments, context):
+        if failures:
+            raise failures.pop()
+        return await CHAIN_WATCH.run(arguments, context)
+
+    monkeypatch.setitem(world.paddock.services, "chain-watch", replace(CHAIN_WATCH, run=run))
+    await world.work(25)
+    assert failures == []
+    await assert_released(world, quoted.id)
+
+
+async def test_a_payer_who_releases_while_the_task_is_run_has_paid(world, monkeypatch):
+    world.chain.give(FRIEND, 5)
+    quoted, _, _ = await buy(world)
+
+    async def run(arguments, context):
+        if held(world, quoted.id):
+            await as_payer(world, release_call(quoted.id))
+        return await CHAIN_WATCH.run(arguments, context)
+
+    monkeypatch.setitem(world.paddock.services, "chain-watch", replace(CHAIN_WATCH, run=run))
+    await world.work(20)
+    await assert_released(world, quoted.id)
+    async with world.db.read() as view:
+        assert "failed" not in [event.new for event in await view.orders.timeline(quoted.id)]
+
+
+class Screening:
+    """Refuses every refund, or lets something happen before it allows it."""
+
+    def __init__(self, before=None):
+        self.before = before
+
+    async def check(self, _address, _party, purpose):
+        if purpose is Purpose.REFUND and self.before:
+            await self.before()
+        return Verdict(purpose is not Purpose.REFUND or self.before is not None, "a list")
+
+
+async def test_what_screening_refuses_to_give_back_stays_held_and_owed(world):
+    quoted, _ = await holding(world, within=40)
+    world.paddock = world.app.state.paddock = replace(world.paddock, screening=Screening())
+    await world.work(30)
+    assert (await world.order(quoted.id)).money_back is MoneyBackState.BLOCKED
+    assert held(world, quoted.id) is not None
+
+
+async def test_a_payer_who_releases_while_it_is_given_back_has_paid(world):
+    quoted, _ = await holding(world, within=40)
+
+    async def releases():
+        if held(world, quoted.id):
+            await as_payer(world, release_call(quoted.id))
+
+    world.paddock = world.app.state.paddock = replace(world.paddock, screening=Screening(releases))
+    await world.work(30)
+    await assert_released(world, quoted.id)
+
+
+async def test_a_release_that_is_mined_after_the_deadline_reverts_and_the_payment_goes_back(world):
+    quoted, header = await holding(world)
+    world.chain.automine, world.chain.block_seconds = False, 10**9
+    world.chain.give(FRIEND, 5)
+    await world.work(4)
+    assert (held(world, quoted.id) is None, len(world.chain.pending)) == (False, 1)
+    world.clock.advance(PERIOD + 1)
+    world.chain.mine()
+    world.chain.automine, world.chain.block_seconds = True, 1
+    await world.work(60)
+    await assert_given_back(world, quoted.id)
+    assert (await world.buyer.present(quoted, header)).status_code == 502
+
+
+async def test_of_two_holds_each_ends_by_its_own_word(world):
+    (first, _), (second, _) = await holding(world, within=600), await holding(world, within=600)
+    await as_payer(world, release_call(first.id))
+    world.clock.advance(PERIOD + 1)
+    reclaim = encode_call("reclaim(bytes32,address)", order_nonce(second.id), world.buyer.account.address)
+    await as_payer(world, reclaim)
+    await world.work(30)
+    assert (await world.order(first.id)).fulfilment is FulfilmentState.RELEASED
+    assert (await world.order(second.id)).money_back is MoneyBackState.REFUNDED
