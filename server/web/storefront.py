@@ -25,8 +25,10 @@ async def storefront(
     request: Request[Any, Any, Any], paddock: GivenPaddock, q: FromQuery[str] = "", start: FromQuery[int] = 0
 ) -> Template:
     """The catalogue from the service with that number on; `q` leaves the services that have all its words."""
-    services, words, start = list(paddock.services.values()), q.lower().split(), max(start, 0)
-    found = [service for service in services if all(word in service.described for word in words)]
+    services, start = list(paddock.services.values()), max(start, 0)
+    found = services
+    for word in q.lower().split():
+        found = [service for service in found if word in service.described]
     shown = await paddock.standings.read(paddock.db, paddock.clock)
     asset = paddock.market.asset
     first = min(filter(_opens, services), key=lambda service: service.amount, default=None)

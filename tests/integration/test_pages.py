@@ -267,6 +267,12 @@ async def test_a_delegate_service_names_its_contract_and_its_refund(stranger, pa
     page = Read(await stranger.get("/services/access-pass"))
     assert paddock.market.contracts["AccessPass"].address in page.text
     assert "the whole price goes back to the payer on chain" in page.text
+    held = Read(await stranger.get("/services/chain-watch"))
+    for shown in (
+        "keeps it for your order, for 7 days",
+        "the contract gives the whole price back to the payer on chain",
+    ):
+        assert shown in " ".join(held.text.split())
     assert "DELEGATE" in page.text
 
 
