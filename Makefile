@@ -1,6 +1,6 @@
 # Paddock. `make demo` shows it, `make test` proves it; each target makes the environment it needs.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check check-static check-contracts bench bench-privacy soak mutation up down compose-test format clean
+.PHONY: help setup demo tour test check check-static check-contracts bench bench-privacy soak mutation up down compose-test format clean
 export GOAL = $(firstword $(MAKECMDGOALS))
 PY := .venv/bin/python
 
@@ -12,6 +12,9 @@ setup:           ## make .venv and node_modules, from pinned versions
 
 demo: setup      ## run the whole loop and leave the marketplace up (DEMO_EXIT=1 ends it after the loop)
 	@$(PY) -m scripts.demo
+
+tour: setup      ## buy one of everything on sale, by the commands that anybody may type, and account for it
+	@$(PY) -m scripts.tour
 
 test: setup      ## every test that needs only Python and Node
 	$(PY) -m pytest

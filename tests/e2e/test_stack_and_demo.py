@@ -6,12 +6,16 @@ import secrets
 import subprocess
 import sys
 import time
+from collections import Counter
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import httpx
 import psutil
 import pytest
 
+from scripts.tour import MODELS, TOOL, TOOL_MODEL
+from server.services import CATALOGUE
 from tests.stack.buyer import read_header
 from tests.stack.goat_client import goat_sign
 from tests.stack.processes import ROOT, free_port
@@ -91,6 +95,20 @@ def test_the_demo_does_all_that_it_tells_and_the_checker_agrees(tmp_path):
     assert all(step["verified"] for step in told["steps"] if step["outcome"] != "refused")
     assert all(step["anchor"] for step in told["steps"] if step["outcome"] == "delivered")
     assert "is in the Merkle root of batch" in demo.stdout
+
+
+def test_the_tour_buys_one_of_everything_and_accounts_for_it(tmp_path):
+    tour = run("scripts.tour", "--var", str(tmp_path))
+    assert tour.returncode == 0, tour.stdout[-4000:] + tour.stderr[-4000:]
+    assert "nothing else left the wallet" in tour.stdout
+    assert "not on sale" not in tour.stdout
+    for model in (*MODELS.values(), TOOL_MODEL):
+        assert f" {model} " in tour.stdout
+    kept = json.loads((tmp_path / "tour.json").read_text())
+    receipts = [one["payment_response"]["extensions"]["paddock-receipt"]["info"]["receipt"] for one in kept]
+    paths = Counter(urlsplit(receipt["resourceUrl"]).path for receipt in receipts)
+    assert paths == {f"/v1/{one.slug}": 1 for one in CATALOGUE} | {f"/{TOOL}": 1}
+    assert {record["status"] for record in kept} == {"delivered"}
 
 
 @pytest.mark.parametrize("package", ["ape", "solcx", "dramatiq"])
