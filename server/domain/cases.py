@@ -19,6 +19,8 @@ class CaseKind(StrEnum):
     """One payer paid twice for the same request within minutes."""
     DISPUTED = "disputed"
     """The payer says that something is wrong."""
+    RAISED = "raised"
+    """The operator wants it looked at and decided."""
     STUCK = "stuck"
     """Something is still to come, and nothing has happened for minutes."""
     MISCHARGED = "mischarged"

@@ -9,6 +9,7 @@ from litestar.response import Redirect, Template
 from server.application.cases import MOST
 from server.application.decide import Decision, decide
 from server.application.paddock import Paddock
+from server.application.raise_case import raise_case
 from server.domain.cases import MOST_NOTE, MOST_REASON, CaseState, Outcome
 from server.domain.errors import BadArguments, CaseConflict, UnknownCase
 from server.domain.refunds import why_no_refund
@@ -56,6 +57,16 @@ async def resolve(
     return Redirect(f"{paddock.prefix}/console/cases/{case_id}", status_code=303, headers={"Cache-Control": "no-store"})
 
 
+@post("/orders/{order_id:str}/case", include_in_schema=False)
+async def raise_by_form(
+    request: Request[Any, Any, Any], order_id: FromPath[str], paddock: GivenPaddock, credentials: GivenCredentials
+) -> Redirect:
+    """Open a case about an order; the form says `why`. Then decide it on its page."""
+    credentials.require_own_form(request)
+    case = await raise_case(paddock, order_id, str((await request.form()).get("why", "")))
+    return Redirect(f"{paddock.prefix}/console/cases/{case.id}", status_code=303, headers={"Cache-Control": "no-store"})
+
+
 async def _case(
     paddock: Paddock, case_id: str, refused: str = "", given: dict[str, str] | None = None, status: int = 200
 ) -> Template:
@@ -81,4 +92,4 @@ async def _case(
     )
 
 
-CASE_PAGES: list[Any] = [cases, case, resolve]
+CASE_PAGES: list[Any] = [cases, case, resolve, raise_by_form]

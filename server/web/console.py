@@ -10,6 +10,7 @@ from litestar.response import Redirect, Template
 
 from server.application.paddock import Paddock
 from server.application.pause import turn
+from server.domain.cases import MOST_REASON
 from server.domain.errors import NotAllowed, PaddockError
 from server.domain.switches import SETTLEMENT_PAUSED
 from server.web import live
@@ -25,7 +26,6 @@ from server.web.statements import console_statement
 
 PATH = "/console"
 SESSION_SECONDS = 12 * 3600
-MOST_REASON = 500
 
 
 @get("/enter", include_in_schema=False)
@@ -110,7 +110,7 @@ async def order(
 ) -> Template:
     """One order, from quote to proof; a quote that nobody has paid yet is shown too."""
     credentials.require_operator(request)
-    return page("console/order.html", paddock, story=await story(paddock, order_id))
+    return page("console/order.html", paddock, story=await story(paddock, order_id), most_reason=MOST_REASON)
 
 
 def on_stranger(request: Request[Any, Any, Any], error: NotAllowed) -> Response[Any]:

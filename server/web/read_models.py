@@ -10,6 +10,7 @@ import msgspec
 from protocol.amounts import display
 from server.application.executions import execution
 from server.application.paddock import Paddock
+from server.domain.cases import Case
 from server.domain.choices import CalldataSignature
 from server.domain.errors import UnknownOrder
 from server.domain.ledger import Entry
@@ -65,6 +66,7 @@ class Story:
     signer: str = ""
     proof: Any = None
     facts: tuple[Fact, ...] = ()
+    cases: Sequence[Case] = ()
 
 
 def row_of(paddock: Paddock, order: Order) -> Row:
@@ -118,6 +120,7 @@ async def story(paddock: Paddock, order_id: str) -> Story:
         receipts = await view.receipts.get(order_id)
         proof = await view.proofs.get(order_id)
         signed = await view.calldata.get(order_id)
+        cases = await view.cases.of(order_id)
     return Story(
         id=order_id,
         word=status_of(order),
@@ -132,6 +135,7 @@ async def story(paddock: Paddock, order_id: str) -> Story:
         signer=receipts[0].signer() if receipts else "",
         proof=msgspec.json.decode(proof) if proof else None,
         facts=_binding(order),
+        cases=cases,
     )
 
 

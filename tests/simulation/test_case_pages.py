@@ -6,6 +6,7 @@ import pytest
 
 from server.application.cases import open_case
 from server.domain.cases import CaseKind, CaseState, Opening
+from server.domain.states import MoneyBackState
 from tests.simulation.world import MERCHANT_KEY, TOKEN, open_world
 
 HOSTILE = "<script>alert(1)</script><img src=x onerror=alert(2)>"
@@ -85,6 +86,63 @@ async def test_a_case_is_found_from_the_orders_decided_and_gone_from_the_open_on
     assert "<form" not in after
     assert case.id not in (await console.get("/console/cases")).text
     assert case.id in (await console.get("/console/cases?show=all")).text
+
+
+async def sell(world):
+    """The id of a delivered, final order."""
+    quoted = await world.buyer.ask(world.url("echo"))
+    assert (await world.buyer.present(quoted, world.buyer.pay(quoted))).status_code == 200
+    await world.work(20)
+    return quoted.id
+
+
+async def test_an_operator_raises_a_case_on_an_orders_page_and_refunds_it_there(console, world):
+    """The money goes back once, from the merchant's float, however often the forms are sent."""
+    order_id = await sell(world)
+    page = (await console.get(f"/console/orders/{order_id}")).text
+    assert "Nobody had to look at it" in page
+    path = re.search(r'action="(/console/orders/[^"]+/case)"', page)[1]
+    raised = await console.post(path, data={"why": HOSTILE})
+    assert raised.status_code == 303
+    where = raised.headers["location"]
+    assert (await console.post(path, data={"why": "once more"})).headers["location"] == where
+    shown = (await console.get(where)).text
+    assert "<script>alert" not in shown
+    for words in ("Raised", "by operator: once more"):
+        assert words in shown
+    for _ in range(2):
+        await console.post(where, data={"outcome": "refund", "reason": "Here is your money again."})
+        await world.work(60)
+    assert (await world.order(order_id)).money_back is MoneyBackState.REFUNDED
+    payer, own = world.buyer.account.address, world.paddock.floats["paddock"].address
+    moves = await world.chain.transfers(world.paddock.market.asset.address, own)
+    assert [(move.sender, move.recipient) for move in moves if payer in (move.sender, move.recipient)] == [(own, payer)]
+    assert (
+        f'<a href="{where}">raised</a> <span class="soft">refund</span>'
+        in (await console.get(f"/console/orders/{order_id}")).text
+    )
+    public = (await world.client.get(f"/api/orders/{order_id}")).json()
+    assert public["case"]["reason"] == "Here is your money again."
+
+
+@pytest.mark.parametrize(("why", "status"), [("", 422), ("  ", 422), ("x" * 501, 422)])
+async def test_a_case_is_not_raised_without_a_word_or_with_too_many(console, world, why, status):
+    order_id = await sell(world)
+    answer = await console.post(f"/console/orders/{order_id}/case", data={"why": why})
+    assert (answer.status_code, "say why" in answer.text) == (status, True)
+    assert not world.db.tables.cases
+
+
+async def test_s31_no_case_is_raised_by_strangers_or_about_nothing(console, world):
+    order_id = await sell(world)
+    path = f"/console/orders/{order_id}/case"
+    refused = await console.post(path, data={"why": "no"}, headers={"sec-fetch-site": "same-site"})
+    assert refused.status_code == 401
+    missing = await console.post("/console/orders/nobody/case", data={"why": "no"})
+    assert (missing.status_code, "nothing to decide" in missing.text) == (404, True)
+    console.cookies.clear()
+    assert (await console.post(path, data={"why": "no"})).status_code == 401
+    assert not world.db.tables.cases
 
 
 @pytest.mark.parametrize(
