@@ -87,8 +87,12 @@ async def test_a_callback_runs_on_money_that_the_official_facilitator_settled(sh
 
 
 async def test_twenty_purchases_at_once_settle_once_each(shop, buyer):
-    answers = await asyncio.gather(*(buyer.buy(shop.url + SIGNAL) for _ in range(20)))
-    assert [answer.status_code for answer in answers] == [200] * 20
+    async def buy():
+        quoted = await buyer.ask(shop.url + SIGNAL)
+        return await delivered(buyer, quoted, buyer.pay(quoted))  # a slow machine may be told to ask again
+
+    answers = await asyncio.gather(*(buy() for _ in range(20)))
+    assert len({answer.content for answer in answers}) == 1
     assert len(await transfers(shop, buyer)) == 20
 
 
