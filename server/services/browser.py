@@ -76,8 +76,7 @@ class Browser:
             async with self._running() as pipe:
                 await _open_tab(pipe, html, width, height)
                 async with asyncio.timeout(self.seconds):
-                    await pipe.call("Page.navigate", url=ORIGIN)
-                    await pipe.until("Page.loadEventFired")
+                    await pipe.open(ORIGIN)
                     yield pipe
         except TimeoutError as error:
             detail = f"html: it takes longer than {self.seconds:g} s to lay out and draw; send a plainer document"
@@ -120,6 +119,7 @@ async def _open_tab(pipe: Pipe, html: str, width: int, height: int) -> None:
     target = (await pipe.call("Target.createTarget", url="about:blank"))["targetId"]
     pipe.session = (await pipe.call("Target.attachToTarget", targetId=target, flatten=True))["sessionId"]
     await pipe.call("Page.enable")
+    await pipe.call("Page.setLifecycleEventsEnabled", enabled=True)
     await pipe.call("Emulation.setScriptExecutionDisabled", value=True)
     window = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
     await pipe.call("Emulation.setDeviceMetricsOverride", **window)

@@ -33,7 +33,7 @@ class Pipe:
     sent: int = 0
     answered: bool = False
     engine: str = ""
-    heard: set[str] = field(default_factory=set)
+    loaded: set[str] = field(default_factory=set)
 
     async def call(self, method: str, **params: object) -> dict[str, Any]:
         """A command's result. Raises BrowserFailed, and BadArguments where the document is to blame."""
@@ -45,9 +45,10 @@ class Pipe:
         result: dict[str, Any] = message["result"]
         return result
 
-    async def until(self, event: str) -> None:
-        """Returns when the event has come, also if it came before. Raises as `call` does."""
-        while event not in self.heard:
+    async def open(self, url: str) -> None:
+        """Goes there, and returns when that page has loaded, not the one before it. Raises as `call` does."""
+        loader = (await self.call("Page.navigate", url=url))["loaderId"]
+        while loader not in self.loaded:
             self._hear(await self._next())
 
     def _send(self, method: str, params: dict[str, object]) -> int:
@@ -70,10 +71,11 @@ class Pipe:
         return message
 
     def _hear(self, message: dict[str, Any]) -> None:
-        event = message.get("method", "")
-        self.heard.add(event)
-        if event == "Fetch.requestPaused":
-            self._answer(message["params"])
+        match message.get("method"):
+            case "Fetch.requestPaused":
+                self._answer(message["params"])
+            case "Page.lifecycleEvent" if message["params"]["name"] == "load":
+                self.loaded.add(message["params"]["loaderId"])
 
     def _answer(self, paused: dict[str, Any]) -> None:
         request = paused["requestId"]
