@@ -39,7 +39,9 @@ def test_prometheus_takes_the_rules(tool):
 
 
 def test_the_rules_do_what_their_cases_say(tool):
-    promtool(tool, "test", "rules", CASES)
+    said = promtool(tool, "test", "rules", CASES)
+    assert "SUCCESS" in said
+    assert "FAILED" not in said
 
 
 @every_rule
