@@ -15,6 +15,7 @@ import httpx
 from rich.console import Console
 
 from scripts.accounts import account
+from scripts.agent_cli import run_agent
 from scripts.children import StartFailed
 from scripts.disputing import show_dispute
 from scripts.lasting import show_lasting
@@ -48,9 +49,8 @@ def play(console: Console, place: Place, result: Path) -> bool:
 
 def collect(place: Place, story: Sequence[Told]) -> Path:
     """The agent's stored receipts, and what it kept of purchases that have none, as one file."""
-    environ = {"PADDOCK_AGENT_HOME": str(place.home), "PADDOCK_AGENT_RPC": place.rpc}
-    command = [sys.executable, "-m", "agent.cli", "receipts", "export"]
-    exported = subprocess.run(command, env={**os.environ, **environ}, capture_output=True, text=True, check=True)
+    exported = run_agent(place.home, place.rpc, "receipts", "export")
+    exported.check_returncode()
     records: list[dict[str, Any]] = json.loads(exported.stdout)
     records += [told.outcome.summary() for told in story if told.outcome.status == "refunded"]
     path = place.home.parent / "evidence.json"

@@ -2,9 +2,6 @@
 
 import base64
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +14,7 @@ from rich.table import Table
 from agent import Buyer, Outcome, Settings
 from protocol.amounts import display
 from scripts.accounts import account
+from scripts.agent_cli import run_agent
 
 POLICY = """
 networks = ["{network}"]
@@ -205,10 +203,9 @@ def approve(console: Console, place: Place, purchase: str) -> None:
     key = place.home.parent / "approver.key"
     key.write_text("0x" + account("approver").key.hex())
     key.chmod(0o600)
-    environ = {"PADDOCK_AGENT_HOME": str(place.home), "PADDOCK_AGENT_RPC": place.rpc}
-    command = [sys.executable, "-m", "agent.cli", "approvals", "approve", purchase, "--key-file", str(key)]
     console.print(f"  a person    $ paddock-agent approvals approve {purchase} --key-file {key.name}")
-    subprocess.run(command, env={**os.environ, **environ}, check=True, stdout=subprocess.DEVNULL)
+    approving = run_agent(place.home, place.rpc, "approvals", "approve", purchase, "--key-file", str(key))
+    approving.check_returncode()
 
 
 def show_outcome(console: Console, told: Told, place: Place) -> None:

@@ -2,7 +2,6 @@
 
 import argparse
 import json
-import os
 import re
 import shlex
 import shutil
@@ -18,9 +17,10 @@ from rich.console import Console
 from rich.table import Table
 
 from scripts.accounts import account
+from scripts.agent_cli import run_agent
 from scripts.checker import Chain, check_nothing_else
 from scripts.children import StartFailed
-from scripts.stack import TOP, VAR, Files, Stack, shown
+from scripts.stack import VAR, Files, Stack, shown
 
 MODELS = {
     "market-signal": "API call",
@@ -63,11 +63,8 @@ class Agent:
 
     def run(self, *arguments: str) -> "subprocess.CompletedProcess[bytes]":
         """A command, with the devnet's buyer as its wallet."""
-        own = {"PADDOCK_AGENT_HOME": self.home, "PADDOCK_AGENT_RPC": self.rpc, "PADDOCK_AGENT_SELLER": self.server}
         key = {"PADDOCK_AGENT_KEY": "0x" + account("buyer").key.hex(), "PADDOCK_AGENT_FINALITY": "latest"}
-        environ = os.environ | {name: str(value) for name, value in own.items()} | key
-        command = [sys.executable, "-m", "agent.cli", *arguments]
-        return subprocess.run(command, env=environ, cwd=TOP, capture_output=True, timeout=180, check=False)
+        return run_agent(self.home, self.rpc, *arguments, PADDOCK_AGENT_SELLER=self.server, **key)
 
     def prepare(self) -> None:
         """A policy as `init` writes it, with limits for everything. Raises StartFailed."""
