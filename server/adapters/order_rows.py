@@ -12,7 +12,7 @@ from protocol.payment import Method
 from server.adapters.models import IN_FLIGHT, order_events, orders
 from server.domain.errors import DuplicateClaim, StaleWrite
 from server.domain.merchant_orders import SERVICE as MERCHANT_ORDER
-from server.domain.order_status import EVERY_ORDER, OrderStatus, Wanted, status_of
+from server.domain.order_status import EVERY_ORDER, OrderFilter, OrderStatus, status_of
 from server.domain.orders import Authorization, Mode, Order, Terms
 from server.domain.states import FulfilmentState, MoneyBackState, PaymentState
 from server.ports import Clock, Event
@@ -116,7 +116,7 @@ class OrderRows:
         query = select(orders.c.id).where(or_(*(name == text for name in names))).limit(1)
         return (await self._connection.execute(query)).scalar()
 
-    async def recent(self, limit: int, wanted: Wanted = EVERY_ORDER) -> Sequence[Order]:
+    async def recent(self, limit: int, wanted: OrderFilter = EVERY_ORDER) -> Sequence[Order]:
         query = select(orders).order_by(orders.c.created_at.desc(), orders.c.id.desc()).limit(limit)
         given = (("status", wanted.status), ("service", wanted.service), ("payer", wanted.payer))
         query = query.where(*(orders.c[name] == value for name, value in given if value))

@@ -19,7 +19,7 @@ class OrderStatus(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class OrderFilter:
     """Which orders of a list are wanted: those to which all that is said here applies.
 
     `payer` is a checksummed address; `before` is an order's id, and those that are older than it are wanted.
@@ -31,7 +31,7 @@ class Wanted:
     before: str = ""
 
 
-EVERY_ORDER = Wanted()
+EVERY_ORDER = OrderFilter()
 _BACK = {
     MoneyBackState.DUE: OrderStatus.REFUNDING,
     MoneyBackState.SENDING: OrderStatus.REFUNDING,

@@ -8,7 +8,7 @@ from typing import Protocol
 from protocol.receipts import SignedReceipt
 from server.domain.deliveries import Delivery
 from server.domain.ledger import Entry
-from server.domain.order_status import EVERY_ORDER, Wanted
+from server.domain.order_status import EVERY_ORDER, OrderFilter
 from server.domain.orders import Order
 from server.domain.states import MoneyBackState, PaymentState
 
@@ -63,7 +63,7 @@ class Orders(Protocol):
     async def found_by(self, text: str) -> str | None:
         """The id of the order that has this id, or a chain transaction with this hash; None if there is none."""
 
-    async def recent(self, limit: int, wanted: Wanted = EVERY_ORDER) -> Sequence[Order]:
+    async def recent(self, limit: int, wanted: OrderFilter = EVERY_ORDER) -> Sequence[Order]:
         """The newest orders that are wanted, newest first; what is older than an unknown order is none."""
 
     async def timeline(self, order_id: str) -> Sequence[Event]:

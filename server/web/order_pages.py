@@ -6,20 +6,22 @@ from typing import Any
 from urllib.parse import urlencode
 
 from litestar import Request, get
-from litestar.params import FromQuery
+from litestar.di import NamedDependency, Provide
+from litestar.params import FromQuery, SkipValidation
 from litestar.response import Stream, Template
 
 from protocol.amounts import display
 from server.application.paddock import Paddock
 from server.domain.csv_text import csv_line
 from server.domain.errors import BadArguments
-from server.domain.order_status import OrderStatus, Wanted, status_of
+from server.domain.order_status import OrderFilter, OrderStatus, status_of
 from server.domain.orders import Order
 from server.services.arguments import checksummed
 from server.web.given import GivenCredentials, GivenPaddock
 from server.web.pages import page
 from server.web.read_models import row_of
 
+GivenFilter = NamedDependency[SkipValidation[OrderFilter]]
 MOST = 100
 """Orders on a page."""
 COLUMNS = (
@@ -28,19 +30,28 @@ COLUMNS = (
 )  # fmt: skip
 
 
-@get("/orders", include_in_schema=False)
+async def read_filter(
+    status: FromQuery[str] = "", service: FromQuery[str] = "", payer: FromQuery[str] = "", before: FromQuery[str] = ""
+) -> OrderFilter:
+    """What a form says; `before` is the order behind which a page begins. Raises BadArguments."""
+    if status not in {"", *OrderStatus}:
+        raise BadArguments(f"status: {status[:40]!r} is none; it is one of {', '.join(OrderStatus)}")
+    try:
+        address = checksummed(payer.strip()) if payer.strip() else ""
+    except ValueError:
+        raise BadArguments(f"payer: {payer[:80]!r} is no address: 0x and 40 hex digits") from None
+    return OrderFilter(OrderStatus(status) if status else None, service.strip(), address, before)
+
+
+FILTERED = {"wanted": Provide(read_filter)}
+
+
+@get("/orders", include_in_schema=False, dependencies=FILTERED)
 async def order_list(
-    request: Request[Any, Any, Any],
-    paddock: GivenPaddock,
-    credentials: GivenCredentials,
-    status: FromQuery[str] = "",
-    service: FromQuery[str] = "",
-    payer: FromQuery[str] = "",
-    before: FromQuery[str] = "",
+    request: Request[Any, Any, Any], paddock: GivenPaddock, credentials: GivenCredentials, wanted: GivenFilter
 ) -> Template:
-    """All orders of a status, a service or a payer, newest first; `before` is the order behind which a page begins."""
+    """All orders of a status, a service or a payer, newest first."""
     credentials.require_operator(request)
-    wanted = read_wanted(status, service, payer, before)
     async with paddock.db.read() as view:
         found = await view.orders.recent(MOST + 1, wanted)
     shown = found[:MOST]
@@ -58,33 +69,17 @@ async def order_list(
     )
 
 
-@get("/orders.csv", include_in_schema=False)
+@get("/orders.csv", include_in_schema=False, dependencies=FILTERED)
 async def orders_as_csv(
-    request: Request[Any, Any, Any],
-    paddock: GivenPaddock,
-    credentials: GivenCredentials,
-    status: FromQuery[str] = "",
-    service: FromQuery[str] = "",
-    payer: FromQuery[str] = "",
+    request: Request[Any, Any, Any], paddock: GivenPaddock, credentials: GivenCredentials, wanted: GivenFilter
 ) -> Stream:
     """The same, all of them."""
     credentials.require_operator(request)
     named = {"Content-Disposition": 'attachment; filename="orders.csv"', "Cache-Control": "no-store"}
-    return Stream(_lines(paddock, read_wanted(status, service, payer)), media_type="text/csv", headers=named)
+    return Stream(_lines(paddock, wanted), media_type="text/csv", headers=named)
 
 
-def read_wanted(status: str, service: str, payer: str, before: str = "") -> Wanted:
-    """What a form says. Raises BadArguments."""
-    if status not in {"", *OrderStatus}:
-        raise BadArguments(f"status: {status[:40]!r} is none; it is one of {', '.join(OrderStatus)}")
-    try:
-        address = checksummed(payer.strip()) if payer.strip() else ""
-    except ValueError:
-        raise BadArguments(f"payer: {payer[:80]!r} is no address: 0x and 40 hex digits") from None
-    return Wanted(OrderStatus(status) if status else None, service.strip(), address, before)
-
-
-async def _lines(paddock: Paddock, wanted: Wanted) -> AsyncIterator[str]:
+async def _lines(paddock: Paddock, wanted: OrderFilter) -> AsyncIterator[str]:
     """Read a page at a time, so that neither memory nor a transaction grows with the list."""
     yield csv_line(COLUMNS)
     while True:

@@ -22,10 +22,10 @@ MOST_KINDS = 12
 
 @get("/", include_in_schema=False)
 async def storefront(
-    request: Request[Any, Any, Any], paddock: GivenPaddock, q: FromQuery[str] = "", start: FromQuery[int] = 0
+    request: Request[Any, Any, Any], paddock: GivenPaddock, q: FromQuery[str] = "", offset: FromQuery[int] = 0
 ) -> Template:
-    """The catalogue from the service with that number on; `q` leaves the services that have all its words."""
-    services, start = list(paddock.services.values()), max(start, 0)
+    """The catalogue from `offset` on; `q` leaves the services that have all its words."""
+    services, offset = list(paddock.services.values()), max(offset, 0)
     found = services
     for word in q.lower().split():
         found = [service for service in found if word in service.described]
@@ -43,13 +43,13 @@ async def storefront(
                 "standing": shown.of_service(service.merchant, service.slug),
                 "badge": shown.badge(service.merchant),
             }
-            for service in found[start : start + MOST]
+            for service in found[offset : offset + MOST]
         ],
         kinds=[kind for kind, _ in Counter(service.kind for service in services).most_common(MOST_KINDS)],
         found=len(found),
         everything=len(services),
-        before=max(start - MOST, 0) if start else None,
-        after=start + MOST if len(found) > start + MOST else None,
+        before=max(offset - MOST, 0) if offset else None,
+        after=offset + MOST if len(found) > offset + MOST else None,
         first=first,
         first_url=example_url(first, link_origin(paddock, request)) if first else "",
         first_price=display(asset.amount(first.amount), asset.decimals) if first else "",

@@ -11,7 +11,7 @@ from server.adapters.clock import SystemClock
 from server.adapters.database import SqlDatabase
 from server.adapters.order_rows import OrderRows
 from server.domain.errors import DuplicateClaim, StaleWrite
-from server.domain.order_status import OrderStatus, Wanted, status_of
+from server.domain.order_status import OrderFilter, OrderStatus, status_of
 from server.domain.states import FulfilmentState, MoneyBackState, PaymentState
 from tests.conformance.rows import add, get, race
 from tests.fakes import samples
@@ -182,7 +182,7 @@ async def test_a_list_has_the_orders_that_are_wanted_page_by_page(database):
 
     async def listed(limit=100, **wanted):
         async with database.read() as view:
-            return [order.id for order in await view.orders.recent(limit, Wanted(**wanted))]
+            return [order.id for order in await view.orders.recent(limit, OrderFilter(**wanted))]
 
     def chosen(fits):
         return [order.id for order in newest if fits(order)]
@@ -225,7 +225,7 @@ async def test_an_orders_status_is_found_as_it_is_now_in_every_state(database):
     found = {}
     for status in OrderStatus:
         async with database.read() as view:
-            for order in await view.orders.recent(1000, Wanted(status=status)):
+            for order in await view.orders.recent(1000, OrderFilter(status=status)):
                 assert status_of(order) is status
                 found[order.id] = (order.payment, order.fulfilment, order.money_back)
     assert sorted(found.values()) == sorted(every_state())
@@ -333,7 +333,7 @@ async def test_a_list_reads_no_more_rows_than_it_shows(sqlite_url, index, wanted
     asked = []
     async with database.view() as connection:
         listen(connection.sync_engine, "before_cursor_execute", lambda *given: asked.append(given[2:4]))
-        await OrderRows(connection, SystemClock()).recent(50, Wanted(**wanted))
+        await OrderRows(connection, SystemClock()).recent(50, OrderFilter(**wanted))
         query, values = asked[-1]
         plan = (await connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {query}", values)).all()
     await database.close()

@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from server.domain.errors import DuplicateClaim, StaleWrite
 from server.domain.merchant_orders import SERVICE as MERCHANT_ORDER
-from server.domain.order_status import EVERY_ORDER, Wanted, status_of
+from server.domain.order_status import EVERY_ORDER, OrderFilter, status_of
 from server.domain.orders import Authorization, Order, Terms
 from server.domain.states import OWED, FulfilmentState, MoneyBackState, PaymentState
 from server.ports import Clock, Event
@@ -77,7 +77,7 @@ class FakeOrders:
         named = ((o.id, (o.id, o.settlement_tx, o.callback_tx, o.refund_tx)) for o in self.tables.orders.values())
         return next((order_id for order_id, names in named if text in names), None)
 
-    async def recent(self, limit: int, wanted: Wanted = EVERY_ORDER) -> Sequence[Order]:
+    async def recent(self, limit: int, wanted: OrderFilter = EVERY_ORDER) -> Sequence[Order]:
         found = [order for order in self._by_age()[::-1] if self._fits(order, wanted)]
         return [replace(order, changes=[]) for order in found[:limit]]
 
@@ -93,7 +93,7 @@ class FakeOrders:
     def _by_age(self) -> list[Order]:
         return sorted(self.tables.orders.values(), key=attrgetter("created_at", "id"))
 
-    def _fits(self, order: Order, wanted: Wanted) -> bool:
+    def _fits(self, order: Order, wanted: OrderFilter) -> bool:
         place = self.tables.orders.get(wanted.before)
         older = place is not None and (order.created_at, order.id) < (place.created_at, place.id)
         return (

@@ -218,9 +218,9 @@ async def test_the_storefront_has_every_service_once_page_by_page(stranger, monk
     assert seen == [service.slug for service in CATALOGUE if "a" in service.described]
     back = re.search(r'href="([^"]+)" rel="prev"', answer.text)[1]
     assert cards_of(await stranger.get(unescape(back))) == seen[-len(cards_of(answer)) - 4 : -len(cards_of(answer))]
-    for start in ("-3", "0"):
-        assert cards_of(await stranger.get("/", params={"q": "a", "start": start})) == seen[:4]
-    assert cards_of(await stranger.get("/", params={"start": "9999"})) == []
+    for offset in ("-3", "0"):
+        assert cards_of(await stranger.get("/", params={"q": "a", "offset": offset})) == seen[:4]
+    assert cards_of(await stranger.get("/", params={"offset": "9999"})) == []
 
 
 async def test_search_works_without_javascript(stranger):

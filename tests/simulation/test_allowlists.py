@@ -161,7 +161,7 @@ async def test_the_console_shows_changes_and_makes_them_for_the_operator_alone(w
     assert (await world.client.get("/console/callbacks")).status_code == 401
     assert (await world.client.post("/console/callbacks", data=form)).status_code == 401
     assert await states(world) == {}
-    await world.client.get("/console/enter", params={"token": OPERATOR})
+    await world.entered()
     foreign = await world.client.post("/console/callbacks", data=form, headers={"Sec-Fetch-Site": "same-site"})
     assert (foreign.status_code, await states(world)) == (401, {})
     assert (await world.client.post("/console/callbacks", data=form)).status_code == 303

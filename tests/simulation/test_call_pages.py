@@ -8,7 +8,7 @@ from tests.fakes.chain import DAI_ASSET, DOLLAR
 from tests.fakes.tokens import DAI
 from tests.simulation.goat_world import open_goat
 from tests.simulation.test_chosen_calldata import FRIEND, ask, hand_in, paid_and_signed
-from tests.simulation.world import TOKEN, open_world
+from tests.simulation.world import open_world
 from tests.stack.atomic import pay_atomic
 from tests.stack.buyer import write_header
 from tests.stack.choosing import mint_to, signed_choice
@@ -25,7 +25,7 @@ async def world():
 
 async def stages(world, order_id):
     """Name → (state, note) of each station on the page, in its order."""
-    await world.client.get("/console/enter", params={"token": TOKEN})
+    await world.entered()
     page = await world.client.get(f"/console/orders/{order_id}")
     assert page.status_code == 200, page.text
     found = re.findall(r'<li class="(\w+)">\s*<p class="stage"><strong>([^<]+)</strong>(.*?)</li>', page.text, re.S)

@@ -7,7 +7,7 @@ import pytest
 from server.application.cases import open_case
 from server.domain.cases import CaseKind, CaseState, Opening
 from server.domain.states import MoneyBackState
-from tests.simulation.world import MERCHANT_KEY, TOKEN, open_world
+from tests.simulation.world import MERCHANT_KEY, open_world
 
 HOSTILE = "<script>alert(1)</script><img src=x onerror=alert(2)>"
 PAGES = ("/console/cases", "/console/cases?show=all")
@@ -22,8 +22,7 @@ async def world():
 @pytest.fixture
 async def console(world):
     """A client with the console's cookie."""
-    await world.client.get("/console/enter", params={"token": TOKEN})
-    return world.client
+    return await world.entered()
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from eth_utils.address import to_checksum_address
 
 from server.web import order_pages
 from tests.fakes import samples
-from tests.simulation.world import TOKEN, open_world
+from tests.simulation.world import open_world
 
 PATH = "/console/orders"
 
@@ -25,8 +25,7 @@ async def world():
 @pytest.fixture
 async def console(world):
     """A client with the console's cookie."""
-    await world.client.get("/console/enter", params={"token": TOKEN})
-    return world.client
+    return await world.entered()
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import pytest
 from server.ports import Reached
 from tests.fakes.upstream import DESCRIBED
 from tests.simulation.test_upstreams import Shop
-from tests.simulation.world import TOKEN, open_world
+from tests.simulation.world import open_world
 
 PAGE, SLUG = "/console/services", "paddock.weather"
 
@@ -15,7 +15,7 @@ PAGE, SLUG = "/console/services", "paddock.weather"
 @pytest.fixture
 async def shop():
     async with open_world() as world:
-        await world.client.get("/console/enter", params={"token": TOKEN})
+        await world.entered()
         yield Shop(world)
 
 

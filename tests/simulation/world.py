@@ -123,6 +123,11 @@ class World:
     def settler(self) -> Settler:
         return self.settlers[0]
 
+    async def entered(self) -> httpx.AsyncClient:
+        """The client, let in to the console: it has the operator's cookie from now on."""
+        await self.client.get("/console/enter", params={"token": TOKEN})
+        return self.client
+
     def url(self, service: str, query: str = "") -> str:
         return f"{ORIGIN}/v1/{service}{query}"
 
