@@ -45,6 +45,11 @@ class WebhookRows:
         query = select(webhook_endpoints).where(*own).order_by(_ENDPOINTS.created_at, _ENDPOINTS.id)
         return [Endpoint(**row) for row in (await self._connection.execute(query)).mappings()]
 
+    async def listed(self, limit: int) -> Sequence[Endpoint]:
+        query = select(webhook_endpoints).where(_ENDPOINTS.removed_at.is_(None)).limit(limit)
+        newest = query.order_by(_ENDPOINTS.created_at.desc(), _ENDPOINTS.id)
+        return [Endpoint(**row) for row in (await self._connection.execute(newest)).mappings()]
+
     async def next_of(self, order_id: str) -> tuple[int, datetime]:
         await self._connection.execute(select(orders.c.id).where(orders.c.id == order_id).with_for_update())
         highest = select(func.max(webhook_announcements.c.sequence)).where(webhook_announcements.c.order_id == order_id)
@@ -84,6 +89,18 @@ class WebhookRows:
             query = query.where(_DELIVERIES.number < max(0, min(before, _HIGHEST)))
         rows = await self._connection.execute(query.order_by(_DELIVERIES.number.desc()).limit(limit))
         return [_delivery(row) for row in rows.mappings()]
+
+    async def deliveries_of(self, order_id: str, merchant: str) -> Sequence[WebhookDelivery]:
+        own = select(_ENDPOINTS.id).where(_ENDPOINTS.merchant == merchant)
+        told = select(webhook_deliveries).where(_DELIVERIES.endpoint_id.in_(own), _DELIVERIES.order_id == order_id)
+        rows = await self._connection.execute(told.order_by(_DELIVERIES.number))
+        return [_delivery(row) for row in rows.mappings()]
+
+    async def backlog(self, endpoints: Sequence[str]) -> Mapping[tuple[str, str], int]:
+        stuck = _DELIVERIES.state.in_((DeliveryState.WAITING, DeliveryState.DEAD))
+        own = (_DELIVERIES.endpoint_id, _DELIVERIES.state)
+        query = select(*own, func.count()).where(stuck, _DELIVERIES.endpoint_id.in_(endpoints)).group_by(*own)
+        return {(endpoint, state): count for endpoint, state, count in await self._connection.execute(query)}
 
     async def counts(self) -> Mapping[str, int]:
         query = select(_DELIVERIES.state, func.count().label("deliveries")).group_by(_DELIVERIES.state)

@@ -46,6 +46,7 @@ async def change(
     url: str | None = None,
     description: str | None = None,
     enabled: bool | None = None,
+    by: str = "the merchant",
 ) -> Endpoint:
     """What is given is changed. An endpoint that is enabled, or moved, is tried at once. Raises BadUrl, BadWebhook."""
     async with office.db.begin("webhook changed") as work:
@@ -56,7 +57,7 @@ async def change(
         if description is not None:
             endpoint.description = _checked(description)
         if enabled is False:
-            endpoint.disable("disabled by the merchant")
+            endpoint.disable(f"disabled by {by}")
         elif enabled:
             endpoint.enabled, endpoint.note = True, ""
         if enabled or url is not None:
@@ -125,6 +126,12 @@ async def of(office: Office, merchant: str) -> Sequence[Endpoint]:
         return await view.webhooks.endpoints_of(merchant)
 
 
+async def find(office: Office, endpoint_id: str) -> Endpoint:
+    """Any merchant's, for the operator. Raises UnknownWebhook."""
+    async with office.db.read() as view:
+        return await _own(view, None, endpoint_id)
+
+
 async def log(
     office: Office, merchant: str, endpoint_id: str, before: int | None, limit: int
 ) -> Sequence[WebhookDelivery]:
@@ -134,10 +141,10 @@ async def log(
         return await view.webhooks.deliveries(endpoint_id, before, limit)
 
 
-async def _own(work: UnitOfWork, merchant: str, endpoint_id: str) -> Endpoint:
-    """Raises UnknownWebhook also for another merchant's."""
+async def _own(work: UnitOfWork, merchant: str | None, endpoint_id: str) -> Endpoint:
+    """The endpoint, of this merchant or, by None, of any. Raises UnknownWebhook also for another merchant's."""
     endpoint = await work.webhooks.endpoint(_plain(endpoint_id))
-    if endpoint is None or endpoint.merchant != merchant or endpoint.removed_at:
+    if endpoint is None or merchant not in (None, endpoint.merchant) or endpoint.removed_at:
         raise UnknownWebhook(f"there is no endpoint {endpoint_id}")
     return endpoint
 

@@ -49,6 +49,9 @@ class Webhooks(Protocol):
     async def endpoints_of(self, merchant: str) -> Sequence[Endpoint]:
         """Those that were not removed, oldest first."""
 
+    async def listed(self, limit: int) -> Sequence[Endpoint]:
+        """Those of every merchant that were not removed, newest first."""
+
     async def next_of(self, order_id: str) -> tuple[int, datetime]:
         """The sequence number of the order's next announcement, and the time.
 
@@ -72,6 +75,12 @@ class Webhooks(Protocol):
 
     async def deliveries(self, endpoint_id: str, before: int | None, limit: int) -> Sequence[WebhookDelivery]:
         """An endpoint's deliveries, newest first; only those numbered below `before`, if it is given."""
+
+    async def deliveries_of(self, order_id: str, merchant: str) -> Sequence[WebhookDelivery]:
+        """What was announced of an order to its merchant's endpoints, removed ones too, in the order of announcing."""
+
+    async def backlog(self, endpoints: Sequence[str]) -> Mapping[tuple[str, str], int]:
+        """How many deliveries wait or were given up, by endpoint and state; none where there are none."""
 
     async def counts(self) -> Mapping[str, int]:
         """How many deliveries there are, by state; states without any are left out."""

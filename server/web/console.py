@@ -23,6 +23,7 @@ from server.web.pages import on_page_error, page
 from server.web.read_models import WINDOW, overview, story
 from server.web.service_pages import SERVICE_PAGES
 from server.web.statements import console_statement
+from server.web.webhook_pages import WEBHOOK_PAGES
 
 PATH = "/console"
 SESSION_SECONDS = 12 * 3600
@@ -151,6 +152,7 @@ CONSOLE = Router(
         *CASE_PAGES,
         *CALLBACK_PAGES,
         *SERVICE_PAGES,
+        *WEBHOOK_PAGES,
     ],
     exception_handlers={PaddockError: on_page_error, NotAllowed: on_stranger},
 )

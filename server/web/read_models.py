@@ -19,6 +19,7 @@ from server.domain.order_status import OrderStatus, status_of
 from server.domain.orders import Order
 from server.domain.quotes import Quote
 from server.domain.states import PaymentState
+from server.domain.webhooks import WebhookDelivery
 from server.ports import Event, UnitOfWork
 from server.web.stages import Call, Fact, Stage, stages_of
 
@@ -67,6 +68,7 @@ class Story:
     proof: Any = None
     facts: tuple[Fact, ...] = ()
     cases: Sequence[Case] = ()
+    told: Sequence[WebhookDelivery] = ()
 
 
 def row_of(paddock: Paddock, order: Order) -> Row:
@@ -121,6 +123,7 @@ async def story(paddock: Paddock, order_id: str) -> Story:
         proof = await view.proofs.get(order_id)
         signed = await view.calldata.get(order_id)
         cases = await view.cases.of(order_id)
+        told = await view.webhooks.deliveries_of(order_id, order.terms.merchant)
     return Story(
         id=order_id,
         word=status_of(order),
@@ -136,6 +139,7 @@ async def story(paddock: Paddock, order_id: str) -> Story:
         proof=msgspec.json.decode(proof) if proof else None,
         facts=_binding(order),
         cases=cases,
+        told=told,
     )
 
 

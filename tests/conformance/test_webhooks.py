@@ -201,3 +201,38 @@ async def test_what_is_announced_in_a_unit_that_fails_is_not_there(database):
     async with database.read() as view:
         assert await view.webhooks.counts() == {}
         assert await view.outbox.waiting() == 0
+
+
+async def test_endpoints_of_all_merchants_are_listed_newest_first_without_the_removed(database):
+    later = NOW + timedelta(seconds=1)
+    await add(database, endpoint("we_b"), endpoint("we_a"), endpoint("we_c", removed_at=NOW))
+    await add(database, endpoint("we_d", created_at=later))
+    async with database.read() as view:
+        assert [one.id for one in await view.webhooks.listed(10)] == ["we_d", "we_a", "we_b"]
+        assert [one.id for one in await view.webhooks.listed(2)] == ["we_d", "we_a"]
+
+
+async def test_what_was_told_of_an_order_is_found_in_its_order_for_its_own_merchant(database):
+    await add(database, endpoint("we_1"), endpoint("we_2", removed_at=NOW))
+    await tell(database, announcement(1), announcement(1, "order-2"), announcement(2), to=("we_1", "we_2"))
+    async with database.read() as view:
+        found = await view.webhooks.deliveries_of("order-1", "paddock")
+        assert [(one.endpoint_id, one.sequence) for one in found] == [
+            ("we_1", 1), ("we_2", 1), ("we_1", 2), ("we_2", 2),
+        ]  # fmt: skip
+        assert list(await view.webhooks.deliveries_of("order-1", "other")) == []
+
+
+async def test_the_backlog_counts_what_waits_and_what_was_given_up_of_the_named_endpoints(database):
+    await add(database, endpoint("we_1"), endpoint("we_2"), endpoint("we_3"))
+    await tell(database, *(announcement(number) for number in (1, 2, 3)), to=("we_1", "we_2", "we_3"))
+    async with database.begin("test") as work:
+        for number, end in ((1, "succeed"), (2, "give_up")):
+            [one] = [row for row in await work.webhooks.deliveries("we_1", None, 9) if row.sequence == number]
+            one.succeed() if end == "succeed" else one.give_up("enough")
+            await work.webhooks.save_delivery(one)
+    async with database.read() as view:
+        assert dict(await view.webhooks.backlog(["we_1", "we_2"])) == {
+            ("we_1", "waiting"): 1, ("we_1", "dead"): 1, ("we_2", "waiting"): 3,
+        }  # fmt: skip
+        assert dict(await view.webhooks.backlog([])) == {}

@@ -13,7 +13,7 @@ from tests.stack.marketplace import TOKEN, Marketplace
 from tests.stack.waiting import until
 
 SIGNAL = "/v1/market-signal?symbol=DEMO-TREND&window=20"
-ALL = "/console/orders"
+ALL, HOOKS = "/console/orders", "/console/webhooks"
 
 
 @pytest.fixture
@@ -182,16 +182,45 @@ async def test_an_operator_finds_the_orders_of_a_payer_among_all(browser, place,
     visit.require_calm()
 
 
+async def listen(place):
+    """Register an endpoint for the merchant; the path of its page in the console."""
+    async with httpx.AsyncClient(headers={"Authorization": f"Bearer {TOKEN}"}, timeout=60) as client:
+        wanted = {"url": "https://hooks.invalid/paddock", "description": "our back end"}
+        answer = await client.post(f"{place.url}/api/merchants/paddock/webhooks", json=wanted)
+    assert answer.status_code == 201, answer.text
+    return f"{HOOKS}/{answer.json()['id']}"
+
+
+async def test_an_endpoint_is_found_tried_and_switched_off_in_the_console(browser, place, buyer):
+    await listen(place)
+    assert (await buyer.buy(place.url + SIGNAL)).status_code == 200
+    visit = await open_tab(browser, place)
+    await visit.enter()
+    await visit.tab.get_by_role("link", name="Webhooks").click()
+    await visit.tab.get_by_role("link", name="https://hooks.invalid/paddock").click()
+    await visit.tab.get_by_role("button", name="Send a test").click()
+    await expect(visit.tab.locator("tbody tr").first).to_contain_text("webhook.test")
+    await expect(visit.tab.locator("tbody tr").last).to_contain_text("order.settled")
+    await visit.tab.get_by_role("button", name="Disable").click()
+    await expect(visit.tab.get_by_text("disabled by the operator")).to_be_visible()
+    visit.require_calm()
+    await visit.tab.get_by_role("button", name="Send again webhook.test").click()
+    await expect(visit.tab.get_by_role("alert")).to_contain_text("enable it first")
+    await visit.tab.get_by_role("button", name="Enable").click()
+    await expect(visit.tab.locator(".verdict .status")).to_have_text("enabled")
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 async def test_axe_finds_nothing_serious_on_any_page(browser, place, buyer, scheme):
+    endpoint = await listen(place)
     assert (await buyer.buy(place.url + SIGNAL)).status_code == 200
-    lists = ("/console", ALL, "/console/cases", "/console/services", "/console/callbacks")
+    lists = ("/console", ALL, "/console/cases", "/console/services", "/console/callbacks", HOOKS)
     about = ("/services/access-pass", "/services/language-detection", "/services/nothing", "/problems")
     visit = await open_tab(browser, place, color_scheme=scheme)
     await visit.go("/console")
     assert await hindrances(visit.tab) == []
     await visit.enter()
-    for path in ("/", "/?q=nothing-has-this", "/docs", *about, *lists, await newest(place)):
+    for path in ("/", "/?q=nothing-has-this", "/docs", *about, *lists, endpoint, await newest(place)):
         await visit.go(path)
         assert await hindrances(visit.tab) == [], path
     await visit.tab.evaluate("document.querySelector('main').append(new Image())")

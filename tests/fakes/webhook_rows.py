@@ -40,6 +40,10 @@ class FakeWebhooks:
         own = [row for row in self.tables.endpoints.values() if row.merchant == merchant and row.removed_at is None]
         return [replace(row) for row in sorted(own, key=attrgetter("created_at", "id"))]
 
+    async def listed(self, limit: int) -> Sequence[Endpoint]:
+        there = sorted((row for row in self.tables.endpoints.values() if row.removed_at is None), key=attrgetter("id"))
+        return [replace(row) for row in sorted(there, key=attrgetter("created_at"), reverse=True)[:limit]]
+
     async def next_of(self, order_id: str) -> tuple[int, datetime]:
         made = [row.sequence for row in self.tables.announcements.values() if row.order_id == order_id]
         return max(made, default=0) + 1, self.clock.now()
@@ -74,6 +78,17 @@ class FakeWebhooks:
         own = [row for row in self.tables.webhook_deliveries.values() if row.endpoint_id == endpoint_id]
         found = [row for row in own if before is None or row.number < before]
         return [replace(row) for row in sorted(found, key=attrgetter("number"), reverse=True)[:limit]]
+
+    async def deliveries_of(self, order_id: str, merchant: str) -> Sequence[WebhookDelivery]:
+        own = {row.id for row in self.tables.endpoints.values() if row.merchant == merchant}
+        told = [row for row in self.tables.webhook_deliveries.values() if row.endpoint_id in own]
+        found = [row for row in told if row.order_id == order_id]
+        return [replace(row) for row in sorted(found, key=attrgetter("number"))]
+
+    async def backlog(self, endpoints: Sequence[str]) -> Mapping[tuple[str, str], int]:
+        stuck = {DeliveryState.WAITING, DeliveryState.DEAD}
+        rows = [row for row in self.tables.webhook_deliveries.values() if row.state in stuck]
+        return Counter((row.endpoint_id, row.state.value) for row in rows if row.endpoint_id in endpoints)
 
     async def counts(self) -> Mapping[str, int]:
         return Counter(row.state.value for row in self.tables.webhook_deliveries.values())
