@@ -138,6 +138,7 @@ OTHERS = {
     "gave another amount back": {"value": 1},
     "the contract gave": {"sender": "0x" + "66" * 20},
     "refund 0x": {"contract": "0x" + "66" * 20},
+    "refund": {"status": "0x0"},
 }
 
 
@@ -162,11 +163,14 @@ def test_what_the_contract_held_and_gave_back_is_a_refund_of_its_own_order_alone
     assert finding in outcome.detail
 
 
-def given_back(mined: dict[str, Any], payer: str, *, contract: str, order: str, value: int, sender: str) -> None:
+def given_back(
+    mined: dict[str, Any], payer: str, *, contract: str, order: str, value: int, sender: str, status: str = "0x1"
+) -> None:
     """Write into a chain transaction what an escrow and its token log, in place of what stood there."""
     event = ["0x" + GIVEN_BACK.hex(), order, topic(contract), topic(payer)]
     transfer = [TRANSFER, topic(sender), topic(payer)]
     amount = f"0x{value:064x}"
+    mined["status"] = status
     mined["logs"] = [
         {"address": contract.lower(), "topics": event, "data": amount},
         {"address": TOKEN.lower(), "topics": transfer, "data": amount},
