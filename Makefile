@@ -28,8 +28,9 @@ check-static: setup ## the part of check that runs no test
 	.venv/bin/lint-imports
 	$(PY) -m scripts.limits
 
-check-contracts: setup ## the contracts' suites, the battery, a million random calls, slither, and every guard's test (an hour)
+check-contracts: setup ## the contracts' suites, the battery, their coverage, a million random calls, slither, and every guard's test (an hour)
 	$(PY) -m pytest tests/contracts
+	$(PY) -m scripts.proof.coverage
 	FOUNDRY_PROFILE=deep $(PY) -m scripts.solc.foundry test --match-path 'tests/contracts/forge/invariant/*'
 	$(PY) -m scripts.proof.slither
 	$(PY) -m scripts.proof.mutants

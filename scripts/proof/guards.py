@@ -5,14 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from scripts.compile import standard_input
-from scripts.solc import ROOT, find_compiler, use_own_folder
+from scripts.proof.syntax import BODIES, OWN, Edit, Tree, nodes, parts, read_sources, span_of
+from scripts.solc import ROOT
 
-use_own_folder()
-import solcx  # noqa: E402 - it looks at its folder when imported
-
-OWN = tuple(f"contracts/{folder}*.sol" for folder in ("", "base/", "callbacks/", "erc8004/", "libraries/", "x402/"))
-"""The sources whose guards count: our own, without interfaces and what only tests deploy."""
 NUMBER = "GUARD_NUMBER"
 """In the text of an edit: the number of its guard."""
 COINBASE = "uint160(address(block.coinbase))"
@@ -23,24 +18,6 @@ SWITCHED = (f"{{ if ({COINBASE} != {NUMBER}) ", " }")
 """Around a statement that runs while the guard is there."""
 NO_MATTER = ("((", f") || {COINBASE} == {NUMBER})")
 """Around a condition whose answer matters while the guard is there."""
-
-BODIES = ("FunctionDefinition", "ModifierDefinition")
-
-Tree = dict[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Edit:
-    """Text to put in at a byte of a source, for so many `replaced` bytes.
-
-    Of several at one place, that which belongs to the shorter `span` comes first.
-    """
-
-    unit: str
-    at: int
-    span: int
-    text: str
-    replaced: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,17 +49,14 @@ class Survey:
 
 def find_guards(units: tuple[str, ...] = OWN, root: Path = ROOT) -> Survey:
     """The guards of these sources, glob patterns below `root`."""
-    paths = sorted(path for pattern in units for path in root.glob(pattern))
-    names = [path.relative_to(root).as_posix() for path in paths]
-    request = standard_input(names, root)
-    request["settings"]["outputSelection"] = {"*": {"": ["ast"]}}
-    output: dict[str, Any] = solcx.compile_standard(request, solc_binary=find_compiler())
-    trees = {unit: source["ast"] for unit, source in output["sources"].items()}
-    known = {node["id"]: node for tree in trees.values() for node in _nodes(tree) if "id" in node}
-    readers = {unit: Reader(unit, request["sources"][unit]["content"].encode(), known) for unit in trees}
-    guards = [guard for unit in names for guard in readers[unit].guards(trees[unit])]
-    used = {node["id"] for unit in names for one in _nodes(trees[unit]) if (node := readers[unit].modifier(one))}
-    modifiers = [edit for unit in trees for edit in readers[unit].numbered(trees[unit], used, own=unit in names)]
+    found = read_sources(units, root)
+    known = {node["id"]: node for tree in found.trees.values() for node in nodes(tree) if "id" in node}
+    readers = {unit: Reader(unit, found.texts[unit], known) for unit in found.trees}
+    own = [(readers[unit], found.trees[unit]) for unit in found.own]
+    guards = [guard for reader, tree in own for guard in reader.guards(tree)]
+    used = {node["id"] for reader, tree in own for one in nodes(tree) if (node := reader.modifier(one))}
+    every = ((readers[unit], tree, unit in found.own) for unit, tree in found.trees.items())
+    modifiers = [edit for reader, tree, ours in every for edit in reader.numbered(tree, used, own=ours)]
     return Survey(guards, modifiers)
 
 
@@ -111,7 +85,7 @@ class Reader:
 
     def numbered(self, tree: Tree, used: set[int], *, own: bool) -> Iterator[Edit]:
         """What these modifiers need to be switched off by a number, and the number where no guard of ours has one."""
-        for node in _nodes(tree):
+        for node in nodes(tree):
             if node.get("nodeType") == "ModifierDefinition" and node["id"] in used:
                 yield Edit(self.unit, self._end(node["parameters"]) - 1, 0, "uint256 guard")
                 for statement in node["body"]["statements"]:
@@ -122,7 +96,7 @@ class Reader:
 
     def _below(self, place: str, node: Any) -> Iterator[Guard]:
         """What the statements below a body refuse or mark; what an `if` refuses is one guard with it."""
-        for part in _parts(node):
+        for part in parts(node):
             if part.get("nodeType") == "IfStatement" and self._refuses(only := _only(part["trueBody"])):
                 yield self._guard(place, only, SWITCHED, f"if ({self._words(part['condition'])})")
                 yield from self._below(place, part.get("falseBody"))
@@ -179,36 +153,20 @@ class Reader:
 
     def _around(self, node: Tree, around: tuple[str, str]) -> Iterator[Edit]:
         """Text before and after a node; after a statement means after its semicolon."""
-        start, end = _span(node)[0], self._end(node)
+        start, end = span_of(node)[0], self._end(node)
         if around[1].endswith("}") and self.text[end - 1 : end] != b";":
             end = self.text.index(b";", end) + 1
         yield Edit(self.unit, start, end - start, around[0])
         yield Edit(self.unit, end, end - start, around[1])
 
     def _end(self, node: Tree) -> int:
-        return sum(_span(node))
+        return sum(span_of(node))
 
     def _words(self, node: Tree) -> str:
         """The source text on one line; of a call that refuses, the name alone."""
         if node["nodeType"] == "FunctionCall" and self._refuses(node):
             node = node["expression"]
-        return " ".join(self.text[_span(node)[0] : self._end(node)].decode().removesuffix(";").split())
-
-
-def _nodes(node: Any) -> Iterator[Tree]:
-    """A tree's every node."""
-    for part in _parts(node):
-        yield part
-        yield from _nodes(list(part.values()))
-
-
-def _parts(node: Any) -> Iterator[Tree]:
-    """The node itself, or those of a list."""
-    if isinstance(node, dict):
-        yield node
-    elif isinstance(node, list):
-        for one in node:
-            yield from _parts(one)
+        return " ".join(self.text[span_of(node)[0] : self._end(node)].decode().removesuffix(";").split())
 
 
 def _only(node: Tree) -> Tree:
@@ -233,8 +191,3 @@ def _is_fixed(node: Tree) -> bool:
     if node["nodeType"] == "FunctionCall" and node["kind"] == "typeConversion":
         return all(map(_is_fixed, node["arguments"]))
     return bool(node["nodeType"] == "Literal")
-
-
-def _span(node: Tree) -> tuple[int, int]:
-    start, length, _ = map(int, node["src"].split(":"))
-    return start, length

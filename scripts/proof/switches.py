@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from scripts.compile import Artifact, standard_input
-from scripts.proof.guards import NUMBER, Edit, Survey
+from scripts.proof.guards import NUMBER, Survey
 from scripts.proof.judges import CROOK
 from scripts.proof.notices import NOTICED, Check, Notice
+from scripts.proof.syntax import Edit, applied
 from scripts.proof.weakenings import WEAKENINGS
 from scripts.solc import ROOT, find_compiler, use_own_folder
 
@@ -82,6 +83,4 @@ def switched(unit: str, mutants: Iterable[Mutant], modifiers: Sequence[Edit]) ->
 
 def _edited(text: bytes, edits: Sequence[Edit]) -> bytes:
     """The text with all edits; a function with a switch reads the block, and is `pure` no more."""
-    for edit in sorted(edits, key=lambda edit: (edit.at, edit.span), reverse=True):
-        text = text[: edit.at] + edit.text.encode() + text[edit.at + edit.replaced :]
-    return re.sub(rb"\bpure\b", b"view", text) if edits else text
+    return re.sub(rb"\bpure\b", b"view", applied(text, edits)) if edits else text

@@ -35,15 +35,15 @@ def find_tool(name: str) -> Path:
     raise ToolMissing(f"no {name}: run `npm ci --ignore-scripts` in the repository, or put {name} on PATH")
 
 
-def forge(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
-    """Run forge in the repository with its compiler; returns exit status and output, raises nothing on failure.
+def forge(*arguments: str, cwd: Path = ROOT, **variables: str) -> subprocess.CompletedProcess[str]:
+    """Run forge in the repository, or a copy of it, with its compiler; returns exit status and output, raises nothing.
 
     `variables` are added to its environment, and win.
     """
     own = {"FOUNDRY_SOLC": str(find_compiler()), "FOUNDRY_OFFLINE": "true", "NO_COLOR": "1"}
     environment = os.environ | own | variables
     return subprocess.run(
-        [find_tool("forge"), *arguments], cwd=ROOT, env=environment, capture_output=True, text=True, check=False
+        [find_tool("forge"), *arguments], cwd=cwd, env=environment, capture_output=True, text=True, check=False
     )
 
 

@@ -69,6 +69,17 @@ contract AccessPassTest is CallbackTest {
         this.submit(request);
     }
 
+    function test_an_action_that_there_is_none_of_is_refused_though_it_is_listed() public {
+        bytes4 selector = MisbehavingCallback.behave.selector;
+        vm.prank(ADMIN);
+        pass.listAction(selector, PaymentGuard.Bounds(1, 2 * PRICE));
+        Request memory request = _order(Entry.Eip3009WithCalldata, "order-1");
+        request.action = abi.encodeWithSelector(selector, PAYER);
+        _sign(request);
+        vm.expectRevert(abi.encodeWithSelector(PaymentGuard.ActionNotListed.selector, selector));
+        this.submit(request);
+    }
+
     function test_mintTo_reverts_when_called_without_a_payment() public {
         vm.prank(DELEGATE);
         (bool success,) = address(pass).call(abi.encodeWithSignature("mintTo(address)", STRANGER));
