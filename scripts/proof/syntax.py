@@ -22,7 +22,8 @@ Tree = dict[str, Any]
 class Edit:
     """Text to put in at a byte of a source, for so many `replaced` bytes.
 
-    Of several at one place, that which belongs to the shorter `span` comes first.
+    Of several at one place, that of the lowest `span` comes first: after a node, the length of that node; before it,
+    where that matters, less than nothing.
     """
 
     unit: str

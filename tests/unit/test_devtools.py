@@ -46,7 +46,10 @@ async def test_a_document_has_loaded_when_its_own_event_came(before):
 
 
 async def test_a_document_that_has_loaded_before_the_answer_to_its_navigation_is_not_waited_for():
-    reader = asyncio.StreamReader()
+    reader, writer = asyncio.StreamReader(), Kept()
     for message in (loaded("document"), {"id": 1, "result": {"loaderId": "document"}}):
         reader.feed_data(json.dumps(message).encode() + b"\0")
-    await asyncio.wait_for(Pipe(reader, Kept()).open(ORIGIN), 5)
+    pipe = Pipe(reader, writer)
+    await asyncio.wait_for(pipe.open(ORIGIN), 5)
+    assert pipe.loaded == {"document"}
+    assert [message["method"] for message in writer.sent] == ["Page.navigate"]
