@@ -35,7 +35,7 @@ check-contracts: setup ## the contracts' suites, the battery, their coverage, a 
 	$(PY) -m scripts.proof.slither
 	$(PY) -m scripts.proof.mutants
 
-bench: setup     ## measure beside the official Python SDK, on one core (ONLY=P1 takes one figure)
+bench: setup     ## measure beside the official SDKs, on one core (ONLY=P1 takes one figure)
 	@$(PY) -m scripts.bench $(if $(ONLY),--only $(ONLY))
 
 bench-privacy: setup ## how much of what is personal the agent's filter finds, by label, and how long it takes

@@ -8,16 +8,37 @@ from types import FrameType
 
 from rich.console import Console
 
-from scripts.bench import authorise, full_call, ground, machine, results, rounds, table, terms_rate
+from scripts.bench import (
+    authorise,
+    batch_gas,
+    full_call,
+    ground,
+    machine,
+    results,
+    rounds,
+    settled_rate,
+    table,
+    terms_rate,
+    verify_rate,
+)
 from scripts.bench.errors import BenchFailed
 from scripts.bench.figure import Figure, Side
 from scripts.children import StartFailed
 from scripts.stack import VAR, shown
 
-FIGURES = (terms_rate.FIGURE, full_call.FIGURE, authorise.ON_DISK, authorise.IN_MEMORY)
+FIGURES = (
+    terms_rate.FIGURE,
+    verify_rate.FIGURE,
+    settled_rate.FIGURE,
+    full_call.FIGURE,
+    batch_gas.ONE_PAYEE,
+    batch_gas.FIFTY_PAYEES,
+    authorise.ON_DISK,
+    authorise.IN_MEMORY,
+)
 """What can be measured; a new figure is a module and its name here."""
 ROUNDS, LEAST_ROUNDS, MOST_ROUNDS = 5, 5, 9
-MOST_SECONDS = 300
+MOST_SECONDS = 900
 """For the whole run."""
 WIDTH = 140
 """Of the tables where there is no terminal."""
@@ -67,7 +88,7 @@ def run(console: Console, figures: Sequence[Figure], count: int) -> None:
                 console.print(f"    {figure.id}  {side.title:<18} {table.shown(value)} {figure.unit}", highlight=False)
 
             found.append(rounds.measure(figure, sides, count, tell))
-        titles = {side.name: side.title for side in sides}
+        titles = {side.name: side.title for figure in figures for side in figure.sides(sides)}
     path = VAR / "bench.json"
     results.write(path, described, count, found)
     console.print(table.figures(found, titles, count), table.deeds({one.id: one.does for one in figures}, titles))

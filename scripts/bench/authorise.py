@@ -14,7 +14,8 @@ from typing import Any
 from scripts.accounts import account
 from scripts.bench.errors import BenchFailed
 from scripts.bench.figure import TARGET, Figure, Side
-from scripts.bench.ground import FOLDER, SDK
+from scripts.bench.ground import FOLDER
+from scripts.bench.peers import SDK
 from scripts.bench.results import PADDOCK, Goal, Limit
 from scripts.bench.wire import HOST, Caller, request
 from scripts.stack import TOP

@@ -1,5 +1,6 @@
-"""The peers' own environment under var/bench: made once from pinned versions, checked by hash."""
+"""The peers' own environments under var/bench: made once from pinned versions, checked by hash."""
 
+import json
 import re
 import shutil
 import subprocess
@@ -11,6 +12,7 @@ from scripts.bench.errors import BenchFailed
 from scripts.stack import TOP
 
 REQUIREMENTS = TOP / "requirements" / "bench.txt"
+TYPESCRIPT = Path(__file__).parent / "typescript"
 
 
 def python_sdk(folder: Path, say: Callable[[str], None]) -> Path:
@@ -26,6 +28,28 @@ def python_sdk(folder: Path, say: Callable[[str], None]) -> Path:
     _run([*pip, "--require-hashes", "-r", str(REQUIREMENTS)])
     marker.write_text(wanted)
     return python
+
+
+def typescript(folder: Path, say: Callable[[str], None]) -> Path:
+    """The program that sells with the official TypeScript SDK, beside its packages. Raises BenchFailed."""
+    home, wanted = folder / "typescript", (TYPESCRIPT / "package-lock.json").read_text()
+    marker = home / "node_modules" / ".installed"
+    if not marker.exists() or marker.read_text() != wanted:
+        say(f"peers: the official TypeScript SDK {npm_version('@x402/core')} with Express and Hono ...")
+        shutil.rmtree(home, ignore_errors=True)
+        shutil.copytree(TYPESCRIPT, home, ignore=shutil.ignore_patterns("node_modules"))
+        _run(["npm", "ci", "--prefix", str(home), "--silent", "--no-audit", "--no-fund", "--ignore-scripts"])
+        marker.write_text(wanted)
+    shutil.copyfile(TYPESCRIPT / "sell.mjs", home / "sell.mjs")
+    return home / "sell.mjs"
+
+
+def npm_version(package: str) -> str:
+    """The version of a TypeScript peer's package that is pinned."""
+    found: str | None = json.loads((TYPESCRIPT / "package.json").read_text())["dependencies"].get(package)
+    if found is None:
+        raise BenchFailed(f"typescript/package.json does not pin {package}")
+    return found
 
 
 def version(package: str) -> str:

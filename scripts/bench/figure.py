@@ -1,20 +1,20 @@
 """What a figure is, and the sides it is measured on."""
 
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
-from scripts.bench.results import Goal
+from scripts.bench.results import PADDOCK, Goal
 
 SLUG = "market-signal"
 TARGET = f"/v1/{SLUG}?symbol=DEMO-TREND"
-"""What every figure asks for: a DIRECT service with an argument."""
+"""What is asked for in every figure: a DIRECT service with an argument."""
 TERMS = "BENCH_TERMS"
 """The variable that tells a peer what to sell, as JSON: a Market's fields, and `path` and the settlement `key`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Market:
-    """What both sides sell for, where: `amount` is in atomic units of the asset."""
+    """What all sides sell for, where: `amount` is in atomic units of the asset; one of Paddock's contracts is there."""
 
     rpc: str
     network: str
@@ -23,6 +23,7 @@ class Market:
     asset_version: str
     amount: int
     pay_to: str
+    batch_settler: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +43,9 @@ class Side:
 @dataclass(frozen=True, slots=True)
 class Figure:
     """One of the goals. `measure` gives one round's value for a side, in `unit`; `does` says what each side does for
-    it and what it doesn't, by the sides' names. Raises BenchFailed when an answer is not what was asked for."""
+    it and what it doesn't, by the sides' names: who isn't in it has no part. `others` are sides that are no server of
+    their own, with their titles: another way to do the same on Paddock's ground. Raises BenchFailed when an answer is
+    not what was asked for."""
 
     id: str
     title: str
@@ -50,3 +53,10 @@ class Figure:
     goal: Goal
     does: Mapping[str, str]
     measure: Callable[[Side], Awaitable[float]]
+    others: Mapping[str, str] = field(default_factory=dict)
+
+    def sides(self, running: Sequence[Side]) -> tuple[Side, ...]:
+        """Who is measured, of those that run and of `others`."""
+        paddock = next(side for side in running if side.name == PADDOCK)
+        own = [replace(paddock, name=name, title=title) for name, title in self.others.items()]
+        return tuple(side for side in (*running, *own) if side.name in self.does)

@@ -19,12 +19,13 @@ def order(sides: Sequence[Side], rounds: int) -> Iterator[Side]:
         yield from (*sides[first:], *sides[:first])
 
 
-def measure(figure: Figure, sides: Sequence[Side], rounds: int, tell: Callable[[Side, float], None]) -> Result:
-    """A figure of one run. Raises BenchFailed when a side fails or takes too long."""
+def measure(figure: Figure, running: Sequence[Side], rounds: int, tell: Callable[[Side, float], None]) -> Result:
+    """A figure of one run, with all that runs. Raises BenchFailed when a side fails or takes too long."""
+    sides, pids = figure.sides(running), {pid for side in running for pid in side.pids}
     values: dict[str, list[float]] = {side.name: [] for side in sides}
     with asyncio.Runner() as runner:
         for side in order(sides, rounds):
-            with standing_still(pid for other in sides if other is not side for pid in other.pids):
+            with standing_still(pids - set(side.pids)):
                 value = runner.run(_bounded(figure, side))
             values[side.name].append(value)
             tell(side, value)

@@ -6,7 +6,8 @@ import time
 from scripts.bench.buyer import JSON, read
 from scripts.bench.errors import BenchFailed
 from scripts.bench.figure import TARGET, Figure, Side
-from scripts.bench.results import Goal, Limit
+from scripts.bench.peers import EXPRESS, HONO, SDK
+from scripts.bench.results import PADDOCK, Goal, Limit
 from scripts.bench.wire import Answer, Connection, request
 
 CONNECTIONS = 32
@@ -88,16 +89,21 @@ def check(side: Side, terms: list[JSON]) -> None:
         raise BenchFailed(f"{side.title} gave {len(terms)} answers with {len(quotes)} quotes")
 
 
+_SDK_DOES = (
+    "builds the terms for each request, the same for all: no quote, no argument check, v2 terms in the header and an "
+    "empty body, no metrics, no worker. Stores nothing, asks no chain."
+)
 FIGURE = Figure(
     id="P1",
     title="402s",
     unit="per second",
-    goal=Goal("≥ 3 × Python SDK and ≥ Hono", (Limit("python-sdk", least=3.0), Limit("hono", least=1.0))),
+    goal=Goal("≥ 3 × Python SDK and ≥ Hono", (Limit(SDK, least=3.0), Limit(HONO, least=1.0))),
     does={
-        "paddock": "checks the argument, signs a quote for this very request, v2 terms in the header and v1 terms in "
+        PADDOCK: "checks the argument, signs a quote for this very request, v2 terms in the header and v1 terms in "
         "the body, counts it for Prometheus; the worker shares the core. Stores nothing, asks no chain.",
-        "python-sdk": "builds the terms for each request, the same for all: no quote, no argument check, v2 terms in "
-        "the header and an empty body, no metrics, no worker. Stores nothing, asks no chain.",
+        SDK: f"FastAPI: {_SDK_DOES}",
+        HONO: f"Hono: {_SDK_DOES}",
+        EXPRESS: f"Express: {_SDK_DOES}",
     },
     measure=measure,
 )

@@ -5,10 +5,10 @@ import pytest
 from scripts.bench import authorise
 from scripts.bench.errors import BenchFailed
 from scripts.bench.figure import Market, Side
-from scripts.bench.ground import SDK
+from scripts.bench.peers import SDK
 from scripts.bench.results import PADDOCK
 
-MARKET = Market("", "eip155:31337", "0x" + "a0" * 20, "USDC", "2", 5_000, "0x" + "B1" * 20)
+MARKET = Market("", "eip155:31337", "0x" + "a0" * 20, "USDC", "2", 5_000, "0x" + "B1" * 20, "")
 SIDE = Side(PADDOCK, "Paddock", 0, (), MARKET, quotes=True, receipts=True)
 WANTED = {"value": "5000", "to": MARKET.pay_to.lower(), "from": authorise.PAYER.address}
 
@@ -37,4 +37,4 @@ def test_too_few_are_no_figure():
 
 
 def test_each_side_has_a_client_in_its_own_environment():
-    assert set(authorise.CLIENTS) == {PADDOCK, SDK}
+    assert set(authorise.CLIENTS) == {PADDOCK, SDK} == set(authorise.ON_DISK.does)

@@ -17,14 +17,15 @@ from scripts.bench.figure import Figure, Market, Side
 from scripts.bench.results import Goal
 
 TOKEN, MERCHANT = "0x" + "aa" * 20, "0x" + "bb" * 20
-MARKET = Market("http://127.0.0.1:1", "eip155:31337", TOKEN, "USDC", "2", 5000, MERCHANT)
+MARKET = Market("http://127.0.0.1:1", "eip155:31337", TOKEN, "USDC", "2", 5000, MERCHANT, TOKEN)
 PADDOCK = Side("paddock", "Paddock", 1, (11, 12), MARKET, quotes=True, receipts=True)
 SDK = Side("python-sdk", "Python SDK", 2, (21,), MARKET, quotes=False, receipts=False)
 OTHER = Side("hono", "Hono", 3, (31,), MARKET, quotes=False, receipts=False)
 
 
-def figure(measure):
-    return Figure("P1", "402s", "per second", Goal("", ()), {}, measure)
+def figure(measure, *without, others=None):
+    does = dict.fromkeys({"paddock", "python-sdk", "hono", *(others or {})} - set(without), "sells")
+    return Figure("P1", "402s", "per second", Goal("", ()), does, measure, others or {})
 
 
 @pytest.fixture
@@ -65,6 +66,29 @@ def test_all_other_sides_stand_still_while_one_is_measured(stopped):
 
     rounds.measure(figure(measure), (PADDOCK, SDK, OTHER), 1, lambda side, value: None)
     assert stopped == [{21, 31}, {11, 12, 31}, {11, 12, 21}]
+
+
+def test_who_has_no_part_in_a_figure_stands_still_all_the_time(stopped):
+    async def measure(side):
+        return 1.0
+
+    found = rounds.measure(figure(measure, "hono"), (PADDOCK, SDK, OTHER), 1, lambda side, value: None)
+    assert set(found.values) == {"paddock", "python-sdk"}
+    assert stopped == [{21, 31}, {11, 12, 31}]
+
+
+def test_another_way_on_paddocks_ground_is_a_side_that_paddocks_processes_serve(stopped):
+    seen = []
+
+    async def measure(side):
+        seen.append((side.name, side.title, side.port, side.pids))
+        return float(len(seen))
+
+    alone = figure(measure, "python-sdk", "hono", others={"alone": "one alone"})
+    found = rounds.measure(alone, (PADDOCK, SDK), 1, lambda side, value: None)
+    assert found.values == {"paddock": [1.0], "alone": [2.0]}
+    assert seen == [("paddock", "Paddock", 1, (11, 12)), ("alone", "one alone", 1, (11, 12))]
+    assert stopped == [{21}, {21}], "nothing that is measured stands still"
 
 
 def test_a_side_that_does_not_come_to_an_end_is_given_up(stopped, monkeypatch):
@@ -113,19 +137,26 @@ def test_the_processors_name_is_found():
 def test_figures_are_chosen_by_their_ids():
     assert [one.id for one in command.chosen("p6, P1")] == ["P1", "P6"]
     assert [one.id for one in command.chosen("P6")] == ["P6"]
-    with pytest.raises(argparse.ArgumentTypeError, match="there is P1, P6, P8, P8M, and no P99"):
+    with pytest.raises(argparse.ArgumentTypeError, match="there is P1, P3, P5, P6, P7, P7M, P8, P8M, and no P99"):
         command.chosen("P1,P99")
 
 
 @pytest.mark.parametrize("one", command.FIGURES, ids=lambda one: one.id)
 def test_every_figure_says_what_each_side_does(one):
-    assert set(one.does) == {"paddock", "python-sdk"}
+    assert "paddock" in one.does
+    assert set(one.does) - {"paddock"} <= {"python-sdk", "hono", "express", *one.others}
+    assert set(one.others) | {limit.peer for limit in one.goal.limits} <= set(one.does), (
+        "a goal is over who is measured"
+    )
 
 
 def test_the_peers_versions_are_those_that_are_pinned():
     assert environment.version("x402").startswith("2.25.")
     with pytest.raises(BenchFailed, match="does not pin left-pad"):
         environment.version("left-pad")
+    assert environment.npm_version("@x402/hono") == environment.npm_version("@x402/core")
+    with pytest.raises(BenchFailed, match="does not pin left-pad"):
+        environment.npm_version("left-pad")
 
 
 # ---------------------------------------------------------------------------------------- what counts, and the payment
