@@ -4,9 +4,10 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 import aiohttp
+import msgspec
 from web3 import AsyncWeb3
 from web3.exceptions import (
     BlockNotFound,
@@ -16,10 +17,12 @@ from web3.exceptions import (
     Web3Exception,
     Web3RPCError,
 )
-from web3.types import FilterParams, LogReceipt, TxParams, TxReceipt
+from web3.types import TxParams
 
 from protocol.payment import PERMIT2, Method
+from server.adapters.logs import Log, Receipt
 from server.adapters.rpc import HttpProvider
+from server.adapters.shared import SharedAnswers
 from server.domain import calls
 from server.domain.errors import Reverted
 from server.domain.evidence import (
@@ -27,7 +30,6 @@ from server.domain.evidence import (
     TRANSFER,
     LoggedEvent,
     Mined,
-    RawLog,
     Spend,
     TransferLog,
     topic,
@@ -38,6 +40,7 @@ from server.ports import Call, Fees
 
 _KNOWN = ("already known", "already imported", "nonce too low", "known transaction")
 _HEAD_SECONDS = 1.0
+_LOGS = tuple[Log, ...]
 
 
 class EvmChain:
@@ -48,6 +51,7 @@ class EvmChain:
         self._web3 = AsyncWeb3(self._provider)
         self._finality = finality
         self._head: tuple[float, int] = (0.0, 0)
+        self._shared = SharedAnswers()
 
     async def close(self) -> None:
         await self._provider.disconnect()
@@ -116,8 +120,13 @@ class EvmChain:
         return calls.one_word(await self.call(call, block)) != 0
 
     async def call(self, call: Call, block: int | None = None) -> bytes:
+        if block is None:
+            return await self._call(call, "latest")
+        return await self._shared.get((call, block), lambda: self._call(call, block))
+
+    async def _call(self, call: Call, block: int | Literal["latest"]) -> bytes:
         async with _reading("eth_call"):
-            return bytes(await self._web3.eth.call(_transaction(call), "latest" if block is None else block))
+            return bytes(await self._web3.eth.call(_transaction(call), block))
 
     async def preview(self, call: Call, code: Mapping[str, bytes]) -> bytes:
         overrides: Any = {address: {"code": "0x" + there.hex()} for address, there in code.items()}
@@ -143,12 +152,14 @@ class EvmChain:
                 raise
 
     async def mined(self, transaction: str) -> Mined | None:
+        joined = self._shared.in_flight(transaction)
+        found = await self._shared.get(transaction, lambda: self._mined(transaction))
+        return await self._mined(transaction) if joined and found is None else found
+
+    async def _mined(self, transaction: str) -> Mined | None:
         async with _reading("eth_getTransactionReceipt"):
-            try:
-                receipt = await self._web3.eth.get_transaction_receipt(cast(Any, transaction))
-            except TransactionNotFound:
-                return None
-            return _mined(receipt)
+            receipt = await self._provider.ask(Receipt, "eth_getTransactionReceipt", [transaction])
+            return receipt.mined() if receipt else None
 
     async def spent_in(self, spend: Spend, from_block: int) -> list[TransferLog]:
         by_permit2 = spend.method is Method.PERMIT2
@@ -156,7 +167,7 @@ class EvmChain:
         moved = [TRANSFER, topic(spend.payer), topic(spend.to)] if by_permit2 else used
         async with _reading("eth_getLogs"):
             logs = await self._logs(spend.asset, moved, from_block)
-            transactions = dict.fromkeys("0x" + bytes(log["transactionHash"]).hex() for log in logs)
+            transactions = dict.fromkeys(log.transaction_hash.lower() for log in logs)
         found: list[TransferLog] = []
         for transaction in transactions:
             named = not by_permit2 or spend.executed  # by an event, which `transfers_of` looks for
@@ -182,24 +193,32 @@ class EvmChain:
                 self._logs(asset, [TRANSFER, topic(address)], from_block, to_block),
                 self._logs(asset, [TRANSFER, None, topic(address)], from_block, to_block),
             )
-            found = {(log["blockNumber"], log["logIndex"]): log for log in (*sent, *received)}
-            return [_transfer(asset, log) for _, log in sorted(found.items())]
+            found = {log.place: log for log in (*sent, *received)}
+            return [found[place].transfer(asset) for place in sorted(found)]
 
     async def events(self, contract: str, from_block: int, to_block: int) -> list[LoggedEvent]:
         async with _reading("eth_getLogs"):
             found = await self._logs(contract, [], from_block, to_block)
-            return [_event(log) for log in sorted(found, key=lambda log: (log["blockNumber"], log["logIndex"]))]
+            return [log.event() for log in sorted(found, key=lambda log: log.place)]
 
     async def _logs(
         self, asset: str, topics: Sequence[bytes | None], from_block: int, to_block: int | None = None
-    ) -> Sequence[LogReceipt]:
-        query: FilterParams = {
-            "address": _address(asset),
-            "fromBlock": cast(Any, from_block),
-            "toBlock": "latest" if to_block is None else cast(Any, to_block),
-            "topics": cast(Any, ["0x" + topic.hex() if topic else None for topic in topics]),
+    ) -> Sequence[Log]:
+        query: Mapping[str, object] = {
+            "address": asset,
+            "fromBlock": hex(from_block),
+            "toBlock": "latest" if to_block is None else hex(to_block),
+            "topics": ["0x" + topic.hex() if topic else None for topic in topics],
         }
-        return await self._web3.eth.get_logs(query)
+        if to_block is None:
+            return await self._asked_logs(query)
+        return await self._shared.get(msgspec.json.encode(query), lambda: self._asked_logs(query))
+
+    async def _asked_logs(self, query: Mapping[str, object]) -> Sequence[Log]:
+        logs = await self._provider.ask(_LOGS, "eth_getLogs", [query])
+        if logs is None:
+            raise TypeError("no logs")
+        return logs
 
 
 @asynccontextmanager
@@ -213,7 +232,7 @@ async def _reading(method: str) -> AsyncIterator[None]:
         raise ChainUnavailable(f"{method} did not get through: {type(error).__name__}") from None
     except (Web3RPCError, Web3Exception, ValueError) as error:
         raise ChainUnavailable(f"{method} was refused by the node: {error}") from error
-    except (LookupError, TypeError, AttributeError) as error:
+    except (LookupError, TypeError, AttributeError, msgspec.MsgspecError) as error:
         raise ChainUnavailable(f"{method} was answered with nonsense: {type(error).__name__}") from error
 
 
@@ -235,40 +254,3 @@ def _transaction(call: Call) -> TxParams:
 
 def _address(text: str) -> Any:
     return text
-
-
-def _transfer(asset: str, log: LogReceipt) -> TransferLog:
-    return TransferLog(
-        transaction="0x" + bytes(log["transactionHash"]).hex(),
-        log_index=log["logIndex"],
-        block=log["blockNumber"],
-        block_hash="0x" + bytes(log["blockHash"]).hex(),
-        asset=asset,
-        sender=calls.address_in(bytes(log["topics"][1])),
-        recipient=calls.address_in(bytes(log["topics"][2])),
-        amount=int.from_bytes(log["data"], "big"),
-    )
-
-
-def _event(log: LogReceipt) -> LoggedEvent:
-    return LoggedEvent(
-        transaction="0x" + bytes(log["transactionHash"]).hex(),
-        block=log["blockNumber"],
-        block_hash="0x" + bytes(log["blockHash"]).hex(),
-        log=_raw(log),
-    )
-
-
-def _raw(log: LogReceipt) -> RawLog:
-    return RawLog(log["address"], tuple(bytes(t) for t in log["topics"]), bytes(log["data"]), log["logIndex"])
-
-
-def _mined(receipt: TxReceipt) -> Mined:
-    return Mined(
-        transaction="0x" + bytes(receipt["transactionHash"]).hex(),
-        succeeded=receipt["status"] == 1,
-        block=receipt["blockNumber"],
-        block_hash="0x" + bytes(receipt["blockHash"]).hex(),
-        gas_used=receipt["gasUsed"],
-        logs=tuple(map(_raw, receipt["logs"])),
-    )
