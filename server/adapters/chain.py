@@ -48,7 +48,7 @@ class EvmChain:
 
     def __init__(self, rpc_url: str, finality: int, timeout: float = 10.0) -> None:
         self._provider = HttpProvider(rpc_url, timeout)
-        self._web3 = AsyncWeb3(self._provider)
+        self._web3 = AsyncWeb3(self._provider, middleware=[])  # its own ask for the chain id before every call
         self._finality = finality
         self._head: tuple[float, int] = (0.0, 0)
         self._shared = SharedAnswers()

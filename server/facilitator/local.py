@@ -166,13 +166,13 @@ class LocalFacilitator:
         """The settlement with its outcome, or as it is when the time to wait is over."""
         until = self._clock.now() + self._wait
         settler = self._settler_for(settlement.payment)
-        while True:
-            async with self._db.read() as view:
-                current = await view.settlements.get(settlement.id)
-            assert current is not None
-            if current.ended or self._clock.now() >= until:
-                return current
+        while not settlement.ended and self._clock.now() < until:
             await settler.recorded(settlement.id, LOOK_EVERY)
+            async with self._db.read() as view:
+                found = await view.settlements.get(settlement.id)
+            assert found is not None
+            settlement = found
+        return settlement
 
 
 def _response(settlement: Settlement) -> SettleResponse:
