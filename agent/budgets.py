@@ -6,11 +6,11 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import NamedTuple
 
-import httpx
 from sqlalchemy import ColumnElement, Connection, and_, insert, or_, select, true, update
 
 from agent.errors import Refused
 from agent.models import Purchase, holds
+from agent.terms import host_of
 
 DAY = timedelta(hours=24)
 
@@ -58,7 +58,7 @@ class Hold:
     @property
     def host(self) -> str:
         """The seller's host, whatever its port."""
-        return httpx.URL(self.origin).host
+        return host_of(self.origin)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from agent.answers import came_from_elsewhere
 from agent.decisions import Decision, Verdict, deny
 from agent.errors import Refused
 from agent.payments import DIRECT, mode_of
-from agent.terms import Asked, Terms, path_of, read_terms
+from agent.terms import Asked, Terms, place_of, read_terms
 from protocol.errors import ProtocolError
 from protocol.headers import PAYMENT_REQUIRED, decode, decode_json
 from protocol.wire import SCHEME_DELEGATE, PaymentRequired, PaymentRequirements
@@ -80,12 +80,12 @@ def read_challenge(response: httpx.Response, asked: Asked) -> PaymentRequired:
 def names(resource: str, asked: Asked) -> bool:
     """Whether a resource is what was asked for: by its path, or by its name for a tool (mcp://tool/x)."""
     try:
-        url = httpx.URL(resource)
+        place = place_of(resource)
     except httpx.InvalidURL:
         return False
     if asked.tool is None:
-        return path_of(url) == asked.path
-    return url.scheme == "mcp" and path_of(url).rpartition("/")[2] == asked.tool
+        return place.path == asked.path
+    return place.scheme == "mcp" and place.path.rpartition("/")[2] == asked.tool
 
 
 def speaks(required: PaymentRequired, mode: str) -> bool:

@@ -4,15 +4,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-import httpx
-
 from agent import routes
 from agent.budgets import Budget
 from agent.decisions import Decision, allow, ask, deny
 from agent.payments import mode_named
 from agent.policy_file import AssetRules, MerchantRules, PolicyFile
 from agent.standing import UNKNOWN, Standing
-from agent.terms import Asked, Terms, is_loopback
+from agent.terms import Asked, Terms, host_of, is_loopback
 from protocol.amounts import atomic, display
 from protocol.payment import Method
 from protocol.schemes import LEAST_VALIDITY
@@ -69,7 +67,7 @@ class Policy:
         """
         limits, rules = self.limits, self.asset(network, asset)
         assert rules is not None
-        host, merchant = httpx.URL(origin).host, self._index(origin)
+        host, merchant = host_of(origin), self._index(origin)
         of_seller = "" if merchant is None else self.file.merchants[merchant].per_day
         given = (
             ("limits.per_task", limits.per_task if task else "", "this task", False, "task", task),

@@ -2,7 +2,9 @@
 
 import hashlib
 from dataclasses import dataclass
+from functools import lru_cache
 from ipaddress import ip_address
+from typing import NamedTuple
 
 import httpx
 
@@ -27,9 +29,31 @@ def origin_of(url: httpx.URL) -> str:
     return f"{url.scheme}://{f'[{host}]' if ':' in host else host}{port}"
 
 
+class Place(NamedTuple):
+    """Where a URL leads: its scheme, its origin, and its path as sent, percent-escapes and all."""
+
+    scheme: str
+    origin: str
+    path: str
+
+
+@lru_cache(maxsize=512)
+def place_of(url: str) -> Place:
+    """A URL taken apart, once for all who ask. Raises httpx.InvalidURL."""
+    parsed = httpx.URL(url)
+    return Place(parsed.scheme, origin_of(parsed), path_of(parsed))
+
+
+@lru_cache(maxsize=512)
+def host_of(origin: str) -> str:
+    """The host of an origin, decoded, whatever its port."""
+    return httpx.URL(origin).host
+
+
+@lru_cache(maxsize=512)
 def is_written(origin: str) -> bool:
     """Whether the origin is an address, or this machine by its name: nobody else can say where it is."""
-    host = httpx.URL(origin).host
+    host = host_of(origin)
     try:
         return host == "localhost" or bool(ip_address(host))
     except ValueError:
@@ -43,13 +67,14 @@ def site_of(origin: str) -> str:
 
 def tool_of(url: str) -> str | None:
     """The tool of an MCP server that a URL names; None for all others."""
-    asked = httpx.URL(url)
-    return path_of(asked).rpartition("/")[2] if asked.scheme in TOOL_SCHEMES else None
+    place = place_of(url)
+    return place.path.rpartition("/")[2] if place.scheme in TOOL_SCHEMES else None
 
 
+@lru_cache(maxsize=512)
 def is_loopback(origin: str) -> bool:
     """Whether what is sent there never leaves this machine."""
-    host = httpx.URL(origin).host
+    host = host_of(origin)
     return host == "localhost" or (is_written(origin) and ip_address(host).is_loopback)
 
 
@@ -84,11 +109,11 @@ class Asked:
 
     @property
     def origin(self) -> str:
-        return origin_of(httpx.URL(self.url))
+        return place_of(self.url).origin
 
     @property
     def path(self) -> str:
-        return path_of(httpx.URL(self.url))
+        return place_of(self.url).path
 
     @property
     def tool(self) -> str | None:

@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Protocol
 
 import msgspec
+from coincurve import PrivateKey
 from eth_account import Account
 from eth_account.signers.local import LocalAccount
-from eth_typing import Hash32
 
 from agent.decisions import Decision, Verdict
 from agent.errors import WalletError
@@ -18,7 +18,7 @@ from protocol.delegate import Commitment
 from protocol.errors import ProtocolError
 from protocol.keystores import open_keystore
 from protocol.permit2 import Permit, permit_digest
-from protocol.signatures import recover
+from protocol.signatures import recover, sign
 from protocol.typed_data import RECEIVE_TYPE, TokenDomain, Transfer, authorization_digest
 from protocol.wire import ExactAuthorization, ExactPayload
 
@@ -52,10 +52,10 @@ class Signer(Protocol):
 
 
 class LocalSigner:
-    """A key in this process, by eth-account."""
+    """A key in this process."""
 
     def __init__(self, account: LocalAccount) -> None:
-        self._account = account
+        self._account, self._key = account, PrivateKey(bytes(account.key))
 
     @property
     def address(self) -> str:
@@ -81,7 +81,7 @@ class LocalSigner:
 
     def _sign(self, chain: int, digest: bytes) -> bytes:
         """Over a digest that counts on the chain with that id."""
-        return sign_digest(self._account, digest)
+        return sign(self._key, digest)
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +140,7 @@ def require_signed(signer: Signer, digest: bytes, signature: bytes) -> None:
 
 def sign_digest(account: LocalAccount, digest: bytes) -> bytes:
     """65 bytes r‖s‖v over a 32-byte digest."""
-    return bytes(account.unsafe_sign_hash(Hash32(digest)).signature)
+    return sign(PrivateKey(bytes(account.key)), digest)
 
 
 def account_of(key: str) -> LocalAccount:

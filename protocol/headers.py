@@ -23,7 +23,8 @@ MAX_HEADER = 16 * 1024
 MAX_DEPTH = 24
 
 T = TypeVar("T")
-_TEXT = re.compile(rb'"(?:[^"\\]|\\.)*"?', re.DOTALL)
+_ESCAPED = re.compile(rb"\\.", re.DOTALL)
+_PLAIN = bytes(set(range(256)) - set(b'{}[]"'))
 
 
 def encode(message: object) -> str:
@@ -62,11 +63,12 @@ def _depth(text: bytes) -> int:
     if opening <= MAX_DEPTH:
         return opening
     depth = deepest = 0
-    for byte in _TEXT.sub(b"", text):  # brackets inside texts close nothing
+    signs = (_ESCAPED.sub(b"", text) if b"\\" in text else text).translate(None, _PLAIN)
+    for byte in b"".join(signs.split(b'"')[::2]):  # brackets inside texts close nothing
         if byte in b"{[":
             depth += 1
             deepest = max(deepest, depth)
-        elif byte in b"}]":
+        else:
             depth -= 1
     return deepest
 

@@ -1,6 +1,7 @@
 """Signed offers (x402 offer-and-receipt, EIP-712): terms that the seller of a 402 cannot deny later."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -97,7 +98,13 @@ class SignedOffer(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
 
     def signer(self) -> str:
         """The address that signed it: compare with the key that the seller publishes."""
-        return recover(self.payload.digest(), parse_hex(self.signature, "signature"))
+        return _signer(self.payload, self.signature)
+
+
+@lru_cache(maxsize=1024)
+def _signer(payload: Offer, signature: str) -> str:
+    """Kept, since a seller sends the same offer with each 402 of a route for as long as it lasts."""
+    return recover(payload.digest(), parse_hex(signature, "signature"))
 
 
 def offer_of(entry: PaymentRequirements, resource_url: str, valid_until: int) -> Offer:

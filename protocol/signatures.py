@@ -1,8 +1,9 @@
 """ECDSA over secp256k1 as Ethereum uses it: strict reading, recovery and addresses."""
 
 import re
+from functools import lru_cache
 
-from coincurve import PublicKey
+from coincurve import PrivateKey, PublicKey
 from eth_utils.address import to_checksum_address
 from eth_utils.crypto import keccak
 
@@ -18,7 +19,13 @@ def parse_address(text: object, field: str) -> str:
     """A 20-byte address in any letter case, as its checksummed form."""
     if not isinstance(text, str) or not _ADDRESS.fullmatch(text):
         raise ProtocolError("invalid_payload", f"{field} must be a 20-byte address in 0x-hex")
-    return str(to_checksum_address(text))
+    return checksummed(text)
+
+
+@lru_cache(maxsize=4096)
+def checksummed(address: str | bytes) -> str:
+    """20 bytes, or their 0x-hex, as an address with its checksum (EIP-55)."""
+    return str(to_checksum_address(address))
 
 
 def parse_hex(text: object, field: str, size: int | None = None) -> bytes:
@@ -33,7 +40,13 @@ def parse_hex(text: object, field: str, size: int | None = None) -> bytes:
 
 def address_of(public_key: PublicKey) -> str:
     """The checksummed address of a public key: the last 20 bytes of keccak256 of its 64 bytes."""
-    return str(to_checksum_address(keccak(public_key.format(compressed=False)[1:])[12:]))
+    return checksummed(keccak(public_key.format(compressed=False)[1:])[12:])
+
+
+def sign(key: PrivateKey, digest: bytes) -> bytes:
+    """65 bytes r‖s‖v over a 32-byte digest, deterministic (RFC 6979), in the form that `recover` accepts."""
+    signature = key.sign_recoverable(digest, hasher=None)
+    return signature[:64] + bytes([signature[64] + 27])
 
 
 def recover(digest: bytes, signature: bytes) -> str:

@@ -9,6 +9,7 @@ from eth_utils.crypto import keccak
 from hypothesis import given
 from hypothesis import strategies as st
 
+from protocol import offers
 from protocol.errors import ProtocolError
 from protocol.offers import SCHEMA, Offer, SignedOffer, declaration, offer_of, offers_in
 from tests.unit.protocol_samples import ENTRY, NOW, requirements
@@ -55,6 +56,32 @@ def by_hand(payload: dict) -> bytes:
 def test_the_digest_is_that_of_the_specification(valid_until):
     offer = offer_of(requirements(), URL, valid_until)
     assert offer.digest() == by_hand(msgspec.to_builtins(offer))
+
+
+def test_a_signer_is_found_once_for_as_long_as_the_offer_is_the_same(monkeypatch):
+    asked, recover = [], offers.recover
+    monkeypatch.setattr(offers, "recover", lambda *given: asked.append(given) or recover(*given))
+    offer = signed(offer_of(requirements(), URL + "/kept", NOW))
+    again = msgspec.convert(msgspec.to_builtins(offer), SignedOffer)
+    assert offer.signer() == again.signer() == SELLER.address
+    assert len(asked) == 1
+
+
+@pytest.mark.parametrize("field", OTHERS)
+def test_what_is_known_of_one_offer_is_not_said_of_another(field):
+    offer = signed(OFFER)
+    assert offer.signer() == SELLER.address
+    other = msgspec.structs.replace(offer, payload=msgspec.structs.replace(OFFER, **{field: OTHERS[field]}))
+    found = None
+    with contextlib.suppress(ProtocolError):
+        found = other.signer()
+    assert found != SELLER.address
+
+
+def test_no_more_signers_are_kept_than_a_process_has_room_for():
+    for number in range(1100):
+        signed(offer_of(requirements(), f"{URL}/{number}", NOW)).signer()
+    assert offers._signer.cache_info().currsize <= 1024
 
 
 def test_an_offer_repeats_the_entry_and_leaves_out_an_end_that_it_has_not():

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from protocol.errors import ProtocolError
 from protocol.schemes import check_signature
-from protocol.signatures import address_of, parse_address, parse_hex, recover
+from protocol.signatures import address_of, parse_address, parse_hex, recover, sign
 from tests.stack import buyer
 from tests.unit.protocol_samples import ENTRY, PAYER, SHOP, paid, read
 
@@ -41,6 +41,14 @@ def test_f1_no_bit_of_a_signature_can_be_flipped(bit):
     flipped = bytearray(SIGNATURE)
     flipped[bit // 8] ^= 1 << bit % 8
     assert_refused(signed(bytes(flipped)))
+
+
+@given(secret=st.integers(1, ORDER - 1), digest=st.binary(min_size=32, max_size=32))
+def test_a_signature_is_eth_accounts_and_recovers_to_its_key(secret, digest):
+    key = secret.to_bytes(32, "big")
+    made = sign(PrivateKey(key), digest)
+    assert made == bytes(Account.unsafe_sign_hash(digest, key).signature)
+    assert recover(digest, made) == Account.from_key(key).address
 
 
 FIELDS = {"from": 160, "to": 160, "value": 256, "validAfter": 256, "validBefore": 256, "nonce": 256}
