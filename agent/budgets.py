@@ -4,12 +4,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from functools import lru_cache
 from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, and_, insert, or_, select, true, update
+from sqlalchemy import ColumnElement, Connection, and_, bindparam, case, func, insert, or_, select, true, update
 
 from agent.errors import Refused
 from agent.models import Purchase, holds
+from agent.prepared import Prepared, one_of
 from agent.terms import host_of
 
 DAY = timedelta(hours=24)
@@ -31,6 +33,13 @@ MOVES: dict[HoldState, tuple[HoldState, ...]] = {
     HoldState.RELEASED: (HoldState.RESERVED, HoldState.POSSIBLE, HoldState.SETTLED),
 }
 OPEN = (HoldState.RESERVED, HoldState.POSSIBLE)
+_HOLD = Prepared(insert(holds))
+_MOVE = {
+    state: Prepared(
+        update(holds).where(holds.c.purchase_id == bindparam("key"), one_of(holds.c.state, before)).values(state=state)
+    )
+    for state, before in MOVES.items()
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,7 +99,7 @@ def reserve(connection: Connection, hold: Hold, budgets: Sequence[Budget], now: 
     """
     check(connection, hold.network, hold.asset, hold.amount, budgets, now)
     row = {name: getattr(hold, name) for name in (*Hold.__dataclass_fields__, "host")}
-    connection.execute(insert(holds).values(row | {"state": HoldState.RESERVED, "created_at": now}))
+    _HOLD.run(connection, **row, state=HoldState.RESERVED, created_at=now)
 
 
 def check(
@@ -107,24 +116,37 @@ def levels(
     connection: Connection, network: str, asset: str, budgets: Sequence[Budget], now: datetime
 ) -> dict[str, Level]:
     """How far each budget of an asset is used, by its rule. Of a day counts all that can have moved in 24 hours."""
-    recent = or_(holds.c.created_at > now - DAY, and_(holds.c.state.in_(OPEN), holds.c.valid_before > now - DAY))
-    counted = [_counted(budget, recent).label(f"budget_{index}") for index, budget in enumerate(budgets)]
-    alive = (holds.c.network == network, holds.c.asset == asset, holds.c.state != HoldState.RELEASED)
-    rows = connection.execute(select(holds.c.amount, *counted).where(*alive, or_(*counted))).all()
-    sums = [sum(row[0] for row in rows if row[index]) for index in range(1, len(budgets) + 1)]
+    values = {f"value_{index}": budget.value for index, budget in enumerate(budgets) if budget.column}
+    counting = _counting(tuple((budget.column, budget.daily) for budget in budgets))
+    rows = counting.rows(connection, network=network, asset=asset, since=now - DAY, **values)
+    sums = [sum(row["amount"] * row[f"budget_{index}"] for row in rows) for index in range(len(budgets))]
     return {budget.rule: Level(spent, budget.most) for budget, spent in zip(budgets, sums, strict=True)}
 
 
-def _counted(budget: Budget, recent: ColumnElement[bool]) -> ColumnElement[bool]:
-    """Whether a hold counts against the budget."""
-    same = holds.c[budget.column] == budget.value if budget.column else true()
-    return and_(same, recent if budget.daily else true())
+@lru_cache(maxsize=64)
+def _counting(kinds: tuple[tuple[str, bool], ...]) -> Prepared:
+    """How many holds of each amount count against budgets of these columns, daily ones or not.
+
+    Amounts are multiplied and added by the caller: they may have 256 bits, which SQLite's integers have not.
+    """
+    since = bindparam("since", type_=holds.c.created_at.type)
+    recent = or_(holds.c.created_at > since, and_(one_of(holds.c.state, OPEN), holds.c.valid_before > since))
+    counted = [_counted(index, *kind, recent) for index, kind in enumerate(kinds)]
+    alive = (holds.c.network == bindparam("network"), holds.c.asset == bindparam("asset"))
+    sums = [func.sum(case((one, 1), else_=0)).label(f"budget_{index}") for index, one in enumerate(counted)]
+    found = select(holds.c.amount, *sums).where(*alive, holds.c.state != HoldState.RELEASED, or_(*counted))
+    return Prepared(found.group_by(holds.c.amount))
+
+
+def _counted(index: int, column: str, daily: bool, recent: ColumnElement[bool]) -> ColumnElement[bool]:
+    """Whether a hold counts against the budget with that index."""
+    same = holds.c[column] == bindparam(f"value_{index}") if column else true()
+    return and_(same, recent if daily else true())
 
 
 def move(connection: Connection, purchase_id: str, state: HoldState) -> bool:
     """Move a hold if the table allows it; returns whether it moved."""
-    statement = update(holds).where(holds.c.purchase_id == purchase_id, holds.c.state.in_(MOVES[state]))
-    return connection.execute(statement.values(state=state)).rowcount == 1
+    return _MOVE[state].run(connection, key=purchase_id) == 1
 
 
 def settle(connection: Connection, purchase_id: str, amount: int) -> None:

@@ -3,14 +3,18 @@
 from datetime import datetime, timedelta
 
 import msgspec
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import Connection, bindparam, delete, insert, select
 
+from agent.prepared import Prepared
 from agent.tables import capabilities
 from agent.terms import Asked
 
 LIFE = timedelta(hours=24)
 MOST, LONGEST = 32, 64
 """Tags of a service that are read, and characters of each."""
+_KNOWN = Prepared(
+    select(capabilities).where(*(capabilities.c[name] == bindparam(name) for name in ("origin", "method", "path")))
+)
 
 
 def read_tags(told: object) -> tuple[str, ...]:
@@ -29,7 +33,7 @@ def remember(connection: Connection, asked: Asked, tags: tuple[str, ...], now: d
 def known(connection: Connection, asked: Asked, now: datetime) -> tuple[str, ...]:
     """The tags that discovery gave the route lately; what was told long ago says nothing."""
     place = {"origin": asked.origin, "method": asked.method, "path": asked.path}
-    row = connection.execute(select(capabilities).filter_by(**place)).mappings().one_or_none()
+    row = _KNOWN.row(connection, **place)
     if row is None or row["told_at"] <= now - LIFE:
         return ()
     return tuple(msgspec.json.decode(row["tags"], type=list[str]))

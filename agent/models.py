@@ -5,7 +5,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple
 
-from sqlalchemy import Column, Index, Integer, LargeBinary, MetaData, String, Table
+from sqlalchemy import Column, Index, Integer, LargeBinary, MetaData, String, Table, text
 
 from agent.columns import Amount, Moment
 from agent.privacy import redact
@@ -37,6 +37,8 @@ class Proof(StrEnum):
 
 
 metadata = MetaData()
+FALSE_PROOF = "proof = 'mismatch'"
+"""Of a purchase, in the words of its index: SQLite uses that for nothing but these."""
 
 purchases = Table(
     "purchases",
@@ -85,6 +87,7 @@ purchases = Table(
     Column("created_at", Moment, nullable=False),
     Column("updated_at", Moment, nullable=False),
     Index("purchases_by_fingerprint", "fingerprint", "state"),
+    Index("purchases_with_a_false_proof", "url", sqlite_where=text(FALSE_PROOF)),
 )
 
 holds = Table(

@@ -3,9 +3,10 @@
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, bindparam, insert, select, update
 
 from agent.models import Purchase, prices
+from agent.prepared import Prepared
 from agent.store import asked_in
 from agent.terms import Terms
 from protocol.wire import SCHEME_DELEGATE
@@ -22,6 +23,9 @@ class Route(NamedTuple):
     mode: str
     network: str
     asset: str
+
+
+_KNOWN = Prepared(select(prices).where(*(prices.c[name] == bindparam(name) for name in Route._fields)))
 
 
 def known(connection: Connection, terms: Terms, now: datetime) -> dict[str, Any]:
@@ -64,9 +68,7 @@ def paid(connection: Connection, bought: Purchase) -> None:
 
 
 def _row(connection: Connection, route: Route) -> dict[str, Any] | None:
-    found = select(prices).filter_by(**route._asdict())
-    row = connection.execute(found).mappings().one_or_none()
-    return None if row is None else {str(name): value for name, value in row.items()}
+    return _KNOWN.row(connection, **route._asdict())
 
 
 def _remember(connection: Connection, route: Route, values: dict[str, Any]) -> None:

@@ -7,12 +7,13 @@ from datetime import datetime
 
 import httpx
 import msgspec
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
 from agent.answers import Answer, only_content
 from agent.chain import Mined, authorizations, given_back, transfers
 from agent.errors import UnknownPurchase
 from agent.models import Purchase, Signed, merchants, receipts
+from agent.prepared import Prepared
 from agent.terms import tool_of
 from protocol.amounts import parse_uint
 from protocol.errors import ProtocolError
@@ -20,6 +21,8 @@ from protocol.receipts import ZERO_HASH, Receipt, SignedReceipt, receipt_in
 from protocol.signatures import parse_address
 from protocol.typed_data import order_nonce
 from protocol.wire import SCHEME_DELEGATE, SettleResponse
+
+_PINNED = Prepared(select(merchants.c.receipt_signer).where(merchants.c.origin == bindparam("origin")))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,9 +105,8 @@ def kept_all(connection: Connection) -> Sequence[Kept]:
 
 def pinned_signer(connection: Connection, origin: str) -> str | None:
     """The receipt signer that the merchant published when it was first asked."""
-    return connection.execute(
-        select(merchants.c.receipt_signer).where(merchants.c.origin == origin)
-    ).scalar_one_or_none()
+    row = _PINNED.row(connection, origin=origin)
+    return None if row is None else str(row["receipt_signer"])
 
 
 def pin_signer(connection: Connection, origin: str, signer: str, now: datetime) -> None:

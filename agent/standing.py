@@ -3,13 +3,17 @@
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple, TypeGuard
 
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import Connection, bindparam, delete, insert, select
 
 from agent.models import standings
+from agent.prepared import Prepared
 from agent.terms import Terms
 
 LIFE = timedelta(hours=24)
 MOST_REVIEWS = 10**9
+_KNOWN = Prepared(
+    select(standings).where(*(standings.c[name] == bindparam(name) for name in ("origin", "method", "path")))
+)
 
 
 class Standing(NamedTuple):
@@ -42,7 +46,7 @@ def remember(connection: Connection, terms: Terms, standing: Standing, now: date
 def known(connection: Connection, terms: Terms, now: datetime) -> dict[str, Any]:
     """The fact that policy looks at; what was told long ago says nothing."""
     place = {"origin": terms.asked.origin, "method": terms.asked.method, "path": terms.asked.path}
-    row = connection.execute(select(standings).filter_by(**place)).mappings().one_or_none()
+    row = _KNOWN.row(connection, **place)
     fresh = row is not None and row["told_at"] > now - LIFE
     return {"standing": Standing(row["reviews"], row["rating"])} if row and fresh else {}
 

@@ -3,20 +3,42 @@
 import os
 import secrets
 import weakref
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, RowMapping, create_engine, event, insert, inspect, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    bindparam,
+    create_engine,
+    event,
+    insert,
+    inspect,
+    select,
+    text,
+    update,
+)
 
 from agent.errors import SettingsError, UnknownPurchase
-from agent.models import Proof, Purchase, State, holds, purchases
+from agent.models import FALSE_PROOF, Proof, Purchase, State, holds, purchases
+from agent.prepared import Prepared, one_of
 from agent.tables import metadata
 from agent.terms import Asked
 
 OPEN = (State.WAITING, State.RESERVED, State.SENT, State.IN_DOUBT)
+_ADD = Prepared(insert(purchases))
+_BY_ID = Prepared(select(purchases).where(purchases.c.id == bindparam("id")))
+_FALSE = Prepared(
+    select(purchases.c.id)
+    .where(*(purchases.c[name] == bindparam(name) for name in ("method", "url", "body")))
+    .where(text(FALSE_PROOF))
+    .limit(1)
+)
+_NOTHING = dict.fromkeys(purchases.columns.keys())
 
 
 class Store:
@@ -33,7 +55,7 @@ class Store:
         event.listen(self._engine, "begin", _begin)
         with self.begin() as connection:
             metadata.create_all(connection)
-            _add_columns(connection)
+            _complete(connection)
 
     @contextmanager
     def begin(self) -> Iterator[Connection]:
@@ -65,7 +87,7 @@ def add_purchase(connection: Connection, asked: Asked, now: datetime, **values: 
         "created_at": now,
         "updated_at": now,
     }
-    connection.execute(insert(purchases).values(row | values))
+    _ADD.run(connection, **_NOTHING | row | values)
     return purchase_id
 
 
@@ -73,25 +95,36 @@ def change_purchase(
     connection: Connection, purchase_id: str, now: datetime, *, only_from: tuple[State, ...] = (), **values: Any
 ) -> bool:
     """Change a purchase; with `only_from`, only if it is in one of those states. Returns whether it was changed."""
-    statement = update(purchases).where(purchases.c.id == purchase_id)
+    values["updated_at"] = now
+    changing = _changing(only_from, tuple(values))
+    return changing.run(connection, key=purchase_id, **{f"new_{name}": value for name, value in values.items()}) == 1
+
+
+@lru_cache(maxsize=128)
+def _changing(only_from: tuple[State, ...], names: tuple[str, ...]) -> Prepared:
+    statement = update(purchases).where(purchases.c.id == bindparam("key"))
     if only_from:
-        statement = statement.where(purchases.c.state.in_(only_from))
-    return connection.execute(statement.values(updated_at=now, **values)).rowcount == 1
+        statement = statement.where(one_of(purchases.c.state, only_from))
+    return Prepared(statement.values({name: bindparam(f"new_{name}") for name in names}))
 
 
 def purchase(connection: Connection, purchase_id: str) -> Purchase:
     """The purchase with that id. Raises UnknownPurchase."""
-    row = connection.execute(select(purchases).where(purchases.c.id == purchase_id)).one_or_none()
+    row = _BY_ID.row(connection, id=purchase_id)
     if row is None:
         raise UnknownPurchase(f"there is no purchase {purchase_id}", "list them with: paddock-agent report")
-    return _purchase(row._mapping)
+    return _purchase(row)
 
 
 def attempts(connection: Connection, fingerprint: str, *states: State) -> list[Purchase]:
     """Purchases of this very request in these states, newest first."""
-    found = select(purchases).where(purchases.c.fingerprint == fingerprint, purchases.c.state.in_(states))
-    rows = connection.execute(found.order_by(purchases.c.created_at.desc())).mappings()
-    return [_purchase(row) for row in rows]
+    return [_purchase(row) for row in _attempts(states).rows(connection, fingerprint=fingerprint)]
+
+
+@lru_cache(maxsize=32)
+def _attempts(states: tuple[State, ...]) -> Prepared:
+    same = (purchases.c.fingerprint == bindparam("fingerprint"), one_of(purchases.c.state, states))
+    return Prepared(select(purchases).where(*same).order_by(purchases.c.created_at.desc()))
 
 
 def purchases_in(connection: Connection, *states: State) -> list[Purchase]:
@@ -117,9 +150,8 @@ def signed_purchases(connection: Connection) -> list[tuple[Purchase, str, dateti
 
 def unproven(connection: Connection, asked: Asked) -> str | None:
     """A purchase of the same thing, for whatever task, whose proof turned out false; None where there is none."""
-    same = (purchases.c.method == asked.method, purchases.c.url == asked.url, purchases.c.body == asked.body)
-    found = select(purchases.c.id).where(*same, purchases.c.proof == Proof.MISMATCH).limit(1)
-    return connection.execute(found).scalar_one_or_none()
+    found = _FALSE.row(connection, method=asked.method, url=asked.url, body=asked.body)
+    return None if found is None else str(found["id"])
 
 
 def refunded_by(connection: Connection, transaction: str) -> set[str]:
@@ -133,9 +165,10 @@ def asked_in(bought: Purchase) -> Asked:
     return Asked(bought.method, bought.url, bought.content_type, bought.accept, bought.body, bought.task)
 
 
-def _purchase(row: RowMapping) -> Purchase:
-    values = {column.name: row[column] for column in purchases.columns}
-    return Purchase(**values | {"state": State(values["state"]), "proof": Proof(values["proof"])})
+def _purchase(row: Mapping[Any, Any]) -> Purchase:
+    values = {name: row[name] for name in _NOTHING}
+    values["state"], values["proof"] = State(values["state"]), Proof(values["proof"])
+    return Purchase(**values)
 
 
 def _private(path: Path) -> None:
@@ -149,14 +182,16 @@ def _private(path: Path) -> None:
         ) from error
 
 
-def _add_columns(connection: Connection) -> None:
-    """What a newer version keeps, in a file that an older one wrote; all of it may be null."""
+def _complete(connection: Connection) -> None:
+    """What a newer version has, in a file that an older one wrote: columns, all of which may be null, and indexes."""
     for table in (purchases, holds):
         known = {column["name"] for column in inspect(connection).get_columns(table.name)}
         for column in table.columns:
             if column.name not in known:
                 kind = column.type.compile(connection.dialect)
                 connection.exec_driver_sql(f"ALTER TABLE {table.name} ADD COLUMN {column.name} {kind}")
+        for index in table.indexes:
+            index.create(connection, checkfirst=True)
 
 
 def _prepare(connection: Any, _record: object) -> None:
@@ -166,4 +201,4 @@ def _prepare(connection: Any, _record: object) -> None:
 
 
 def _begin(connection: Any) -> None:
-    connection.exec_driver_sql("BEGIN IMMEDIATE")
+    connection.connection.driver_connection.execute("BEGIN IMMEDIATE")

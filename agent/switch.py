@@ -7,6 +7,9 @@ from sqlalchemy import Connection, insert, select, update
 
 from agent.errors import Refused
 from agent.models import stops
+from agent.prepared import Prepared
+
+_STOPPED = Prepared(select(stops.c.stopped_at, stops.c.reason).where(stops.c.ended_at.is_(None)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +37,8 @@ def start(connection: Connection, now: datetime) -> Stop | None:
 
 def stopped(connection: Connection) -> Stop | None:
     """What stops the agent now; None while it may sign."""
-    row = connection.execute(select(stops.c.stopped_at, stops.c.reason).where(stops.c.ended_at.is_(None))).one_or_none()
-    return None if row is None else Stop(*row)
+    row = _STOPPED.row(connection)
+    return None if row is None else Stop(row["stopped_at"], row["reason"])
 
 
 def require_started(connection: Connection) -> None:
