@@ -1,6 +1,5 @@
 """The checkout: from a 402 to one signed payment, or to a refusal that never reached the signer."""
 
-import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -10,22 +9,19 @@ import httpx
 from sqlalchemy import Connection
 
 from agent import actions, approvals, budgets, capabilities, grants, identity, offers, prices, standing, switch
+from agent.authorizing import Authorizing
 from agent.challenge import Choice, choose
 from agent.clock import Clock
 from agent.decisions import Decision, Verdict, allow, ask, deny
-from agent.disclosure import echoed
 from agent.errors import Refused
 from agent.identity import AgentId
 from agent.models import Purchase, State
-from agent.payments import DIRECT, mode_named
+from agent.payments import DIRECT
 from agent.policy import Facts, Policy
 from agent.store import Store, add_purchase, attempts, change_purchase, purchase, unproven
 from agent.terms import Asked, Terms
-from agent.wallet import ApprovedTerms, Signer
-from protocol.headers import encode, to_json
-from protocol.schemes import read
-from protocol.wire import PaymentPayload
-from protocol.wire_v1 import payment_v1
+from agent.wallet import ApprovedTerms, LocalSigner, Signer
+from protocol.headers import to_json
 
 
 class Funds(NamedTuple):
@@ -194,39 +190,34 @@ class Checkout:
             return purchase(connection, bought_id)
 
     def _sign(self, choice: Choice, decision: Decision, waiting: Purchase | None) -> Purchase:
-        """Reserve, sign once, and store the signed bytes before anybody gets to send them. Raises Refused."""
-        approved = ApprovedTerms(choice.terms, decision)
-        mode, salt = mode_named(choice.terms.mode), secrets.token_bytes(32)
-        now = self._clock.now()
-        valid_before = int(now.timestamp()) + self._policy.validity(choice.terms)
-        nonce = mode.nonce(choice.terms, self._signer.address, salt, valid_before)
+        """Reserve, sign once, and store the signed bytes before anybody gets to send them. Raises Refused.
+
+        A signer elsewhere is asked once the hold is on disk. One in this process signs within the hold's transaction,
+        so that both reach the disk by one commit, before which the signature is nowhere but in here.
+        """
+        approved, life = ApprovedTerms(choice.terms, decision), self._policy.validity(choice.terms)
+        signing = Authorizing.of(self._signer, approved, choice.required, self._clock.now(), life)
+        made: dict[str, object] | Exception | None = None
         with self._store.begin() as connection:
-            bought_id = self._reserve(connection, approved, nonce, valid_before, waiting)
-        try:
-            extensions = mode.extensions(self._signer, approved, choice.required.extensions)
-            payload = mode.pay(self._signer, approved, salt, valid_before)
-        except Refused as refusal:
-            return self._unsigned(bought_id, refusal)
-        payment = PaymentPayload(
-            x402_version=2,
-            resource=echoed(choice.required.resource),
-            accepted=choice.terms.entry,
-            payload=payload,
-            extensions=extensions,
-        )
-        header = encode(payment if choice.required.x402_version == 2 else payment_v1(payment))
-        digest = read(choice.terms.entry, payload).digest()
-        signed = {
-            "state": State.SENT,
-            "payment": header,
-            "version": choice.required.x402_version,
-            "payment_hash": "0x" + digest.hex(),
-        }
+            bought_id = self._reserve(connection, signing, waiting)
+            if isinstance(self._signer, LocalSigner):
+                made = signing.attempt()
+            if isinstance(made, dict):
+                return self._signed(connection, bought_id, made, signing.now)
+        made = signing.attempt() if made is None else made
+        if isinstance(made, Refused):
+            return self._unsigned(bought_id, made)
+        if isinstance(made, Exception):
+            raise made
+        with self._store.begin() as connection:
+            return self._signed(connection, bought_id, made, signing.now)
+
+    def _signed(self, connection: Connection, bought_id: str, made: dict[str, object], now: datetime) -> Purchase:
+        """The signature may leave once this is committed."""
         self._live.add(bought_id)
-        with self._store.begin() as connection:
-            budgets.move(connection, bought_id, budgets.HoldState.POSSIBLE)
-            change_purchase(connection, bought_id, now, only_from=(State.RESERVED,), **signed)
-            return purchase(connection, bought_id)
+        budgets.move(connection, bought_id, budgets.HoldState.POSSIBLE)
+        change_purchase(connection, bought_id, now, only_from=(State.RESERVED,), **made)
+        return purchase(connection, bought_id)
 
     def _unsigned(self, bought_id: str, refusal: Refused) -> Purchase:
         """The signer itself refused: there is no signature, and the money is free again."""
@@ -236,31 +227,42 @@ class Checkout:
             change_purchase(connection, bought_id, self._clock.now(), only_from=(State.RESERVED,), **row)
             return purchase(connection, bought_id)
 
-    def _reserve(
-        self, connection: Connection, approved: ApprovedTerms, nonce: bytes, valid_before: int, waiting: Purchase | None
-    ) -> str:
+    def _reserve(self, connection: Connection, signing: Authorizing, waiting: Purchase | None) -> str:
         """The purchase's row, its approval spent, and its money set aside: all or nothing. Raises Refused."""
         switch.require_started(connection)
-        terms, now = approved.terms, self._clock.now()
+        approved, terms, now = signing.approved, signing.approved.terms, self._clock.now()
         grant = approved.decision.grant or None
         if grant is not None and self._judged(connection, terms, now).grant != grant:
             raise Refused(grants.RULE, "the standing approval ended before this was signed")
+        payer, nonce = self._signer.address, "0x" + signing.nonce.hex()
+        until, asked = datetime.fromtimestamp(signing.valid_before, UTC), terms.asked
         row = _columns(terms) | {
             "state": State.RESERVED,
             "rule": approved.decision.rule,
             "detail": approved.decision.detail,
             "grant_id": grant,
-            "payer": self._signer.address,
-            "nonce": "0x" + nonce.hex(),
-            "valid_before": datetime.fromtimestamp(valid_before, UTC),
+            "payer": payer,
+            "nonce": nonce,
+            "valid_before": until,
         }
         if waiting is None:
-            bought_id = add_purchase(connection, terms.asked, now, **row)
+            bought_id = add_purchase(connection, asked, now, **row)
         else:
             bought_id = waiting.id
             approvals.use(connection, bought_id, now)
             change_purchase(connection, bought_id, now, only_from=(State.WAITING,), **row)
-        hold = budgets.Hold.of(purchase(connection, bought_id), self._session)
+        hold = budgets.Hold(
+            purchase_id=bought_id,
+            network=terms.network,
+            asset=terms.asset,
+            amount=terms.amount,
+            task=asked.task,
+            session=self._session,
+            origin=asked.origin,
+            payer=payer,
+            nonce=nonce,
+            valid_before=until,
+        )
         budgets.reserve(connection, hold, self._budgets(terms), now)
         return bought_id
 

@@ -45,6 +45,7 @@ def domain_separator(domain: TokenDomain) -> bytes:
     )
 
 
+@lru_cache(maxsize=64)
 def authorization_digest(domain: TokenDomain, transfer: Transfer, type_hash: bytes = TRANSFER_TYPE) -> bytes:
     """What the payer signs (EIP-3009, EIP-712): `TRANSFER_TYPE`, or `RECEIVE_TYPE` when only the payee may submit."""
     struct = keccak(
