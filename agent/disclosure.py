@@ -32,6 +32,8 @@ _OWN_HEADERS = vocabulary("headers")["own"]
 """What a client writes by itself, and credentials that are meant for this very seller."""
 _MEMBER = re.compile(r"\"((?:[^\"\\]|\\.){1,80})\"\s*:")
 _PARAMETER = re.compile(r"(?:^|[?&])([^=&?#]{1,80})=")
+_PATH = re.compile(r"(?<![:/])/(?!/).*", re.DOTALL)
+"""Of a URL, with query and fragment: as the gate looks at it."""
 _QUOTE = re.compile(r"(?<!\\)(?:\\\\)*\"")
 
 
@@ -220,7 +222,9 @@ def _check_json(content: bytes, told: str) -> None:
 
 def echoed(resource: Resource) -> Resource | None:
     """What a payment repeats of the seller's words, which may reach its facilitator: nothing, if they are personal."""
-    return None if scan(f"{resource.url} {resource.description or ''}") else resource
+    place = _PATH.search(resource.url)
+    origin, path = (resource.url[: place.start()], place[0]) if place else (resource.url, "")
+    return None if any(scan(one) for one in (origin, path, resource.description or "")) else resource
 
 
 def without_personal(value: Any) -> Any:

@@ -1,6 +1,7 @@
 """One text, all detectors: every reading of it is scanned, and what is found is given at its place in the text."""
 
 import re
+import threading
 from collections.abc import Iterator
 
 from agent.privacy import encoded, fields, keys, numbers, people, pieces, shapes, streets
@@ -9,6 +10,10 @@ from agent.privacy.findings import Finding, Label, settled
 from agent.privacy.folding import View, fold
 from agent.privacy.spelled import readings
 
+_MOST, _LONGEST = 512, 2_000
+"""Texts that are remembered, and characters of each."""
+_CLEAN: dict[str, None] = {}
+_LOCK = threading.Lock()
 _DEPTH = 3
 """How deep a text may lie within encoded texts."""
 _AHEAD = 30
@@ -22,8 +27,20 @@ _UUID = re.compile(r"(?<![\w-])[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{
 
 
 def scan(text: str) -> list[Finding]:
-    """Personal data and secrets in a text, in order and without overlaps."""
-    return settled(_scan(text, 0))
+    """Personal data and secrets in a text, in order and without overlaps.
+
+    Of the last short texts in which there was nothing it is remembered: a request and what its seller says of it are
+    looked at several times. What is personal is not kept.
+    """
+    if text in _CLEAN:
+        return []
+    found = settled(_scan(text, 0))
+    if not found and len(text) <= _LONGEST:
+        with _LOCK:
+            _CLEAN[text] = None
+            if len(_CLEAN) > _MOST:
+                del _CLEAN[next(iter(_CLEAN))]
+    return found
 
 
 def redact(text: str) -> str:
