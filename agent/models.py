@@ -108,6 +108,7 @@ holds = Table(
     Column("created_at", Moment, nullable=False),
     Index("holds_by_task", "task"),
     Index("holds_by_time", "created_at"),
+    Index("holds_to_count", "network", "asset", "amount", "task", "created_at", "state", "valid_before"),
 )
 
 approvals = Table(
