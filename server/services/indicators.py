@@ -48,12 +48,22 @@ def realised_volatility(closes: Sequence[float], window: int, days_a_year: int) 
     return stdev(math.log(after / before) for before, after in pairwise(tail)) * math.sqrt(days_a_year)
 
 
-def drawdowns(closes: Sequence[float]) -> tuple[float, float]:
+def deepest_fall(closes: Sequence[int]) -> tuple[int, int]:
+    """Where the deepest fall from the highest close so far began and ended; (0, 0) where there is none.
+
+    The indices of the peak and the trough: of equally deep falls the first one, of equally high peaks the last one.
+    Compared in integers, so exact.
+    """
+    peak = top = bottom = 0
+    for index, close in enumerate(closes):
+        if close >= closes[peak]:
+            peak = index
+        elif close * closes[top] < closes[bottom] * closes[peak]:
+            top, bottom = peak, index
+    return top, bottom
+
+
+def drawdowns(closes: Sequence[int]) -> tuple[float, float]:
     """How far the last close, and the worst close, lie below the highest close before them: fractions from 0 to 1."""
-    peak = closes[0]
-    now = worst = 0.0
-    for close in closes:
-        peak = max(peak, close)
-        now = 1 - close / peak
-        worst = max(worst, now)
-    return now, worst
+    top, bottom = deepest_fall(closes)
+    return 1 - closes[-1] / max(closes), 1 - closes[bottom] / closes[top]

@@ -6,15 +6,13 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 from server.services.indicators import Direction, crosses, drawdowns, realised_volatility, wilder_rsi
-from server.services.series import ORIGIN, Symbol, daily
+from server.services.series import DAYS_A_YEAR, ORIGIN, Symbol, daily
 from server.services.service import Answer, Context, Service, json_answer
 
 SLOW = 4
 """The slow average is this many windows long."""
 RSI_PERIOD = 14
 OVERBOUGHT, OVERSOLD = 70, 30
-DAYS_A_YEAR = 365
-"""The series have every calendar day."""
 DIGITS = 6
 """Decimals of figures that are no prices."""
 

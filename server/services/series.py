@@ -13,6 +13,8 @@ Symbol = Annotated[
     Literal["DEMO-TREND", "DEMO-RANGE", "DEMO-STORM", "DEMO-CYCLE"],
     Meta(description="A bundled daily series; DEMO- names synthetic ones."),
 ]
+DAYS_A_YEAR = 365
+"""The series have every calendar day."""
 ORIGIN = "synthetic demonstration series, made by server/services/data/generate.py; no market was ever quoted so"
 
 
@@ -50,4 +52,9 @@ def records(symbol: str) -> tuple[Record, ...]:
 @cache
 def daily(symbol: str) -> tuple[Day, ...]:
     """The closes of a symbol, oldest first, one a calendar day."""
-    return tuple(Day(one.date, int(one.close.replace(".", ""))) for one in records(symbol))
+    return tuple(Day(one.date, hundredths(one.close)) for one in records(symbol))
+
+
+def hundredths(price: str) -> int:
+    """A price of a record as an integer."""
+    return int(price.replace(".", ""))
