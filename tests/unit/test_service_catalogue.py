@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from protocol.payment import PERMIT2
-from server.services import CATALOGUE, doc_search
+from server.services import CATALOGUE, library
 from server.services.arguments import parse_arguments, published, shown_example
 from server.services.service import Execution, Fulfilment, Service, ServiceError
 from tests.fakes.chain_reader import FakeChainReader
@@ -26,7 +26,7 @@ MINTED = Execution(
 def docs(tmp_path, monkeypatch):
     """Documentation that stays as it is, whatever the checkout's says today."""
     (tmp_path / "README.md").write_text("# Pay\n\nA payment is signed once.\n\n## Prove\n\nA receipt is kept.\n")
-    monkeypatch.setattr(doc_search, "documentation_root", lambda: tmp_path)
+    monkeypatch.setattr(library, "documentation_root", lambda: tmp_path)
 
 
 def call(service: Service, example: dict | None = None):

@@ -8,9 +8,10 @@ import msgspec
 import pytest
 
 from server.domain.outages import Unavailable
-from server.services import doc_search
+from server.services import doc_search, library
 from server.services.arguments import parse_arguments, shown_example
-from server.services.doc_search import SearchReport, sections
+from server.services.doc_search import SearchReport
+from server.services.library import sections
 from server.services.service import ServiceError
 from tests.unit import services_oracle_search as oracle
 from tests.unit.services_oracle_context import context
@@ -74,7 +75,7 @@ def docs(tmp_path, monkeypatch):
     (tmp_path / "docs" / "guides" / "paying.md").write_text(GUIDE)
     (tmp_path / "docs" / "notes.txt").write_text("refund refund refund")
     (tmp_path / "CHANGELOG.md").write_text("# refund refund refund")
-    monkeypatch.setattr(doc_search, "documentation_root", lambda: tmp_path)
+    monkeypatch.setattr(library, "documentation_root", lambda: tmp_path)
     return tmp_path
 
 
@@ -86,7 +87,7 @@ async def ask(query):
 
 def test_sections_are_those_marked_by_hand():
     found = [*sections("README.md", README), *sections("docs/guides/paying.md", GUIDE)]
-    assert [tuple(section) for section in found if section.heading or section.text] == SECTIONS
+    assert [section[:3] for section in found if section.heading or section.text] == SECTIONS
 
 
 @pytest.mark.parametrize(
@@ -150,7 +151,7 @@ async def test_what_fts5_would_read_as_syntax_is_only_words(docs, query):
 
 
 async def test_words_in_any_script_are_looked_up_without_error(docs):
-    library = doc_search._library(docs)
+    shelf = library.opened(docs)
     for point in (
         0xE9,
         0xDF,
@@ -168,7 +169,7 @@ async def test_words_in_any_script_are_looked_up_without_error(docs):
         0x1FBF0,
     ):
         with pytest.raises(ServiceError, match="none of 7 sections"):
-            library.search("zzz" + chr(point) + " " + chr(point), 1)
+            doc_search.search(shelf, "zzz" + chr(point) + " " + chr(point), 1)
 
 
 async def test_nothing_found_is_not_sold(docs):
@@ -197,31 +198,29 @@ async def test_bad_input_is_refused_with_the_field(docs, query, says):
 
 def test_missing_documents_are_left_out(tmp_path):
     (tmp_path / "SECURITY.md").write_text("# Keys\n\nKept apart.")
-    assert [path.name for path in doc_search.documents(tmp_path)] == ["SECURITY.md"]
+    assert [path.name for path in library.documents(tmp_path)] == ["SECURITY.md"]
 
 
 def test_documents_beside_an_installed_server_are_found(tmp_path, monkeypatch):
-    monkeypatch.setattr(
-        doc_search, "__file__", str(tmp_path / "site-packages" / "server" / "services" / "doc_search.py")
-    )
+    monkeypatch.setattr(library, "__file__", str(tmp_path / "site-packages" / "server" / "services" / "library.py"))
     monkeypatch.chdir(tmp_path)
     with pytest.raises(Unavailable):
-        doc_search.documentation_root()
+        library.documentation_root()
     (tmp_path / "README.md").write_text(README)
-    assert doc_search.documentation_root() == tmp_path
+    assert library.documentation_root() == tmp_path
 
 
 def test_the_projects_own_documents_are_the_markdown_of_the_checkout():
-    top = Path(doc_search.__file__).parents[2]
+    top = Path(library.__file__).parents[2]
     named = {"README.md", "ARCHITECTURE.md", "SECURITY.md", "CONTRIBUTING.md"} & set(os.listdir(top))
     below = {
         Path(folder) / name for folder, _, names in os.walk(top / "docs") for name in names if name.endswith(".md")
     }
-    assert set(doc_search.documents(top)) == {top / name for name in named} | below
+    assert set(library.documents(top)) == {top / name for name in named} | below
 
 
 async def test_the_example_on_sale_finds_something_in_the_projects_own_documents():
-    top = Path(doc_search.__file__).parents[2]
-    if sum(path.stat().st_size for path in doc_search.documents(top)) < 1_000:
+    top = Path(library.__file__).parents[2]
+    if sum(path.stat().st_size for path in library.documents(top)) < 1_000:
         pytest.skip("the project's documentation is not written yet")
     assert (await ask(shown_example(doc_search.SERVICE)[1:])).found > 0
