@@ -3,7 +3,10 @@
 from server.services import (
     access_pass,
     chain_watch,
+    code_verification,
+    contract_report,
     contract_risk,
+    contract_score,
     disassembly,
     doc_answer,
     doc_read,
@@ -19,15 +22,20 @@ from server.services import (
     market_signal,
     page_render,
     page_scrape,
+    transaction_report,
     wallet_report,
 )
 from server.services.service import Service
 
 CATALOGUE: tuple[Service, ...] = (
     contract_risk.SERVICE,
+    contract_score.SERVICE,
+    code_verification.SERVICE,
     disassembly.SERVICE,
     language.SERVICE,
     wallet_report.SERVICE,
+    contract_report.SERVICE,
+    transaction_report.SERVICE,
     market_signal.SERVICE,
     doc_search.SERVICE,
     doc_answer.SERVICE,

@@ -29,6 +29,8 @@ Address = Annotated[
     ),
 ]
 
+Transaction = Annotated[str, Meta(pattern="^0x[0-9a-fA-F]{64}$", description="The hash of a chain transaction.")]
+
 Calldata = Annotated[
     str,
     Meta(

@@ -7,7 +7,7 @@ from eth_utils.crypto import keccak
 from msgspec import Meta, Struct
 
 from server.domain.errors import InternalError
-from server.services.arguments import Address, checksummed
+from server.services.arguments import Address, Transaction, checksummed
 from server.services.service import Answer, Context, Fulfilment, Service, ServiceError, TryAgain, json_answer
 
 MOST_STEPS = 5
@@ -15,7 +15,6 @@ LONGEST = 3_600
 """Seconds that a task may wait: far less than its payment is held, and room for a worker that was away."""
 HELD_SECONDS = 7 * 86_400
 
-Transaction = Annotated[str, Meta(pattern="^0x[0-9a-fA-F]{64}$", description="The hash of a chain transaction.")]
 Units = Annotated[str, Meta(pattern="^[1-9][0-9]{0,77}$", description="Atomic units, as a decimal string.")]
 
 

@@ -39,7 +39,7 @@ EXAMPLE = (
 """What solc 0.8.37 made of a till that anybody can fill up (`mint`) and its caller can close by `selfdestruct`."""
 
 
-class RiskArguments(Struct, forbid_unknown_fields=True):
+class CodeArguments(Struct, forbid_unknown_fields=True):
     """Exactly one of `bytecode` and `address`; the code at an address is read from the marketplace's chain."""
 
     bytecode: Bytecode | UnsetType = UNSET
@@ -74,19 +74,27 @@ class RiskReport(Struct):
     rating: Rating
 
 
-async def run(arguments: RiskArguments, context: Context) -> Answer:
+async def run(arguments: CodeArguments, context: Context) -> Answer:
     """Raises ServiceError for an address without code (404) and for creation code (422)."""
-    address = None
-    if isinstance(arguments.address, str):
-        address = checksummed(arguments.address)
-        code = await context.chain.code(address)
-        if not code:
-            raise ServiceError(f"address: there is no contract at {address} on this chain", 404)
-    else:
-        code = bytes.fromhex(str(arguments.bytecode)[2:])
+    return json_answer(await scanned(arguments, context))
+
+
+async def scanned(arguments: CodeArguments, context: Context) -> RiskReport:
+    """The report on the code that is given or named. Raises ServiceError as `run` does."""
+    if not isinstance(arguments.address, str):
+        return await asyncio.to_thread(scan, bytes.fromhex(str(arguments.bytecode)[2:]))
+    address = checksummed(arguments.address)
+    return await asyncio.to_thread(scan, await code_at(address, context), address)
+
+
+async def code_at(address: str, context: Context) -> bytes:
+    """Runtime code at a checksummed address. Raises ServiceError where there is none (404), and for too much of it."""
+    code = await context.chain.code(address)
+    if not code:
+        raise ServiceError(f"address: there is no contract at {address} on this chain", 404)
     if len(code) > MAX_CODE:
         raise ServiceError(f"address: its code is longer than {MAX_CODE} bytes")
-    return json_answer(await asyncio.to_thread(scan, code, address))
+    return code
 
 
 def scan(code: bytes, address: str | None = None) -> RiskReport:
@@ -135,7 +143,7 @@ SERVICE = Service(
     unit="scan",
     amount=50_000,
     method="POST",
-    arguments=RiskArguments,
+    arguments=CodeArguments,
     answers=RiskReport,
     example={"bytecode": EXAMPLE},
     run=run,

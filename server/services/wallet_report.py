@@ -6,12 +6,10 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
-from protocol.amounts import display
 from server.domain.evidence import TransferLog
 from server.services.arguments import Address, checksummed
+from server.services.money import NATIVE_DECIMALS, Amount, amount_of
 from server.services.service import Answer, Context, Service, json_answer
-
-NATIVE_DECIMALS = 18
 
 
 class WalletArguments(Struct, forbid_unknown_fields=True):
@@ -23,13 +21,6 @@ class WalletArguments(Struct, forbid_unknown_fields=True):
 
     def __post_init__(self) -> None:
         checksummed(self.address)
-
-
-class Amount(Struct):
-    """Money: `atomic` units as a decimal string, and the same for people."""
-
-    atomic: str
-    display: str
 
 
 class Flow(Struct):
@@ -97,13 +88,13 @@ async def run(arguments: WalletArguments, context: Context) -> Answer:
             as_of_block=newest,
             from_block=arguments.from_block,
             transactions_sent=sent,
-            native_balance=_amount(native, NATIVE_DECIMALS),
+            native_balance=amount_of(native, NATIVE_DECIMALS),
             asset=context.asset,
             asset_symbol=context.asset_symbol,
-            asset_balance=_amount(held, decimals),
+            asset_balance=amount_of(held, decimals),
             inbound=_flow(inbound, decimals),
             outbound=_flow(outbound, decimals),
-            net=_amount(_total(inbound) - _total(outbound), decimals),
+            net=amount_of(_total(inbound) - _total(outbound), decimals),
             counterparties=others[: arguments.limit],
             counterparty_count=len(others),
             first_block=min((log.block for log in logs), default=None),
@@ -130,11 +121,7 @@ def _total(logs: Iterable[TransferLog]) -> int:
 
 
 def _flow(logs: list[TransferLog], decimals: int) -> Flow:
-    return Flow(len(logs), _amount(_total(logs), decimals))
-
-
-def _amount(atomic: int, decimals: int) -> Amount:
-    return Amount(str(atomic), display(atomic, decimals))
+    return Flow(len(logs), amount_of(_total(logs), decimals))
 
 
 SERVICE = Service(

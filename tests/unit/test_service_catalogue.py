@@ -7,12 +7,13 @@ import msgspec
 import pytest
 
 from protocol.payment import PERMIT2
-from server.services import CATALOGUE, library
+from server.domain.evidence import Mined, TransferLog
+from server.services import CATALOGUE, code_verification, library, transaction_report
 from server.services.arguments import parse_arguments, published, shown_example
 from server.services.service import Execution, Fulfilment, Service, ServiceError
 from tests.fakes.chain_reader import FakeChainReader
 from tests.stack import chromium
-from tests.unit.services_oracle_context import PAYER, context
+from tests.unit.services_oracle_context import ASSET, PAYER, context
 
 every_service = pytest.mark.parametrize("service", CATALOGUE, ids=lambda service: service.slug)
 MINTED = Execution(
@@ -38,7 +39,11 @@ def call(service: Service, example: dict | None = None):
 
 
 async def answer(service):
-    chain = FakeChainReader(codes={PAYER: b"\x00", PERMIT2: b"\x00"})
+    codes = {PAYER: b"\x00", PERMIT2: b"\x00", code_verification.PROXY: b"\x00"}
+    party = transaction_report.SERVICE.example["party"]
+    moved = TransferLog("0x" + "ef" * 32, 0, 7, "0x" + "01" * 32, ASSET, PAYER, party, 5)
+    outcomes = {moved.transaction: Mined(moved.transaction, True, moved.block, moved.block_hash, 21_000, ())}
+    chain = FakeChainReader(codes=codes, logs=[moved], outcomes=outcomes)
     execution = MINTED if service.mode == "DELEGATE" else None
     browser = chromium.for_services() if service.needs_browser else None
     return await service.run(call(service), context(chain, execution, browser=browser))
