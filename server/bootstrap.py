@@ -28,7 +28,7 @@ from server.adapters.screening import ListScreening
 from server.application.admission import Admission
 from server.application.announce import AnnouncingDatabase
 from server.application.catalogue import kept_shelf
-from server.application.paddock import Anchoring, Ground, Paddock, Settling
+from server.application.paddock import Anchoring, Custody, Ground, Paddock, Settling
 from server.application.post import Post
 from server.application.watch import keep_watch
 from server.domain.addresses import EgressRules
@@ -239,7 +239,14 @@ async def open_server(settings: Settings) -> AsyncIterator[tuple[Paddock, Settli
         else:
             facilitator = await stack.enter_async_context(remote_facilitator(settings, wanted_kinds(parts)))
         paddock = await stack.enter_async_context(open_paddock(parts, facilitator, holds_delegate=False))
-        yield paddock, settling
+        yield replace(paddock, custody=custody_of(settings)), settling
+
+
+def custody_of(settings: Settings) -> Custody:
+    """Of what a server holds."""
+    embedded = settings.settlement_keys if settings.embedded_facilitator else ()
+    bare = [f"{source.name}_KEY" for source in (settings.receipt_key, *embedded) if source.key]
+    return Custody(settings.devnet, tuple(dict.fromkeys(bare)))
 
 
 @asynccontextmanager

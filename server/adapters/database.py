@@ -31,6 +31,7 @@ from server.adapters.reputation_rows import ReputationRows
 from server.adapters.settlement_rows import SettlementRows
 from server.adapters.suspect_rows import SuspectRows
 from server.adapters.switch_rows import SwitchRows
+from server.adapters.tally_rows import TallyRows
 from server.adapters.transaction_rows import TransactionRows
 from server.adapters.transfer_rows import TransferRows
 from server.adapters.upstream_rows import UpstreamRows
@@ -62,6 +63,7 @@ from server.ports import (
     SignIns,
     Suspects,
     Switches,
+    Tallies,
     Transactions,
     Transfers,
     UnitOfWork,
@@ -81,6 +83,7 @@ class SqlUnitOfWork:
         self.deliveries: Deliveries = DeliveryRows(connection)
         self.ledger: Ledger = LedgerRows(connection, clock)
         self.books: Bookkeeping = BookRows(connection)
+        self.tallies: Tallies = TallyRows(connection)
         self.receipts: Receipts = ReceiptRows(connection)
         self.proofs: Proofs = ProofRows(connection)
         self.receipt_chain: ReceiptChain = ReceiptChainRows(connection)

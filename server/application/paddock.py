@@ -6,8 +6,10 @@ from datetime import UTC, datetime, timedelta
 from urllib.parse import urlsplit
 
 from server.application.admission import Admission
+from server.application.holdings import Holdings
 from server.application.post import Post
 from server.application.standings import Standings
+from server.application.trends import Trends
 from server.application.wallets import HotWallet
 from server.domain.errors import ConfigurationError
 from server.domain.market import Asset, Market, Merchant
@@ -66,6 +68,14 @@ class Settling:
     facilitator: Facilitator
     signers: Mapping[str, tuple[str, ...]]
     tokens: tuple[bytes, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Custody:
+    """How a process is given its keys: by the names of variables that hold one in hex, and whether anvil's will do."""
+
+    devnet: bool = True
+    in_variables: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +145,9 @@ class Paddock:
     admission: Admission = field(default_factory=Admission)
     anchoring: Anchoring = field(default_factory=Anchoring)
     standings: Standings = field(default_factory=Standings)
+    trends: Trends = field(default_factory=Trends)
+    holdings: Holdings = field(default_factory=Holdings)
+    custody: Custody = field(default_factory=Custody)
     core: Core | None = None
     gateway: Gateway | None = None
     """The way out to providers' upstreams; their services are in `services` while they are on sale."""

@@ -20,6 +20,7 @@ from server.ports.records import Deliveries, Event, Ledger, Orders, Proofs, Rece
 from server.ports.reputation import Reputation
 from server.ports.screening import OpenScreening, Party, Purpose, Screening, Verdict
 from server.ports.switches import Switches
+from server.ports.tallies import Tallies
 from server.ports.transfers import Transfers, Way
 from server.ports.upstreams import Forwarded, Gateway, Reached, Upstreams
 from server.ports.webhooks import Courier, Reply, Webhooks
@@ -70,6 +71,7 @@ __all__ = [
     "SignIns",
     "Suspects",
     "Switches",
+    "Tallies",
     "TransactionSigner",
     "Transactions",
     "Transfers",

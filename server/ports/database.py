@@ -16,6 +16,7 @@ from server.ports.proofs import Anchors, ReceiptChain
 from server.ports.records import Deliveries, Ledger, Orders, Proofs, Receipts
 from server.ports.reputation import Reputation
 from server.ports.switches import Switches
+from server.ports.tallies import Tallies
 from server.ports.transfers import Transfers
 from server.ports.upstreams import Upstreams
 from server.ports.webhooks import Webhooks
@@ -29,6 +30,7 @@ class UnitOfWork(Protocol):
     deliveries: Deliveries
     ledger: Ledger
     books: Bookkeeping
+    tallies: Tallies
     receipts: Receipts
     proofs: Proofs
     receipt_chain: ReceiptChain

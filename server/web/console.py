@@ -19,8 +19,9 @@ from server.web.case_pages import CASE_PAGES
 from server.web.credentials import COOKIE, Credentials
 from server.web.given import GivenCredentials, GivenPaddock
 from server.web.order_pages import ORDER_PAGES
+from server.web.overview import SPANS, WORDS, GivenSpan, overview
 from server.web.pages import on_page_error, page
-from server.web.read_models import WINDOW, overview, story
+from server.web.read_models import WINDOW, row_of, story
 from server.web.service_pages import SERVICE_PAGES
 from server.web.statements import console_statement
 from server.web.webhook_pages import WEBHOOK_PAGES
@@ -71,11 +72,15 @@ async def resume(request: Request[Any, Any, Any], paddock: GivenPaddock, credent
     return Redirect(paddock.prefix + PATH, status_code=303)
 
 
-@get("/", include_in_schema=False)
+@get("/", include_in_schema=False, dependencies=SPANS)
 async def orders(
-    request: Request[Any, Any, Any], paddock: GivenPaddock, credentials: GivenCredentials, find: FromQuery[str] = ""
+    request: Request[Any, Any, Any],
+    paddock: GivenPaddock,
+    credentials: GivenCredentials,
+    span: GivenSpan,
+    find: FromQuery[str] = "",
 ) -> Template | Redirect:
-    """The newest orders, their counts, and whether all is well; `find` leads to the order of an id or a hash."""
+    """Figures of a span, the newest orders, whether all is well; `find` leads to the order of an id or a hash."""
     credentials.require_operator(request)
     async with paddock.db.read() as view:
         wanted = find.strip()
@@ -83,7 +88,8 @@ async def orders(
         if found or paddock.quotes.read(wanted):
             return Redirect(f"{paddock.prefix}{PATH}/orders/{found or wanted}", status_code=303)
         sequence = await view.orders.last_event()
-        seen = await overview(paddock, view)
+        seen = await overview(paddock, request.app.state.settling, view, span)
+        newest = await view.orders.recent(WINDOW)
         jobs = await view.outbox.waiting()
         cases = sum((await view.cases.open_kinds()).values())
         switch = await view.switches.get(SETTLEMENT_PAUSED)
@@ -91,7 +97,9 @@ async def orders(
         "console/orders.html",
         paddock,
         overview=seen,
+        rows=[row_of(paddock, order) for order in newest],
         most=WINDOW,
+        spans=list(WORDS.items()),
         jobs=jobs,
         cases=cases,
         block=await live.block_number(paddock),

@@ -16,17 +16,19 @@ from litestar.params import FromQuery
 from litestar.response import ServerSentEvent
 from litestar.response.sse import ServerSentEventMessage
 
-from server.application.paddock import Paddock
+from server.application.paddock import Paddock, Settling
 from server.domain.errors import PaddockError
+from server.domain.trends import Span
 from server.ports import Event, UnitOfWork
 from server.web.given import GivenCredentials, GivenPaddock
+from server.web.overview import SPANS, GivenSpan, overview
 from server.web.pages import ENVIRONMENT, site
-from server.web.read_models import overview, row_of
+from server.web.read_models import row_of
 
 POLL = 0.3
 """Seconds between two looks at the events."""
 PULSE = 1.0
-"""Seconds between two looks at counts, jobs and the chain's height."""
+"""Seconds between two looks at figures, jobs and the chain's height."""
 CHAIN_SECONDS = 2.0
 """How long the stream waits for the chain's word."""
 HEARTBEAT = 15.0
@@ -94,11 +96,12 @@ def _handlers() -> dict[int, Callable[[int, FrameType | None], Any]]:
     return {number: handler for number, handler in found.items() if callable(handler)}
 
 
-@get("/events", include_in_schema=False)
+@get("/events", include_in_schema=False, dependencies=SPANS)
 async def events(
     request: Request[Any, Any, Any],
     paddock: GivenPaddock,
     credentials: GivenCredentials,
+    span: GivenSpan,
     after: FromQuery[int | None] = None,
     order: FromQuery[str | None] = None,
 ) -> ServerSentEvent:
@@ -110,19 +113,26 @@ async def events(
     if after is None:
         async with paddock.db.read() as view:
             after = await view.orders.last_event()
-    told = stream(paddock, request.app.state.closing, after, order)
+    state = request.app.state
+    told = stream(paddock, state.closing, after, order, settling=state.settling, span=span)
     return ServerSentEvent(told, headers={"Cache-Control": "no-store"})
 
 
 async def stream(
-    paddock: Paddock, closing: Closing, after: int, order_id: str | None = None
+    paddock: Paddock,
+    closing: Closing,
+    after: int,
+    order_id: str | None = None,
+    *,
+    settling: Settling | None = None,
+    span: Span = Span.DAY,
 ) -> AsyncGenerator[ServerSentEventMessage, None]:
     """Messages until the process ends or the reader goes away: `order` with an id, `pulse` and `proof` without one."""
     cursor = Cursor(after)
     async with paddock.db.read() as view:
         await cursor.start(view)
     yield ServerSentEventMessage(data=None, comment="orders of this marketplace", retry=1000)
-    watched = _Pulse(paddock) if order_id is None else _Proof(paddock, order_id)
+    watched = _Pulse(paddock, settling, span) if order_id is None else _Proof(paddock, order_id)
     spoke = paddock.clock.now()
     while not closing.is_set:
         async with paddock.db.read() as view:
@@ -141,11 +151,10 @@ async def stream(
 
 
 class _Pulse:
-    """Counts and health, told when they change."""
+    """The overview, drawn, and health, told when they change."""
 
-    def __init__(self, paddock: Paddock) -> None:
-        self._paddock = paddock
-        self._totals: dict[str, str] = {}
+    def __init__(self, paddock: Paddock, settling: Settling | None, span: Span) -> None:
+        self._paddock, self._settling, self._span = paddock, settling, span
         self._told: dict[str, str] = {}
         self._looked = paddock.clock.now() - timedelta(seconds=PULSE)
 
@@ -155,10 +164,10 @@ class _Pulse:
             return []
         self._looked = now
         async with self._paddock.db.read() as view:
-            if changed or not self._totals:
-                self._totals = (await overview(self._paddock, view)).totals
+            seen = await overview(self._paddock, self._settling, view, self._span)
             jobs = await view.outbox.waiting()
-        newest = {**self._totals, "jobs": str(jobs), "block": await block_number(self._paddock)}
+        drawn = ENVIRONMENT.get_template("console/overview.html").render(overview=seen, site=site(self._paddock))
+        newest = {"overview": drawn, "jobs": str(jobs), "block": await block_number(self._paddock)}
         if newest == self._told:
             return []
         self._told = newest

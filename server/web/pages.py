@@ -23,6 +23,7 @@ from litestar.types import Message, Scope
 from markupsafe import Markup, escape
 
 from protocol import headers
+from protocol.amounts import display
 from protocol.intent import Intent
 from protocol.networks import v1_name
 from server.application.paddock import Paddock
@@ -78,6 +79,12 @@ def ago(moment: datetime, now: datetime) -> str:
     return f"{seconds} s"
 
 
+def units(amount: int, decimals: int) -> str:
+    """An amount with four decimals at most, cut and not rounded: a balance is never shown higher than it is."""
+    coarse = max(0, decimals - 4)
+    return display(amount // int(10**coarse), decimals - coarse)
+
+
 def pretty(value: Any) -> str:
     """JSON for reading."""
     return json.dumps(value, indent=2, ensure_ascii=False, default=str)
@@ -91,7 +98,14 @@ ENVIRONMENT = Environment(
     lstrip_blocks=True,
 )
 ENVIRONMENT.globals["static"] = static
-ENVIRONMENT.filters |= {"short": short, "coded": coded, "ago": ago, "pretty": pretty, "quoted": shlex.quote}
+ENVIRONMENT.filters |= {
+    "short": short,
+    "coded": coded,
+    "ago": ago,
+    "pretty": pretty,
+    "units": units,
+    "quoted": shlex.quote,
+}
 _TEXTS = ENVIRONMENT.overlay(autoescape=False)
 """For snippets: they are text, and escaped where a page shows them."""
 TEMPLATE_CONFIG = TemplateConfig(instance=JinjaTemplateEngine.from_environment(ENVIRONMENT))

@@ -1,4 +1,4 @@
-"""What the console shows of orders, as plain values: rows, counts, and the way of one order from quote to proof."""
+"""What the console shows of orders, as plain values: rows, and the way of one order from quote to proof."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,17 +14,15 @@ from server.domain.cases import Case
 from server.domain.choices import CalldataSignature
 from server.domain.errors import UnknownOrder
 from server.domain.ledger import Entry
-from server.domain.market import PRICE_DECIMALS
-from server.domain.order_status import OrderStatus, status_of
+from server.domain.order_status import status_of
 from server.domain.orders import Order
 from server.domain.quotes import Quote
-from server.domain.states import PaymentState
 from server.domain.webhooks import WebhookDelivery
-from server.ports import Event, UnitOfWork
+from server.ports import Event
 from server.web.stages import Call, Fact, Stage, stages_of
 
 WINDOW = 200
-"""How many of the newest orders are listed and counted."""
+"""How many of the newest orders are listed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,15 +37,6 @@ class Row:
     payer: str
     word: str
     at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class Overview:
-    """The newest orders and what they add up to; `partial` when there are more than were counted."""
-
-    rows: tuple[Row, ...]
-    totals: dict[str, str]
-    partial: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,26 +74,6 @@ def row_of(paddock: Paddock, order: Order) -> Row:
         word=status_of(order),
         at=order.created_at,
     )
-
-
-async def overview(paddock: Paddock, view: UnitOfWork) -> Overview:
-    """Counts over the newest `WINDOW` orders.
-
-    Volume is all that was settled in assets of known decimals, refunded money included.
-    """
-    orders = await view.orders.recent(WINDOW)
-    words = [status_of(order) for order in orders]
-    paid = [order for order in orders if order.payment is PaymentState.SETTLED]
-    assets = ((paddock.shown_asset(order), order.price) for order in paid)
-    settled = sum(asset.price(price) for asset, price in assets if asset.name)
-    totals = {
-        "orders": str(len(orders)),
-        "delivered": str(words.count(OrderStatus.DELIVERED)),
-        "pending": str(words.count(OrderStatus.PENDING) + words.count(OrderStatus.REFUNDING)),
-        "refunded": str(words.count(OrderStatus.REFUNDED)),
-        "volume": display(settled, PRICE_DECIMALS),
-    }
-    return Overview(tuple(row_of(paddock, order) for order in orders), totals, len(orders) == WINDOW)
 
 
 async def story(paddock: Paddock, order_id: str) -> Story:

@@ -75,8 +75,8 @@ async def test_the_console_shows_a_live_order_without_a_reload(browser, place, b
     await expect(row.locator(".status")).to_have_text("delivered")
     await expect(row.locator("th")).to_have_text("Market signal (synthetic series)")
     await expect(row.locator(".amount")).to_have_text("0.005")
-    await expect(visit.tab.locator("[data-pulse=delivered]")).to_have_text("1")
-    await expect(visit.tab.locator("[data-pulse=volume]")).to_have_text("0.005")
+    await expect(visit.tab.locator("[data-figure=orders]")).to_have_text("1")
+    await expect(visit.tab.locator("[data-figure=revenue]")).to_have_text("0.005")
     await expect(visit.tab.locator("[data-empty]")).to_be_hidden()
     assert (await buyer.buy(f"{place.url}/v1/launch-pass", "POST", {})).status_code == 200
     late = await buyer.buy(f"{place.url}/v1/launch-pass", "POST", {})

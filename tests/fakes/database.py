@@ -28,6 +28,7 @@ from tests.fakes.rows import (
     FakeSwitches,
 )
 from tests.fakes.tables import Tables
+from tests.fakes.tally_rows import FakeTallies
 from tests.fakes.transactions import FakeTransactions
 from tests.fakes.transfer_rows import FakeTransfers
 from tests.fakes.upstream_rows import FakeUpstreams
@@ -44,6 +45,7 @@ class FakeUnitOfWork:
         self.deliveries = FakeDeliveries(tables)
         self.ledger = FakeLedger(tables, clock)
         self.books = FakeBooks(tables)
+        self.tallies = FakeTallies(tables)
         self.receipts = FakeReceipts(tables)
         self.proofs = FakeProofs(tables)
         self.receipt_chain = FakeReceiptChain(tables)

@@ -21,6 +21,7 @@ from server.adapters.clock import SystemClock
 from server.adapters.database import SqlDatabase
 from server.adapters.signers import LocalSigner
 from server.application.paddock import Ground, Paddock
+from server.application.trends import Trends
 from server.domain.deliveries import Delivery
 from server.domain.orders import Mode
 from server.domain.quotes import QuoteKeys
@@ -66,6 +67,7 @@ async def paddock(sqlite_url):
         quotes=QuoteKeys(1, {1: b"q" * 32}),
         receipts=LocalSigner(account("receipts").key.hex()),
         opened_at=clock.now(),
+        trends=Trends(patience=0),
     )
     await db.close()
 
@@ -440,7 +442,8 @@ async def test_the_console_lists_orders_and_counts_them(operator, paddock):
     rows = [attrs["data-order"] for tag, attrs in page.tags if tag == "tr" and "data-order" in attrs]
     assert set(rows[1:]) == {first.id, second.id}
     text = " ".join(page.text.split())
-    assert "Orders 3 Delivered 1 Pending 2 Refunded 0 Settled 0.05 USDC" in text
+    assert "Orders 3 none in the 24 hours before 1 delivered" in text
+    assert "Pending now 2 the oldest for less than a minute" in text
     assert "delivered Wallet report DIRECT 0.05 0x15d3…6A65" in text
     assert "0 jobs waiting" in text
 
@@ -527,19 +530,24 @@ async def test_a_quote_is_shown_before_anybody_paid_it(operator, paddock):
 # --------------------------------------------------------------------------------------------------------- live
 
 
+def figure(pulse, name):
+    """One of the overview that a pulse brings."""
+    return re.search(rf'data-figure="{name}">([^<]*)<', pulse["overview"])[1]
+
+
 async def test_the_stream_tells_a_change_and_goes_on_where_it_was_left(operator, paddock):
     old = await add(paddock)
     async with operator.stream("GET", "/console/events") as answer:
         assert answer.headers["content-type"].startswith("text/event-stream")
         lines = answer.aiter_lines()
         _, counted = await told(lines, "pulse")
-        assert (counted["orders"], counted["pending"], bool(counted["block"])) == ("1", "1", True)
+        assert (figure(counted, "orders"), figure(counted, "pending"), bool(counted["block"])) == ("1", "1", True)
         order = await add(paddock, service="access-pass", mode=Mode.DELEGATE)
         sequence, first = await told(lines, "order")
         assert (first["order"], first["what"], first["new"]) == (order.id, "payment", "authorized")
         assert (first["status"], first["sequence"]) == ("pending", sequence)
         assert f'data-order="{order.id}"' in first["row"]
-        assert (await told(lines, "pulse"))[1]["orders"] == "2"
+        assert figure((await told(lines, "pulse"))[1], "orders") == "2"
     await settle(paddock, order)
     old.fulfil(FulfilmentState.RUNNING)
     await save(paddock, old)

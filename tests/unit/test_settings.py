@@ -2,7 +2,8 @@
 
 import pytest
 
-from server.bootstrap import signer
+from server.application.paddock import Custody
+from server.bootstrap import custody_of, signer
 from server.domain.errors import ConfigurationError
 from server.key_sources import FORMS
 from server.setting_values import split
@@ -298,6 +299,15 @@ def test_two_forms_of_one_key_at_once_are_refused(devnet, forms):
         given |= in_form("PADDOCK_DELEGATE", form)
     with pytest.raises(ConfigurationError, match=f"PADDOCK_DELEGATE_{forms[0]} and PADDOCK_DELEGATE_{forms[1]}"):
         load(given)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_server_knows_which_of_its_keys_stand_in_variables(form):
+    given = {name: value for name, value in OWN.items() if name != "PADDOCK_RECEIPT_KEY"}
+    shown = custody_of(load(given | in_form("PADDOCK_RECEIPT", form)))
+    assert shown == Custody(False, ("PADDOCK_RECEIPT_KEY",) if form == "KEY" else ())
+    both = custody_of(load({"PADDOCK_DEVNET": "1"}))
+    assert both == Custody(True, ("PADDOCK_RECEIPT_KEY", "PADDOCK_SETTLEMENT_KEY"))
 
 
 def test_another_form_stands_in_for_the_devnets_key():

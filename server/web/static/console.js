@@ -23,7 +23,12 @@ function showRow(told) {
   announce.textContent = `${row.querySelector("th").textContent}: ${told.status}`;
 }
 
+let drawn = "";
+
 function showPulse(told) {
+  if (told.overview !== drawn) {
+    document.querySelector("[data-overview]").innerHTML = drawn = told.overview; // rendered and escaped by the server
+  }
   for (const [name, value] of Object.entries(told)) {
     const place = document.querySelector(`[data-pulse="${name}"]`);
     if (place) place.textContent = value || "not reached";

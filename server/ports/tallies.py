@@ -1,0 +1,19 @@
+"""How many orders there were, and how much money moved, in periods."""
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+from server.domain.order_status import OrderStatus
+from server.domain.statements import Period, Place
+from server.domain.trends import Turnover
+
+
+class Tallies(Protocol):
+    """Counts and sums that the database makes, for each of some periods by its index. They only read what falls into
+    the periods; sums are exact to the atomic unit."""
+
+    async def orders(self, periods: Sequence[Period]) -> Sequence[Mapping[OrderStatus, int]]:
+        """How many orders were made in each, by where they stand now; statuses without any are left out."""
+
+    async def turnover(self, periods: Sequence[Period]) -> Sequence[Mapping[tuple[str, Place], Turnover]]:
+        """What rows of the ledger moved that were booked in each, by kind; rows that take one back count below zero."""

@@ -1,0 +1,100 @@
+"""What ports.Tallies guarantees, on the fake, SQLite and PostgreSQL."""
+
+import random
+from collections import Counter
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+from server.domain.ledger import reversed_entry
+from server.domain.order_status import status_of
+from server.domain.statements import Period, Place
+from server.domain.states import PaymentState
+from server.domain.trends import Turnover
+from tests.conformance.rows import add
+from tests.fakes import samples
+from tests.fakes.samples import NETWORK, NOW, TOKEN
+
+OTHER = "0x" + "22" * 20
+LONG_AGO, FAR_OFF = datetime(2020, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
+LARGEST = 2**256 - 1
+
+
+def cut(start, step, count):
+    return [Period(start + step * index, start + step * (index + 1)) for index in range(count)]
+
+
+async def counted(database, periods):
+    async with database.read() as view:
+        return [dict(one) for one in await view.tallies.orders(periods)]
+
+
+async def moved(database, *periods):
+    async with database.read() as view:
+        return [dict(one) for one in await view.tallies.turnover(periods)]
+
+
+async def book(database, *rows):
+    async with database.begin("test") as work:
+        for row in rows:
+            await work.ledger.add(row)
+
+
+async def test_orders_are_counted_where_they_were_made_by_where_they_stand(database):
+    chance, step = random.Random(7), timedelta(minutes=5)
+    periods = cut(NOW, step, 6)
+    wanted = [Counter() for _ in periods]
+    for _ in range(60):
+        at = NOW + timedelta(microseconds=chance.randrange(-600_000_000, 2_400_000_000))
+        order = samples.order(created_at=at)
+        end = chance.choice([None, PaymentState.EXPIRED, PaymentState.CANCELLED, PaymentState.FAILED])
+        if end:
+            order.pay(end)
+        await add(database, order)
+        index = (at - NOW) // step
+        if 0 <= index < len(periods):
+            wanted[index][status_of(order)] += 1
+    assert await counted(database, periods) == wanted
+    assert sum(sum(one.values()) for one in wanted) < 60
+
+
+async def test_a_period_begins_with_its_first_moment_and_ends_before_its_last(database):
+    second = timedelta(seconds=1)
+    for at in (NOW - timedelta(microseconds=1), NOW, NOW + second):
+        await add(database, samples.order(created_at=at))
+    assert await counted(database, cut(NOW - second, second, 3)) == [{"pending": 1}] * 3
+
+
+async def test_a_periods_sums_are_exact_by_kind_and_asset_and_take_off_what_was_taken_back(database):
+    big = await add(database, samples.order(amount=LARGEST))
+    small = await add(database, samples.order(amount=10**13 - 1))
+    other = await add(database, samples.order(asset=OTHER, amount=10**13))
+    payer = f"payer:{big.authorization.payer}"
+    gone = samples.entry(small)
+    again = replace(samples.entry(small), round=1)
+    back = samples.entry(big, "refund", debit=payer, credit="float:x", amount=LARGEST - 1)
+    await book(database, samples.entry(big), gone, reversed_entry(gone), again, samples.entry(other), back)
+    here, there = Place(NETWORK, TOKEN), Place(NETWORK, OTHER)
+    assert await moved(database, Period(LONG_AGO, FAR_OFF)) == [
+        {
+            ("settlement", here): Turnover(LARGEST + 10**13 - 1, 2),
+            ("settlement", there): Turnover(10**13, 1),
+            ("refund", here): Turnover(LARGEST - 1, 1),
+        }
+    ]
+
+
+async def test_only_what_was_booked_in_a_period_is_in_its_sums(database):
+    order = await add(database, samples.order())
+    await book(database, samples.entry(order))
+    async with database.read() as view:
+        [line] = await view.books.lines("paddock", Period(LONG_AGO, FAR_OFF), None, 9)
+    moment = timedelta(microseconds=1)
+    before, at, after = cut(line.at - moment, moment, 3)
+    assert await moved(database, before, at, after) == [
+        {}, {("settlement", Place(NETWORK, TOKEN)): Turnover(50_000, 1)}, {},
+    ]  # fmt: skip
+
+
+async def test_where_nothing_happened_there_is_nothing(database):
+    periods = cut(NOW, timedelta(hours=1), 3)
+    assert await counted(database, periods) == await moved(database, *periods) == [{}, {}, {}]
