@@ -20,7 +20,7 @@ from web3.exceptions import (
 from web3.types import TxParams
 
 from protocol.payment import PERMIT2, Method
-from server.adapters.logs import Log, Receipt
+from server.adapters.logs import Log, Receipt, bytes_in
 from server.adapters.rpc import HttpProvider
 from server.adapters.shared import SharedAnswers
 from server.domain import calls
@@ -126,7 +126,11 @@ class EvmChain:
 
     async def _call(self, call: Call, block: int | Literal["latest"]) -> bytes:
         async with _reading("eth_call"):
-            return bytes(await self._web3.eth.call(_transaction(call), block))
+            asked = [_transaction(call), block if isinstance(block, str) else hex(block)]
+            try:
+                return bytes_in(await self._provider.ask(str, "eth_call", asked) or "")
+            except Web3RPCError:  # web3 knows how each node says that a call reverted
+                return bytes(await self._web3.eth.call(_transaction(call), block))
 
     async def preview(self, call: Call, code: Mapping[str, bytes]) -> bytes:
         overrides: Any = {address: {"code": "0x" + there.hex()} for address, there in code.items()}

@@ -3,11 +3,9 @@
 web3's formatters take 0.1 ms for each log; a batch of fifty payments has 150, and each order looks at all of them.
 """
 
-from functools import lru_cache
-
 import msgspec
-from eth_utils.address import to_checksum_address
 
+from protocol.signatures import checksummed
 from server.domain import calls
 from server.domain.evidence import LoggedEvent, Mined, RawLog, TransferLog
 
@@ -29,7 +27,7 @@ class Log(msgspec.Struct, rename="camel", frozen=True):
         return number(self.block_number), number(self.log_index)
 
     def raw(self) -> RawLog:
-        return RawLog(_checksummed(self.address), tuple(map(_bytes, self.topics)), _bytes(self.data), self.place[1])
+        return RawLog(checksummed(self.address), tuple(map(bytes_in, self.topics)), bytes_in(self.data), self.place[1])
 
     def event(self) -> LoggedEvent:
         return LoggedEvent(_hash(self.transaction_hash), self.place[0], _hash(self.block_hash), self.raw())
@@ -43,9 +41,9 @@ class Log(msgspec.Struct, rename="camel", frozen=True):
             block=block,
             block_hash=_hash(self.block_hash),
             asset=asset,
-            sender=calls.address_in(_bytes(self.topics[1])),
-            recipient=calls.address_in(_bytes(self.topics[2])),
-            amount=int.from_bytes(_bytes(self.data), "big"),
+            sender=calls.address_in(bytes_in(self.topics[1])),
+            recipient=calls.address_in(bytes_in(self.topics[2])),
+            amount=int.from_bytes(bytes_in(self.data), "big"),
         )
 
 
@@ -77,17 +75,13 @@ def number(text: str) -> int:
     return int(text, 16)
 
 
-@lru_cache(maxsize=4096)
-def _checksummed(address: str) -> str:
-    return str(to_checksum_address(address))
-
-
 def _hash(text: str) -> str:
     """32 bytes, in lower case."""
-    return "0x" + _bytes(text).hex()
+    return "0x" + bytes_in(text).hex()
 
 
-def _bytes(text: str) -> bytes:
+def bytes_in(text: str) -> bytes:
+    """0x-hex of any length. Raises ValueError for anything else."""
     if not text.startswith("0x"):
         raise ValueError("no hex")
     return bytes.fromhex(text[2:])

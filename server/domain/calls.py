@@ -9,6 +9,7 @@ from eth_utils.address import to_checksum_address
 from eth_utils.crypto import keccak
 
 from protocol.payment import PERMIT2
+from protocol.signatures import checksummed
 from protocol.typed_data import Transfer
 
 _TRANSFER_ARGUMENTS = "address,address,uint256,uint256,uint256,bytes32"
@@ -106,7 +107,7 @@ def one_word(data: bytes) -> int:
 
 def address_in(topic: bytes) -> str:
     """The address in a 32-byte topic."""
-    return str(to_checksum_address(topic[-20:]))
+    return checksummed(topic[-20:])
 
 
 class Event(NamedTuple):
