@@ -132,11 +132,11 @@ def test_a7_of_two_that_checked_it_at_the_same_time_one_signs(world: World, monk
     other = world.restarted()
 
     def meanwhile(size: int) -> bytes:
-        monkeypatch.setattr("agent.checkout.secrets.token_bytes", secrets.token_bytes)
+        monkeypatch.setattr("agent.authorizing.secrets.token_bytes", secrets.token_bytes)
         assert other.resume(waiting)[0].status == "delivered"
         return secrets.token_bytes(size)
 
-    monkeypatch.setattr("agent.checkout.secrets", SimpleNamespace(token_bytes=meanwhile))
+    monkeypatch.setattr("agent.authorizing.secrets", SimpleNamespace(token_bytes=meanwhile))
     (outcome,) = world.buyer.resume(waiting)
     assert (outcome.status, outcome.purchase_id) == ("delivered", waiting)
     assert len(world.signer.signed) == 1
