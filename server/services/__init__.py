@@ -22,6 +22,7 @@ from server.services import (
     market_signal,
     page_render,
     page_scrape,
+    prompt_routing,
     transaction_report,
     wallet_report,
 )
@@ -33,6 +34,7 @@ CATALOGUE: tuple[Service, ...] = (
     code_verification.SERVICE,
     disassembly.SERVICE,
     language.SERVICE,
+    prompt_routing.SERVICE,
     wallet_report.SERVICE,
     contract_report.SERVICE,
     transaction_report.SERVICE,

@@ -7,22 +7,13 @@ from typing import Annotated
 from msgspec import Meta, Struct
 
 from server.services import library
-from server.services.library import PREFIX_LETTERS, Library, term, words, words_in
+from server.services.library import FUNCTION_WORDS, PREFIX_LETTERS, Library, term, words
 from server.services.service import Answer, Context, Service, ServiceError, json_answer
 
 ENOUGH = 0.5
 """A passage with a lower score is no answer, and is not sold."""
 BY_HEADING = 0.5
 """A word that stands in the headings above a passage alone counts as so much of one in it."""
-FUNCTION_WORDS = frozenset(
-    words_in(
-        """a am an and any are as at be been but by can could did do does done for from get gets had has have how i if
-        in into is it its may me might must my no not of on or our shall she he should so some than that the their them
-        then there these they this those to was we were what when where which while who whom whose why will with would
-        you your"""
-    )
-)
-"""Words of a question that say nothing of what it is about."""
 
 
 class AnswerArguments(Struct, forbid_unknown_fields=True):

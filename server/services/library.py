@@ -173,6 +173,17 @@ class Library:
         return [Hit(path, heading, round(-rank, 9), " ".join(snippet.split())) for path, heading, rank, snippet in rows]
 
 
+FUNCTION_WORDS = frozenset(
+    words_in(
+        """a am an and any are as at be been but by can could did do does done for from get gets had has have how i if
+        in into is it its may me might must my no not of on or our shall she he should so some than that the their them
+        then there these they this those to was we were what when where which while who whom whose why will with would
+        you your"""
+    )
+)
+"""Words that say nothing of what a question or a sentence is about."""
+
+
 @cache
 def opened(root: Path) -> Library:
     """The documentation under a folder, read once."""

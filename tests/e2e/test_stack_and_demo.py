@@ -97,8 +97,9 @@ def test_the_demo_does_all_that_it_tells_and_the_checker_agrees(tmp_path):
     assert "is in the Merkle root of batch" in demo.stdout
 
 
+@pytest.mark.timeout(600)
 def test_the_tour_buys_one_of_everything_and_accounts_for_it(tmp_path):
-    tour = run("scripts.tour", "--var", str(tmp_path))
+    tour = run("scripts.tour", "--var", str(tmp_path), timeout=580)
     assert tour.returncode == 0, tour.stdout[-4000:] + tour.stderr[-4000:]
     assert "nothing else left the wallet" in tour.stdout
     assert "not on sale" not in tour.stdout

@@ -16,6 +16,7 @@ from tests.stack import chromium
 from tests.unit.services_oracle_context import ASSET, PAYER, context
 
 every_service = pytest.mark.parametrize("service", CATALOGUE, ids=lambda service: service.slug)
+LESSONS = "".join(f"\nWhat is learnt from has enough words, {number}.\n" for number in range(4))
 MINTED = Execution(
     "0x" + "cd" * 32,
     "0x" + "ab" * 20,
@@ -26,7 +27,9 @@ MINTED = Execution(
 @pytest.fixture(autouse=True)
 def docs(tmp_path, monkeypatch):
     """Documentation that stays as it is, whatever the checkout's says today."""
-    (tmp_path / "README.md").write_text("# Pay\n\nA payment is signed once.\n\n## Prove\n\nA receipt is kept.\n")
+    (tmp_path / "README.md").write_text(
+        "# Pay\n\nA payment is signed once.\n\n## Prove\n\nA receipt is kept.\n" + LESSONS
+    )
     monkeypatch.setattr(library, "documentation_root", lambda: tmp_path)
 
 

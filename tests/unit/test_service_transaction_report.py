@@ -131,7 +131,7 @@ async def test_a_node_that_lags_confirms_once():
         (f"transaction={HASH}&party={ALICE}", "exactly one of transaction and party", 422),
         ("transaction=0x12", "transaction: ", 422),
         (f"party={ALICE[:-1]}c", "checksum", 422),
-        (f"transaction=0x{'9' * 64}", "transaction: none with the hash 0x9+ is in a block", 404),
+        (f"transaction=0x{'A' * 64}", "transaction: none with the hash 0xa+ is in a block", 404),
         (f"party={CAROL}", f"party: {CAROL} never sent or received USDC", 404),
     ],
 )
