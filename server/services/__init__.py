@@ -24,6 +24,7 @@ from server.services import (
     page_scrape,
     prompt_routing,
     transaction_report,
+    transfer_feed,
     wallet_report,
 )
 from server.services.service import Service
@@ -44,6 +45,7 @@ CATALOGUE: tuple[Service, ...] = (
     doc_read.SERVICE,
     market_records.SERVICE,
     market_report.SERVICE,
+    transfer_feed.SERVICE,
     market_history.SERVICE,
     market_article.SERVICE,
     market_archive.SERVICE,

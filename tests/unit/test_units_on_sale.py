@@ -8,7 +8,7 @@ from server.services import CATALOGUE
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "services.md"
 UNITS = {
     "AI inference": {"prompt", "token"},
-    "data API": {"record", "query", "report"},
+    "data API": {"record", "query", "report", "refresh"},
     "browser automation": {"render", "scrape"},
     "research database": {"document", "search", "answer"},
     "security API": {"scan", "score", "verification"},
