@@ -56,10 +56,11 @@ def selected(wallet, moves=MOVES):
 @pytest.mark.parametrize("limit", [1, 2, 3, 100])
 async def test_following_the_cursor_gives_every_transfer_once(wallet, limit):
     reader, found, after = chain(), [], "0:0"
-    while True:
+    for _ in MOVES:
         feed = await ask(reader, address=wallet, after=after, limit=limit)
         found += told(feed)
         assert len(feed.transfers) <= limit
+        assert feed.more == (len(found) < len(selected(wallet)))
         after = feed.next
         if not feed.more:
             break
