@@ -15,6 +15,7 @@ _ENTRY = tuple(Chained.__dataclass_fields__)
 _SITE = tuple(Site.__dataclass_fields__)
 _ANCHOR = tuple(name for name in Anchor.__dataclass_fields__ if name != "site")
 _INDEX = receipt_chain.c["index"]
+_HIGHEST = 2**31 - 1
 
 
 class ReceiptChainRows:
@@ -86,6 +87,12 @@ class AnchorRows:
         query = select(anchors).where(_at(site, merchant)).order_by(anchors.c.batch.desc()).limit(1)
         row = (await self._connection.execute(query)).mappings().first()
         return _anchor(row) if row else None
+
+    async def newest(self, site: Site, merchant: str, before: int | None, limit: int) -> Sequence[Anchor]:
+        query = select(anchors).where(_at(site, merchant)).order_by(anchors.c.batch.desc()).limit(limit)
+        if before is not None:
+            query = query.where(anchors.c.batch < max(0, min(before, _HIGHEST)))
+        return [_anchor(row) for row in (await self._connection.execute(query)).mappings()]
 
     async def sent_again(self, anchor: Anchor, transaction: str) -> None:
         same = _is(anchor) & (anchors.c.transaction == anchor.transaction)

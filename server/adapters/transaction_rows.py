@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from server.adapters.models import chain_attempts, chain_transactions, sending_keys
 from server.domain.errors import DuplicateClaim
 from server.domain.evidence import Mined
-from server.domain.sending import Attempt, ChainTransaction, Fees, TransactionState
+from server.domain.sending import Attempt, ChainTransaction, Fees, Sender, TransactionState
 
 _OWN = tuple(name for name in ChainTransaction.__dataclass_fields__ if name != "attempts")
 _T = chain_transactions.c
@@ -62,6 +62,22 @@ class TransactionRows:
     async def of(self, purpose: str, subject: str) -> ChainTransaction | None:
         found = await self._found((_T.purpose == purpose) & (_T.subject == subject))
         return found[-1] if found else None
+
+    async def senders(self) -> Sequence[Sender]:
+        found = []
+        for key in await self._connection.execute(select(sending_keys).order_by(*sending_keys.primary_key.columns)):
+            signed = (
+                select(_T.purpose, chain_attempts.c.signed_at)
+                .join(chain_attempts, chain_attempts.c.transaction == _T.hash)
+                .where(_T.network == key.network, _T.sender == key.address)
+                .limit(1)
+            )
+            at = chain_attempts.c.signed_at
+            first = (await self._connection.execute(signed.order_by(_T.nonce, at))).first()
+            last = (await self._connection.execute(signed.order_by(_T.nonce.desc(), at.desc()))).first()
+            if first and last:
+                found.append(Sender(key.network, key.address, last.purpose, first.signed_at, last.signed_at))
+        return found
 
     async def unmined(self, network: str, sender: str) -> Sequence[ChainTransaction]:
         own = (_T.network == network) & (_T.sender == sender)

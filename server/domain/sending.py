@@ -68,3 +68,14 @@ class ChainTransaction:
     def newest(self) -> Attempt:
         """The one that offers most."""
         return self.attempts[-1]
+
+
+@dataclass(frozen=True, slots=True)
+class Sender:
+    """A key that signed chain transactions of ours, when first and when last; `purpose` is what the last was for."""
+
+    network: str
+    address: str
+    purpose: str
+    first: datetime
+    last: datetime

@@ -39,6 +39,9 @@ class Anchors(Protocol):
     async def last(self, site: Site, merchant: str) -> Anchor | None:
         """The newest batch at a site, final or not."""
 
+    async def newest(self, site: Site, merchant: str, before: int | None, limit: int) -> Sequence[Anchor]:
+        """A site's batches, final or not, newest first; only those numbered below `before`, if it is given."""
+
     async def sent_again(self, anchor: Anchor, transaction: str) -> None:
         """Another chain transaction carries the batch, for its own failed. Raises StaleWrite if that was done."""
 

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Protocol
 
 from server.domain.evidence import Mined
-from server.domain.sending import Attempt, ChainTransaction
+from server.domain.sending import Attempt, ChainTransaction, Sender
 from server.domain.settlements import Settlement
 
 
@@ -94,6 +94,9 @@ class Transactions(Protocol):
 
     async def of(self, purpose: str, subject: str) -> ChainTransaction | None:
         """The newest one sent for this purpose and subject, or None."""
+
+    async def senders(self) -> Sequence[Sender]:
+        """Every key that was allotted a nonce and signed at it, by network and address."""
 
     async def unmined(self, network: str, sender: str) -> Sequence[ChainTransaction]:
         """Those without an outcome, in nonce order."""

@@ -14,10 +14,12 @@ from server.domain.cases import MOST_REASON
 from server.domain.errors import NotAllowed, PaddockError
 from server.domain.switches import SETTLEMENT_PAUSED
 from server.web import live
+from server.web.anchor_pages import ANCHOR_PAGES
 from server.web.callback_pages import CALLBACK_PAGES
 from server.web.case_pages import CASE_PAGES
 from server.web.credentials import COOKIE, Credentials
 from server.web.given import GivenCredentials, GivenPaddock
+from server.web.key_pages import KEY_PAGES
 from server.web.order_pages import ORDER_PAGES
 from server.web.overview import SPANS, WORDS, GivenSpan, overview
 from server.web.pages import on_page_error, page
@@ -161,6 +163,8 @@ CONSOLE = Router(
         *CALLBACK_PAGES,
         *SERVICE_PAGES,
         *WEBHOOK_PAGES,
+        *KEY_PAGES,
+        *ANCHOR_PAGES,
     ],
     exception_handlers={PaddockError: on_page_error, NotAllowed: on_stranger},
 )

@@ -259,6 +259,21 @@ async def test_each_site_has_batches_of_its_own(database):
         assert await view.anchors.covering("shop", 0) == there, "the newest"
 
 
+async def test_batches_are_listed_newest_first_page_by_page_final_or_not(database):
+    places = [(0, 0, 4, 20), (1, 5, 9, 21), (2, 10, 11, 22), (3, 12, 12, None)]
+    zero, one, two, three = await anchored(
+        database, *(anchor(batch, first, last, block=block) for batch, first, last, block in places)
+    )
+    await anchored(database, anchor(4, site=OTHER_SITE), anchor(5, merchant="other"))
+    async with database.read() as view:
+        assert await view.anchors.newest(SITE, "shop", None, 2) == [three, two]
+        assert await view.anchors.newest(SITE, "shop", 2, 9) == [one, zero]
+        assert (
+            await view.anchors.newest(SITE, "shop", 0, 9) == await view.anchors.newest(SITE, "shop", -(2**70), 9) == []
+        )
+        assert len(await view.anchors.newest(SITE, "shop", 2**70, 9)) == 4
+
+
 async def test_of_many_writers_one_writes_a_batch(database):
     async def write():
         async with database.begin("anchor signed") as work:

@@ -9,7 +9,7 @@ import pytest
 
 from server.domain.errors import DuplicateClaim
 from server.domain.evidence import Mined
-from server.domain.sending import TransactionState
+from server.domain.sending import Sender, TransactionState
 from server.domain.settlements import SettlementState
 from tests.conformance.rows import race
 from tests.fakes import samples
@@ -150,6 +150,26 @@ async def test_signed_bytes_come_back_with_purpose_and_outcome(database):
         assert await view.transactions.get("0x00") is None
         assert list(await view.transactions.unmined(NETWORK, waiting.sender)) == [waiting, older]
         assert list(await view.transactions.unmined("eip155:1", waiting.sender)) == []
+
+
+async def test_senders_are_the_keys_that_signed_with_the_times_of_their_first_and_last_signature(database):
+    day, other = timedelta(days=1), "0x" + "0a" * 20
+    made = [
+        samples.chain_transaction(nonce, purpose=purpose, attempts=(samples.attempt(signed_at=NOW + day * nonce),))
+        for nonce, purpose in ((9, "settle"), (10, "anchor"))
+    ]
+    elsewhere = samples.chain_transaction(3, network="eip155:1", sender=other)
+    async with database.begin("signed") as work:
+        for one in (*made, elsewhere):
+            await work.transactions.allot(one.network, one.sender, one.nonce)
+            await work.transactions.add(replace(one, hash=one.newest.hash))
+        await work.transactions.attempt(made[1].newest.hash, samples.attempt(4_000_000_000, NOW + day * 20))
+        await work.transactions.allot(NETWORK, other, 0)
+    async with database.read() as view:
+        assert list(await view.transactions.senders()) == [
+            Sender("eip155:1", other, "settle", NOW, NOW),
+            Sender(NETWORK, made[0].sender, "anchor", NOW + day * 9, NOW + day * 20),
+        ]
 
 
 async def test_f16_a_dearer_attempt_joins_the_first_and_the_one_that_was_mined_is_recorded(database):

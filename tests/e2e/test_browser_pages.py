@@ -14,6 +14,8 @@ from tests.stack.waiting import until
 
 SIGNAL = "/v1/market-signal?symbol=DEMO-TREND&window=20"
 ALL, HOOKS = "/console/orders", "/console/webhooks"
+KEYS, ANCHORS = "/console/keys", "/console/anchors"
+CHAIN = f"{ANCHORS}/paddock"
 
 
 @pytest.fixture
@@ -149,7 +151,8 @@ async def test_pages_can_be_read_and_searched_without_javascript(browser, place,
 
 async def test_no_page_is_wider_than_the_screen(browser, place, buyer):
     assert (await buyer.buy(place.url + SIGNAL)).status_code == 200
-    paths = ("/", "/docs", "/services/contract-risk", "/services/access-pass", "/console", ALL, await newest(place))
+    about = ("/", "/docs", "/services/contract-risk", "/services/access-pass")
+    paths = (*about, "/console", ALL, KEYS, ANCHORS, CHAIN, await newest(place))
     visit = await open_tab(browser, place)
     await visit.enter()
     for width in (320, 390, 768, 1280):
@@ -214,7 +217,7 @@ async def test_an_endpoint_is_found_tried_and_switched_off_in_the_console(browse
 async def test_axe_finds_nothing_serious_on_any_page(browser, place, buyer, scheme):
     endpoint = await listen(place)
     assert (await buyer.buy(place.url + SIGNAL)).status_code == 200
-    lists = ("/console", ALL, "/console/cases", "/console/services", "/console/callbacks", HOOKS)
+    lists = ("/console", ALL, "/console/cases", "/console/services", "/console/callbacks", HOOKS, KEYS, ANCHORS, CHAIN)
     about = ("/services/access-pass", "/services/language-detection", "/services/nothing", "/problems")
     visit = await open_tab(browser, place, color_scheme=scheme)
     await visit.go("/console")

@@ -62,6 +62,11 @@ class FakeAnchors:
         rows = [row for row in self.tables.anchors.values() if (row.site, row.merchant) == (site, merchant)]
         return max(rows, key=lambda row: row.batch, default=None)
 
+    async def newest(self, site: Site, merchant: str, before: int | None, limit: int) -> Sequence[Anchor]:
+        own = [row for row in self.tables.anchors.values() if (row.site, row.merchant) == (site, merchant)]
+        older = [row for row in own if before is None or row.batch < before]
+        return sorted(older, key=lambda row: -row.batch)[:limit]
+
     async def sent_again(self, anchor: Anchor, transaction: str) -> None:
         stored = self.tables.anchors[_key(anchor)]
         if stored.transaction != anchor.transaction:

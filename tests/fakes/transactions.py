@@ -7,7 +7,7 @@ from typing import Any
 
 from server.domain.errors import DuplicateClaim
 from server.domain.evidence import Mined
-from server.domain.sending import Attempt, ChainTransaction, TransactionState
+from server.domain.sending import Attempt, ChainTransaction, Sender, TransactionState
 from tests.fakes.tables import Tables
 
 MINED = (TransactionState.SUCCEEDED, TransactionState.REVERTED)
@@ -43,6 +43,15 @@ class FakeTransactions:
         rows = self.tables.transactions.values()
         found = [row for row in rows if (row.purpose, row.subject) == (purpose, subject)]
         return max(found, key=attrgetter("nonce"), default=None)
+
+    async def senders(self) -> Sequence[Sender]:
+        found = []
+        for network, address in sorted(self.tables.next_nonces):
+            own = self._own(network, address)
+            if own:
+                times = [[one.signed_at for one in row.attempts] for row in (own[0], own[-1])]
+                found.append(Sender(network, address, own[-1].purpose, min(times[0]), max(times[1])))
+        return found
 
     async def unmined(self, network: str, sender: str) -> Sequence[ChainTransaction]:
         return [row for row in self._own(network, sender) if row.state is TransactionState.SIGNED]
