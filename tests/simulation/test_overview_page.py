@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 
 from server.application import trends
+from server.application.holdings import Holding, MoneyKey
 from server.application.paddock import Custody
 from server.domain.states import FulfilmentState, PaymentState
 from server.domain.trends import Span
@@ -103,10 +104,17 @@ async def test_what_waits_is_told_with_its_age_whatever_the_span(world):
         await work.orders.add(order)
     world.clock.advance(days=2)
     assert tiles(await look(world, "1h"))["Pending now"] == ["1", "the oldest for 2 d"]
+    late = samples.order(created_at=world.clock.now(), asset=DOLLAR.address)
+    async with world.db.begin("test") as work:
+        await work.orders.add(late)
+    assert tiles(await look(world, "1h"))["Pending now"] == ["2", "the oldest for 2 d"]
     async with world.db.begin("test") as work:
         order.pay(PaymentState.FAILED)
         order.fulfil(FulfilmentState.FAILED)
         await work.orders.save(order)
+        late.fulfil(FulfilmentState.FAILED)
+        late.pay(PaymentState.FAILED)
+        await work.orders.save(late)
 
 
 async def test_each_line_has_a_point_a_step_and_says_in_words_what_it_shows(world):
@@ -189,6 +197,20 @@ async def test_a_dear_count_is_shown_again_for_a_while_and_a_cheap_one_is_made_a
     cost = timedelta()
     newest = await kept.read(db, clock, Span.MONTH)
     assert await kept.read(db, clock, Span.MONTH) is not newest
+
+
+@pytest.mark.parametrize(
+    ("held", "gas", "amiss"),
+    [(100, 50, False), (101, 50, True), (100, 49, True), (None, 50, False), (101, None, True), (None, None, False)],
+)
+def test_a_key_is_amiss_above_its_cap_and_below_its_floor_and_not_while_it_is_unknown(held, gas, amiss):
+    key = MoneyKey("delegate wallet", samples.NETWORK, samples.TOKEN, DOLLAR, cap=100, gas_floor=50)
+    assert Holding(key, held, gas).amiss is amiss
+
+
+def test_without_limits_only_a_key_without_gas_is_amiss():
+    key = MoneyKey("settlement", samples.NETWORK, samples.TOKEN)
+    assert [Holding(key, 5, gas).amiss for gas in (0, 1)] == [True, False]
 
 
 @pytest.mark.parametrize(
