@@ -29,7 +29,12 @@ _PLAIN = bytes(set(range(256)) - set(b'{}[]"'))
 
 def encode(message: object) -> str:
     """A message as a header value."""
-    return base64.b64encode(msgspec.json.encode(message)).decode("ascii")
+    return encode_json(msgspec.json.encode(message))
+
+
+def encode_json(text: bytes) -> str:
+    """JSON text as a header value."""
+    return base64.b64encode(text).decode("ascii")
 
 
 def decode(value: str | bytes, kind: type[T]) -> T:

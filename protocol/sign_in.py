@@ -178,8 +178,8 @@ def challenge(
             "statement": statement,
             "version": "1",
             "nonce": nonce,
-            "issuedAt": _written(issued_at),
-            "expirationTime": _written(expires_at),
+            "issuedAt": written(issued_at),
+            "expirationTime": written(expires_at),
             "resources": [uri],
         },
         "supportedChains": [{"chainId": network, "type": SIGNATURE_TYPE} for network in networks],
@@ -207,5 +207,6 @@ def _moment(text: str, field: str) -> datetime:
         raise ProtocolError("invalid_siwx_message", f"{field} is not a moment as RFC 3339 writes it") from error
 
 
-def _written(moment: datetime) -> str:
+def written(moment: datetime) -> str:
+    """A moment (UTC) as a challenge has it, to the millisecond."""
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")

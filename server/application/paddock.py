@@ -3,9 +3,11 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from urllib.parse import urlsplit
 
 from server.application.admission import Admission
+from server.application.blanks import Blanks
 from server.application.holdings import Holdings
 from server.application.post import Post
 from server.application.standings import Standings
@@ -213,7 +215,17 @@ class Paddock:
         """The origin that stands in links: the first of those that this marketplace answers for."""
         return self.origins[0]
 
-    @property
+    @cached_property
     def prefix(self) -> str:
         """The path under which a proxy mounts this marketplace, the same at each origin; mostly empty."""
         return urlsplit(self.origins[0]).path
+
+    @cached_property
+    def origin_at(self) -> Mapping[str, str]:
+        """Our origins by host and port in lower case; the first of several at one."""
+        return {urlsplit(origin).netloc.lower(): origin for origin in reversed(self.origins)}
+
+    @cached_property
+    def blanks(self) -> Blanks:
+        """The terms that this process has made of all of that."""
+        return Blanks()

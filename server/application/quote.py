@@ -20,6 +20,7 @@ from server.payments import mode_named
 from server.services.service import Service
 
 ATOMIC_FLOW = "ATOMIC"
+UNPAID = "PAYMENT-SIGNATURE header is required"
 PAY_SECONDS = 120
 """`maxTimeoutSeconds`: how long a client should let its authorization be valid."""
 
@@ -43,7 +44,7 @@ async def quote(
         entry.extra["quote"] = paddock.quotes.token(issued, binding(service.slug, digest, entry))
     return PaymentRequired(
         x402_version=2,
-        error=error or "PAYMENT-SIGNATURE header is required",
+        error=error or UNPAID,
         resource=describe(service, resource or resource_url(origin, intent)),
         accepts=terms,
         extensions=await extensions(paddock, service, intent, origin, terms, resource or route(service, origin)),

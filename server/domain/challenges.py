@@ -49,7 +49,7 @@ def reopen(keys: QuoteKeys, nonce: str, intent: bytes, now: datetime) -> Challen
 
 
 def _mac(keys: QuoteKeys, body: bytes, intent: bytes) -> bytes:
-    return hmac.digest(keys.keys[body[0]], b"sign-in" + body + intent, "sha256")[:_MAC]
+    return keys.mac(body[0], b"sign-in" + body + intent)[:_MAC]
 
 
 def _moment(milliseconds: int) -> datetime:

@@ -118,9 +118,10 @@ def _from_query(service: Service, query: bytes) -> Struct:
         arguments: Struct = msgspec.convert(given, service.arguments, strict=False)
     except msgspec.ValidationError as error:
         raise _refusal(service, _explained(error)) from None
-    for field in msgspec.structs.fields(service.arguments):
-        if field.encode_name in given and not _canonical(getattr(arguments, field.name), given[field.encode_name]):
-            raise _refusal(service, f"{field.encode_name}: {_short(given[field.encode_name])} is spelt in another way")
+    struct = service.arguments
+    for name, attribute in zip(struct.__struct_encode_fields__, struct.__struct_fields__, strict=True):
+        if name in given and not _canonical(getattr(arguments, attribute), given[name]):
+            raise _refusal(service, f"{name}: {_short(given[name])} is spelt in another way")
     return arguments
 
 
@@ -194,7 +195,7 @@ def _refuse_depth(body: bytes) -> None:
 
 
 def _refuse_unknown(service: Service, given: dict[str, Any]) -> None:
-    known = [field.encode_name for field in msgspec.structs.fields(service.arguments)]
+    known = service.arguments.__struct_encode_fields__
     for name in given:
         if name not in known:
             taken = ", ".join(known) or "no arguments"

@@ -20,8 +20,10 @@ from server.web.case_api import CASE_API
 from server.web.console import CONSOLE
 from server.web.credentials import Credentials
 from server.web.facilitator_api import facilitator_router
+from server.web.guards import guard
 from server.web.join_api import JOIN_API
 from server.web.live import close_streams
+from server.web.marketplace import Marketplace
 from server.web.order_api import ORDER_API
 from server.web.problem_pages import PROBLEM_PAGES
 from server.web.problems import HANDLERS
@@ -92,10 +94,10 @@ def create_app(
     handlers: list[Any] = [*MARKETPLACE]
     if facilitator:
         handlers.append(facilitator_router("/facilitator"))
-    return Litestar(
+    return Marketplace(
         handlers,
         lifespan=[_lifespan(opened), close_streams, tool_sessions],
-        before_send=[pages.guard],
+        before_send=[guard],
         template_config=pages.TEMPLATE_CONFIG,
         dependencies={
             "paddock": Provide(_paddock, sync_to_thread=False),

@@ -18,7 +18,7 @@ from server.domain.states import FulfilmentState
 from server.web.api import NO_STORE, as_json
 from server.web.credentials import PARTIES, STAFF, Credentials, Role
 from server.web.given import GivenCredentials, GivenPaddock
-from server.web.pages import OTHER_POLICY
+from server.web.guards import OTHER_POLICY
 
 PAYER_ALONE = frozenset({Role.PAYER})
 

@@ -4,6 +4,7 @@ from protocol.wire import PaymentRequired, SettleResponse
 from server.application.paddock import Paddock
 from server.application.present import PaidCall, read_arguments
 from server.application.quote import quote
+from server.application.sheet import Sheet, sheet
 from server.domain.errors import PaymentRefused, UnknownService
 from server.domain.listing_errors import OffSale
 from server.domain.redaction import scrub
@@ -37,13 +38,28 @@ async def terms(
     paddock: Paddock, service: Service, call: PaidCall, refused: PaymentRefused | None = None
 ) -> PaymentRequired:
     """The terms, and with them why a payment was refused. Raises OffSale."""
+    error = await _error(paddock, service, call, refused)
+    required = await quote(paddock, service, call.intent, call.origin, error, call.resource)
     OUTCOMES.labels(service.slug, "quoted").inc()
+    return required
+
+
+async def terms_sheet(
+    paddock: Paddock, service: Service, call: PaidCall, refused: PaymentRefused | None = None
+) -> Sheet:
+    """The same of a route, as the bytes that are sent."""
+    error = await _error(paddock, service, call, refused)
+    found = await sheet(paddock, service, call.intent, call.origin, error)
+    OUTCOMES.labels(service.slug, "quoted").inc()
+    return found
+
+
+async def _error(paddock: Paddock, service: Service, call: PaidCall, refused: PaymentRefused | None) -> str | None:
+    """What terms say was wrong, beside that nothing was paid. Raises OffSale."""
     if refused:
         require_askable(service, call, given=False)
-        error: str | None = scrub(f"{refused.reason}: {refused.detail}")
-    else:
-        error = PAUSED if await paddock.admission.pause.hint(paddock.db, paddock.clock) else None
-    return await quote(paddock, service, call.intent, call.origin, error, call.resource)
+        return scrub(f"{refused.reason}: {refused.detail}")
+    return PAUSED if await paddock.admission.pause.hint(paddock.db, paddock.clock) else None
 
 
 def failure(paddock: Paddock, refused: PaymentRefused) -> SettleResponse:

@@ -1,7 +1,6 @@
 """Which of our origins a request asked; a link never names a host that a stranger chose."""
 
 from typing import Any
-from urllib.parse import urlsplit
 
 from litestar.connection import ASGIConnection
 
@@ -15,7 +14,7 @@ def asked_origin(paddock: Paddock, request: ASGIConnection[Any, Any, Any, Any]) 
 
 def origin_of(paddock: Paddock, host: str) -> str | None:
     """Our origin at a host; None for one that is not ours."""
-    return next((origin for origin in paddock.origins if urlsplit(origin).netloc.lower() == host.lower()), None)
+    return paddock.origin_at.get(host.lower())
 
 
 def link_origin(paddock: Paddock, request: ASGIConnection[Any, Any, Any, Any]) -> str:

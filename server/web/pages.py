@@ -1,4 +1,4 @@
-"""The public pages: one of each service, the HTTP reference; and how every page is rendered and guarded."""
+"""The public pages: one of each service, the HTTP reference; and how every page is rendered."""
 
 import hashlib
 import json
@@ -13,13 +13,12 @@ from urllib.parse import urlsplit
 import msgspec
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from litestar import Request, Response, get
-from litestar.datastructures import CacheControlHeader, MutableScopeHeaders
+from litestar.datastructures import CacheControlHeader
 from litestar.params import FromPath
 from litestar.plugins.jinja import JinjaTemplateEngine
 from litestar.response import Template
 from litestar.static_files import create_static_files_router
 from litestar.template.config import TemplateConfig
-from litestar.types import Message, Scope
 from markupsafe import Markup, escape
 
 from protocol import headers
@@ -41,15 +40,6 @@ from server.web.tools import PATH as TOOLS_PATH
 TEMPLATES = Path(__file__).resolve().parents[2] / "templates"
 STATIC = (Path(__file__).resolve().parent / "static", TEMPLATES / "static")
 """The marketplace's own files, and those that the agent's console has too."""
-PAGE_POLICY = (
-    "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; object-src 'none'; img-src 'self'"
-)
-"""Only what this origin serves: no inline script or style, no frame around us, no form to anywhere else."""
-OTHER_POLICY = "default-src 'none'; frame-ancestors 'none'; sandbox"
-"""For everything that is no page: an answer that somebody opens in a browser runs nothing."""
-PAID_VARY = f"Accept, {headers.PAYMENT_SIGNATURE}, {headers.X_PAYMENT}"
-"""For caches that store what they are told not to: an answer belongs to the payment that came with the request."""
-_GUARDS = {"X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer"}
 _CODE = re.compile(r"`([^`]+)`")
 
 
@@ -112,19 +102,6 @@ TEMPLATE_CONFIG = TemplateConfig(instance=JinjaTemplateEngine.from_environment(E
 STATIC_FILES = create_static_files_router(
     "/static", list(STATIC), cache_control=CacheControlHeader(max_age=31_536_000, public=True, immutable=True)
 )
-
-
-async def guard(message: Message, scope: Scope) -> None:
-    """Litestar's before_send hook: the headers that every response carries, unless its handler set its own."""
-    if message["type"] != "http.response.start":
-        return
-    found = MutableScopeHeaders.from_message(message)
-    for name, value in _GUARDS.items():
-        found.setdefault(name, value)
-    if scope["path"].startswith("/v1/"):
-        found.setdefault("Vary", PAID_VARY)
-    is_page = found.get("content-type", "").startswith("text/html") and not scope["path"].startswith("/v1/")
-    found.setdefault("Content-Security-Policy", PAGE_POLICY if is_page else OTHER_POLICY)
 
 
 def page(name: str, paddock: Paddock, status: int = 200, **context: Any) -> Template:

@@ -6,12 +6,13 @@ from urllib.parse import urlsplit
 from litestar import Request, Response, route
 from litestar.enums import HttpMethod
 from litestar.params import FromPath
+from litestar.types import HTTPScope
 
 from protocol import headers as names
 from protocol.intent import Intent
 from protocol.sign_in import HEADER as SIGN_IN
 from protocol.wire import SettleResponse
-from protocol.wire_v1 import required_v1, settle_v1
+from protocol.wire_v1 import settle_v1
 from server.application.paddock import Paddock
 from server.application.pay import Sold, pay
 from server.application.present import PaidCall
@@ -19,8 +20,8 @@ from server.application.sign_in import sign_in
 from server.domain.errors import CallbackFailed, MalformedPayment, Misdirected, PaddockError, PaymentRefused
 from server.services.service import Answer, Service
 from server.web.given import GivenPaddock
-from server.web.offering import failure, offered, require_askable, terms
-from server.web.origins import asked_origin
+from server.web.offering import failure, offered, require_askable, terms_sheet
+from server.web.origins import origin_of
 from server.web.outcomes import OUTCOMES, count_refusal
 from server.web.problems import from_paddock, problem
 
@@ -28,6 +29,11 @@ NO_STORE = {"Cache-Control": "private, no-store"}
 _V2, _V1 = names.PAYMENT_SIGNATURE.lower().encode(), names.X_PAYMENT.lower().encode()
 _SIGN_IN = SIGN_IN.lower().encode()
 _LOOK_ALIKES = {_V2.replace(b"-", b"_"), _V1.replace(b"-", b"_")}
+_NOTHING = [b""]
+TELLING = frozenset({_V2, _V1, _SIGN_IN})
+"""Headers, in lower case, by which a request may get more than terms."""
+TERMS = {"Cache-Control": "no-store", "Content-Type": "application/json"}
+"""Headers of an answer with terms."""
 
 
 @route("/v1/{slug:str}", http_method=[HttpMethod.GET, HttpMethod.POST], include_in_schema=False)
@@ -38,7 +44,7 @@ async def paid_route(request: Request[Any, Any, Any], slug: FromPath[str], paddo
         detail = f"{slug} is asked with {service.method}"
         allow: dict[str, str] = {"Allow": service.method}
         return problem(405, "http-405", "That method is not for this path", detail, "Use that method.", {}, allow)
-    call = await _call(request, paddock, service)
+    call = read_call(paddock, service, request.scope, await request.body())
     if not call.v2 and not call.v1:
         require_askable(service, call, given=bool(call.query or call.intent.body))
         returned = await sign_in(paddock, service, call)
@@ -64,31 +70,37 @@ async def paid_route(request: Request[Any, Any, Any], slug: FromPath[str], paddo
     return _sold(call, sold)
 
 
-async def _call(request: Request[Any, Any, Any], paddock: Paddock, service: Service) -> PaidCall:
-    """The request as it was sent: raw target, undecoded, and every payment header it carries."""
-    raw = request.scope["headers"]
-    if any(name in _LOOK_ALIKES for name, _ in raw):
+def read_call(paddock: Paddock, service: Service, scope: HTTPScope, body: bytes) -> PaidCall:
+    """The request as it was sent: raw target, undecoded, and every payment header it carries.
+
+    Raises MalformedPayment for a header that looks like a payment's, and Misdirected.
+    """
+    given: dict[bytes, list[bytes]] = {}
+    for name, value in scope["headers"]:
+        given.setdefault(name, []).append(value)
+    if not _LOOK_ALIKES.isdisjoint(given):
         raise MalformedPayment("a payment header is spelt with an underscore")
-    origin = asked_origin(paddock, request)
+    host = given.get(b"host", _NOTHING)[0].decode("latin-1")
+    origin = origin_of(paddock, host)
     if origin is None:
-        raise Misdirected(f"the request's host is {request.headers.get('host', '')[:100]!r}")
-    query = request.scope["query_string"]
-    target = paddock.prefix.encode() + request.scope["raw_path"] + (b"?" + query if query else b"")
+        raise Misdirected(f"the request's host is {host[:100]!r}")
+    query = scope["query_string"]
+    target = paddock.prefix.encode() + scope["raw_path"] + (b"?" + query if query else b"")
     intent = Intent(
-        method=request.method,
+        method=scope["method"],
         authority=urlsplit(origin).netloc,
         target=target,
-        content_type=request.headers.get("content-type", ""),
-        body=await request.body(),
+        content_type=given.get(b"content-type", _NOTHING)[0].decode("latin-1"),
+        body=body,
         tenant=service.merchant,
     )
     return PaidCall(
         intent=intent,
         origin=origin,
         query=query,
-        v2=tuple(value for name, value in raw if name == _V2),
-        v1=tuple(value for name, value in raw if name == _V1),
-        sign_in=tuple(value for name, value in raw if name == _SIGN_IN),
+        v2=tuple(given.get(_V2, ())),
+        v1=tuple(given.get(_V1, ())),
+        sign_in=tuple(given.get(_SIGN_IN, ())),
     )
 
 
@@ -96,12 +108,11 @@ async def _payment_required(
     paddock: Paddock, service: Service, call: PaidCall, refused: PaymentRefused | None = None
 ) -> Response[bytes]:
     """v2 terms in the header and v1 terms in the body; a refused payment's outcome beside them."""
-    required = await terms(paddock, service, call, refused)
-    headers = {names.PAYMENT_REQUIRED: names.encode(required), "Cache-Control": "no-store"}
+    sheet = await terms_sheet(paddock, service, call, refused)
+    headers = {names.PAYMENT_REQUIRED: sheet.header, **TERMS}
     if refused:
         headers |= _response_header(call, failure(paddock, refused))
-    body = names.to_json(required_v1(required))
-    return Response(body, status_code=402, media_type="application/json", headers=headers)
+    return Response(sheet.body, status_code=402, headers=headers)
 
 
 def _sold(call: PaidCall, sold: Sold) -> Response[bytes]:
