@@ -123,8 +123,10 @@ class Settler:
             await self._offer_again(versions)
             return
         self._flying[transaction.hash] = transaction
-        self._wakeups.change()
-        await self._chain.send(transaction.newest.raw)
+        try:
+            await self._chain.send(transaction.newest.raw)
+        finally:
+            self._wakeups.change()
 
     async def _offer_again(self, versions: Mapping[str, int]) -> None:
         """Those of a batch that nobody else changed; the others are another process's."""
@@ -178,7 +180,7 @@ class Settler:
                 mined = await outcome(self._chain, transaction)
                 if mined:
                     await self._record(transaction, mined)
-            await self._clock.sleep(self._poll)
+            await self._wakeups.next_change(self._poll)
 
     async def _record(self, transaction: ChainTransaction, mined: Mined) -> None:
         """Write down what a chain transaction did to each payment that it carries."""

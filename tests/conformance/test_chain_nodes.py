@@ -103,6 +103,15 @@ async def test_f18_every_method_says_when_a_node_talks_nonsense(answer):
         await assert_unavailable(EvmChain(node.url, FINALITY, timeout=3))
 
 
+async def test_a_call_and_an_estimate_are_one_request_each():
+    async with run_canned(http("200 OK", b'{"jsonrpc":"2.0","id":0,"result":"0x5208"}')) as node:
+        chain = EvmChain(node.url, FINALITY)
+        assert await chain.estimate_gas(Call(SHOP, SHOP, b"")) == 21_000
+        assert await chain.call(Call(SHOP, SHOP, b"")) == bytes.fromhex("5208")
+        await chain.close()
+    assert [b"eth_estimateGas" in asked or b"eth_call" in asked for asked in node.asked] == [True, True]
+
+
 async def test_f18_every_method_says_when_a_node_does_not_answer_in_time():
     async with run_canned(None) as node:
         begun = time.monotonic()

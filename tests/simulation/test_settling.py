@@ -57,6 +57,13 @@ async def quotes(world, number, **changes):
     return [(quoted, world.buyer.pay(quoted, **valid)) for quoted in found]
 
 
+async def test_what_is_mined_at_once_is_recorded_without_waiting(world):
+    quoted = await world.buyer.ask(world.url("echo"))
+    before = world.clock.now()
+    assert (await world.buyer.present(quoted, world.buyer.pay(quoted))).status_code == 200
+    assert world.clock.now() == before
+
+
 def let_in(world, number):
     """So many requests of one payer at once; what is tested comes after admission."""
     world.paddock.admission.orders_per_payer = world.paddock.admission.runs_per_route = number

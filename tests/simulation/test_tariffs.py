@@ -41,6 +41,10 @@ async def test_a_request_is_quoted_at_what_it_asks_for_and_pays_that(world, text
     assert (await world.order(quoted.id)).price == price
 
 
+async def test_two_requests_of_one_moment_are_each_quoted_their_own_price(world):
+    assert [set(asked(await ask(world, "letters", text))) for text in ("a", "abcde", "a")] == [{100}, {320}, {100}]
+
+
 async def test_s1_what_was_quoted_for_little_does_not_buy_much(world):
     little, much = await ask(world, "letters", "a"), await ask(world, "letters", "abcde")
     header = world.buyer.pay(little)
