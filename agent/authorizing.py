@@ -46,13 +46,6 @@ class Authorizing:
         """The nonce that is going to be signed."""
         return self.mode.nonce(self.approved.terms, self.signer.address, self.salt, self.valid_before)
 
-    def attempt(self) -> dict[str, object] | Exception:
-        """`made`, or why there is none: whoever keeps the hold decides what becomes of it."""
-        try:
-            return self.made()
-        except Exception as error:
-            return error
-
     def made(self) -> dict[str, object]:
         """Sign: what a purchase keeps of its payment. Not idempotent. Raises Refused and WalletError."""
         terms, version = self.approved.terms, self.required.x402_version

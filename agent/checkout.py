@@ -20,7 +20,7 @@ from agent.payments import DIRECT
 from agent.policy import Facts, Policy
 from agent.store import Store, add_purchase, attempts, change_purchase, purchase, unproven
 from agent.terms import Asked, Terms
-from agent.wallet import ApprovedTerms, LocalSigner, Signer
+from agent.wallet import ApprovedTerms, Signer
 from protocol.headers import to_json
 
 
@@ -192,23 +192,16 @@ class Checkout:
     def _sign(self, choice: Choice, decision: Decision, waiting: Purchase | None) -> Purchase:
         """Reserve, sign once, and store the signed bytes before anybody gets to send them. Raises Refused.
 
-        A signer elsewhere is asked once the hold is on disk. One in this process signs within the hold's transaction,
-        so that both reach the disk by one commit, before which the signature is nowhere but in here.
+        The hold is on disk before the signer is asked, so that no signature is without one, wherever a process dies.
         """
         approved, life = ApprovedTerms(choice.terms, decision), self._policy.validity(choice.terms)
         signing = Authorizing.of(self._signer, approved, choice.required, self._clock.now(), life)
-        made: dict[str, object] | Exception | None = None
         with self._store.begin() as connection:
             bought_id = self._reserve(connection, signing, waiting)
-            if isinstance(self._signer, LocalSigner):
-                made = signing.attempt()
-            if isinstance(made, dict):
-                return self._signed(connection, bought_id, made, signing.now)
-        made = signing.attempt() if made is None else made
-        if isinstance(made, Refused):
-            return self._unsigned(bought_id, made)
-        if isinstance(made, Exception):
-            raise made
+        try:
+            made = signing.made()
+        except Refused as refusal:
+            return self._unsigned(bought_id, refusal)
         with self._store.begin() as connection:
             return self._signed(connection, bought_id, made, signing.now)
 

@@ -99,7 +99,7 @@ ON_DISK = Figure(
     title="payments authorised, with holds that survive a crash",
     unit="per second",
     goal=Goal("≥ 1 × Python SDK's signer", (Limit(SDK, least=1.0),)),
-    does={PADDOCK: _AGENT_DOES + "one commit synced to disk.", SDK: _SDK_DOES},
+    does={PADDOCK: _AGENT_DOES + "two commits synced to disk.", SDK: _SDK_DOES},
     measure=measured_in(lambda: tempfile.TemporaryDirectory(dir=FOLDER)),
 )
 IN_MEMORY = Figure(

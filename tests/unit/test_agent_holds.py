@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from agent.errors import Refused, WalletError
-from tests.fakes.seller import ORIGIN, SpySigner, World
+from tests.fakes.seller import ORIGIN, World
 
 URL = f"{ORIGIN}/v1/echo"
 Row = tuple[Any, ...]
@@ -18,16 +18,6 @@ Row = tuple[Any, ...]
 
 class Killed(BaseException):
     """What the end of a process looks like from inside."""
-
-
-class Elsewhere:
-    """A signer that is not in this process, for all that the buyer can tell."""
-
-    def __init__(self, signer: SpySigner) -> None:
-        self._signer = signer
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._signer, name)
 
 
 @pytest.fixture
@@ -79,61 +69,41 @@ def paid_with(world: World, seen: list[Any]) -> None:
     world.seller.handle_paid = arrived
 
 
-@pytest.mark.parametrize("elsewhere", [False, True])
-def test_no_signature_arrives_before_its_hold_is_on_disk(world: World, elsewhere: bool) -> None:
+def test_no_signature_arrives_before_its_hold_is_on_disk(world: World) -> None:
     seen: list[Any] = []
     paid_with(world, seen)
-    if elsewhere:
-        world.signer = Elsewhere(world.signer)  # type: ignore[assignment]
-        world.buyer = world.restarted()
     world.buyer.buy(URL)
     rows, payment = seen[0]
     assert rows == [("possible", "50000", "sent", payment)]
 
 
-def test_a_signer_elsewhere_is_asked_once_the_hold_is_on_disk(world: World) -> None:
+def test_the_signer_is_asked_once_the_hold_is_on_disk(world: World) -> None:
     seen: list[list[Row]] = []
     before_signing(world, lambda: seen.append(on_disk(world)))
-    world.signer = Elsewhere(world.signer)  # type: ignore[assignment]
-    world.buyer = world.restarted()
     assert world.buyer.buy(URL).status == "delivered"
     assert seen == [[("reserved", "50000", "reserved", None)]]
 
 
-def test_a_process_that_dies_with_a_signature_that_nobody_saw_leaves_nothing_behind(world: World) -> None:
+def test_a_process_that_dies_with_a_signature_that_nobody_saw_leaves_its_hold(world: World) -> None:
     after_signing(world, die)
     with pytest.raises(Killed):
         world.buyer.buy(URL)
     assert len(world.signer.signed) == 1
-    assert on_disk(world) == []
-    assert world.seller.payments == []
-
-
-def test_a_signer_elsewhere_may_have_signed_for_a_process_that_died_so_its_hold_stays(world: World) -> None:
-    after_signing(world, die)
-    world.signer = Elsewhere(world.signer)  # type: ignore[assignment]
-    world.buyer = world.restarted()
-    with pytest.raises(Killed):
-        world.buyer.buy(URL)
     assert on_disk(world) == [("reserved", "50000", "reserved", None)]
     assert world.seller.payments == []
 
 
-@pytest.mark.parametrize("elsewhere", [False, True])
 @pytest.mark.parametrize(
     ("failure", "hold"),
     [(WalletError("no"), "reserved"), (RuntimeError("no"), "reserved"), (Refused("x", "no"), "released")],
 )
 def test_a_signer_that_fails_keeps_the_hold_and_one_that_refuses_frees_it(
-    world: World, failure: Exception, hold: str, elsewhere: bool
+    world: World, failure: Exception, hold: str
 ) -> None:
     def fail() -> None:
         raise failure
 
     before_signing(world, fail)
-    if elsewhere:
-        world.signer = Elsewhere(world.signer)  # type: ignore[assignment]
-        world.buyer = world.restarted()
     if isinstance(failure, Refused):
         assert world.buyer.buy(URL).rule == "x"
     else:
@@ -141,14 +111,3 @@ def test_a_signer_that_fails_keeps_the_hold_and_one_that_refuses_frees_it(
             world.buyer.buy(URL)
     ((state, *_, payment),) = on_disk(world)
     assert (state, payment) == (hold, None)
-
-
-def test_one_commit_that_writes_brings_hold_and_signature_to_the_disk(world: World) -> None:
-    written: list[int] = []
-    paid_with(world, [])
-    with closing(sqlite3.connect(world.home / "agent.db")) as file:
-        version = "PRAGMA data_version"
-        last = file.execute(version).fetchone()
-        after_signing(world, lambda: written.append(file.execute(version).fetchone() != last))
-        world.buyer.buy(URL)
-    assert written == [False]
