@@ -76,7 +76,7 @@ class Settling:
 class Custody:
     """How a process is given its keys: by the names of variables that hold one in hex, and whether anvil's will do."""
 
-    devnet: bool = True
+    devnet: bool = False
     in_variables: tuple[str, ...] = ()
 
 

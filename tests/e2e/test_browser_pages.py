@@ -70,6 +70,8 @@ async def test_the_console_shows_a_live_order_without_a_reload(browser, place, b
     await visit.tab.evaluate("window.stayed = true")
     await expect(visit.tab.locator("[data-live-word]")).to_have_text("live")
     await expect(visit.tab.locator("[data-empty]")).to_be_visible()
+    await expect(visit.tab.get_by_text("A merchant is told by webhook")).to_be_visible()
+    await expect(visit.tab.get_by_text("Buyers reach it by TLS")).to_have_count(0)  # this is a devnet
     sold = await buyer.buy(place.url + SIGNAL)
     assert sold.status_code == 200, sold.text
     row = visit.tab.locator("tr[data-order]")

@@ -53,9 +53,10 @@ def change(world, market=None, **parts):
 
 
 async def buy(world, service="echo"):
-    """A delivered purchase; its order's id."""
+    """A delivered purchase, none released at the same moment as another; its order's id."""
     quoted = await world.buyer.ask(world.url(service))
     assert (await world.buyer.present(quoted, world.buyer.pay(quoted))).status_code == 200
+    world.clock.advance(0.01)
     return quoted.id
 
 

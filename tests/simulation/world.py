@@ -20,7 +20,7 @@ from scripts.accounts import account
 from server.adapters.signers import LocalSigner
 from server.application.announce import AnnouncingDatabase
 from server.application.catalogue import Shelf
-from server.application.paddock import Ground, Paddock, Settling
+from server.application.paddock import Custody, Ground, Paddock, Settling
 from server.application.post import Post
 from server.application.send import prepare
 from server.domain.addresses import EgressRules
@@ -308,6 +308,7 @@ async def open_world(
         floats={"paddock": LocalSigner(account("float").key.hex())},
         origins=(ORIGIN, ALIAS),
         post=Post(webhook_keys, EgressRules(), courier),
+        custody=Custody(devnet=True),
     )
     app = create_app(None, Credentials(digest(TOKEN)), facilitator=True)  # type: ignore[arg-type]  # no lifespan here
     app.state.paddock = paddock
