@@ -1,8 +1,5 @@
 """P8: how many payments a client authorises in a second, from terms to signature, its own decision included."""
 
-import asyncio
-import json
-import os
 import sys
 import tempfile
 from collections.abc import Awaitable, Callable
@@ -17,8 +14,8 @@ from scripts.bench.figure import TARGET, Figure, Side
 from scripts.bench.ground import FOLDER
 from scripts.bench.peers import SDK
 from scripts.bench.results import PADDOCK, Goal, Limit
+from scripts.bench.told import told
 from scripts.bench.wire import HOST, Caller, request
-from scripts.stack import TOP
 
 WARM, COUNT = 20, 120
 MEMORY = Path("/dev/shm")
@@ -36,7 +33,9 @@ def measured_in(place: Callable[[], AbstractContextManager[str]]) -> Callable[[S
     async def measure(side: Side) -> float:
         terms = await quoted(side)
         with place() as home:
-            answer = await told(side, home, terms)
+            given = {"key": PAYER.key.hex(), "home": home, "warm": WARM, "terms": terms}
+            given |= {"origin": f"http://{HOST}:{side.port}", "market": asdict(side.market)}
+            answer = await told(side, CLIENTS[side.name], given)
         check(side, answer["payloads"])
         return COUNT / float(answer["seconds"])
 
@@ -56,24 +55,6 @@ async def quoted(side: Side) -> list[tuple[str, str]]:
     finally:
         caller.close()
     return found
-
-
-async def told(side: Side, home: str, terms: list[tuple[str, str]]) -> dict[str, Any]:
-    """What the side's client made of terms. Raises BenchFailed when it fails."""
-    core = min(os.sched_getaffinity(side.pids[0])) if hasattr(os, "sched_getaffinity") else None
-    given: dict[str, Any] = {"core": core, "key": PAYER.key.hex(), "home": home, "warm": WARM, "terms": terms}
-    given |= {"origin": f"http://{HOST}:{side.port}", "market": asdict(side.market)}
-    pipe = asyncio.subprocess.PIPE
-    process = await asyncio.create_subprocess_exec(*CLIENTS[side.name], cwd=TOP, stdin=pipe, stdout=pipe, stderr=pipe)
-    try:
-        out, error = await process.communicate(json.dumps(given).encode())
-    finally:
-        if process.returncode is None:
-            process.kill()
-    if process.returncode:
-        raise BenchFailed(f"{side.title}'s client failed: {error.decode(errors='replace')[-1500:]}")
-    answer: dict[str, Any] = json.loads(out)
-    return answer
 
 
 def check(side: Side, payloads: list[dict[str, Any]]) -> None:

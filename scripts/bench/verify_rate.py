@@ -1,16 +1,12 @@
-"""P3: how many payments are verified in a second, over how many signatures are recovered in the same process."""
+"""P3: how many payments are verified in a second, over how many signatures are recovered by the same library."""
 
-import asyncio
-import json
-import os
 import sys
 
 from scripts.bench.buyer import read
-from scripts.bench.errors import BenchFailed
 from scripts.bench.figure import TARGET, Figure, Side
 from scripts.bench.results import PADDOCK, Goal, Limit
+from scripts.bench.told import told
 from scripts.bench.wire import Caller, request
-from scripts.stack import TOP
 
 RECOVER = "recover"
 
@@ -22,19 +18,9 @@ async def measure(side: Side) -> float:
         required = read(await caller.ask(request(side.port, TARGET)), "payment-required", 402)
     finally:
         caller.close()
-    core = min(os.sched_getaffinity(side.pids[0])) if hasattr(os, "sched_getaffinity") else None
-    given = {"core": core, "required": required, "work": RECOVER if side.name == RECOVER else "verify"}
-    pipe = asyncio.subprocess.PIPE
+    work = RECOVER if side.name == RECOVER else "verify"
     command = (sys.executable, "-m", "scripts.bench.verifier")
-    process = await asyncio.create_subprocess_exec(*command, cwd=TOP, stdin=pipe, stdout=pipe, stderr=pipe)
-    try:
-        out, error = await process.communicate(json.dumps(given).encode())
-    finally:
-        if process.returncode is None:
-            process.kill()
-    if process.returncode:
-        raise BenchFailed(f"{side.title} failed: {error.decode(errors='replace')[-1500:]}")
-    return float(out)
+    return float(await told(side, command, {"required": required, "work": work}))
 
 
 FIGURE = Figure(
