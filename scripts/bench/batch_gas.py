@@ -3,21 +3,19 @@
 import secrets
 import time
 from collections.abc import Sequence
-from typing import Any
 
-import httpx
-from eth_abi.abi import encode
 from eth_account import Account
 from eth_account.signers.local import LocalAccount
 from eth_typing import Hash32
-from eth_utils.crypto import keccak
 
 from protocol.payment import Method, Payment
 from protocol.typed_data import TokenDomain, Transfer, authorization_digest
 from scripts.accounts import account
+from scripts.bench.buyer import asked, balance
 from scripts.bench.errors import BenchFailed
 from scripts.bench.figure import Figure, Side
 from scripts.bench.results import PADDOCK, Goal, Limit
+from server.domain.calls import encode_call
 from server.domain.payment_calls import payment_call, settle_batch
 
 ALONE, BATCH = "alone", 50
@@ -27,33 +25,33 @@ VALUE = 10_000
 async def of_one_payee(side: Side) -> float:
     """Gas for each of fifty payments by fifty payers, to one payee; or for one of them by itself."""
     payee = Account.create().address
-    return await gas(side, [payee] * (1 if side.name == ALONE else BATCH))
+    return gas(side, [payee] * (1 if side.name == ALONE else BATCH))
 
 
 async def of_fifty_payees(side: Side) -> float:
     """The same with a payee for each payment."""
-    return await gas(side, [Account.create().address for _ in range(1 if side.name == ALONE else BATCH)])
+    return gas(side, [Account.create().address for _ in range(1 if side.name == ALONE else BATCH)])
 
 
-async def gas(side: Side, payees: Sequence[str]) -> float:
+def gas(side: Side, payees: Sequence[str]) -> float:
     """Gas of each payment. Payers and payees held money before, as they do after their first purchase.
 
     Raises BenchFailed unless every payment arrives.
     """
-    async with httpx.AsyncClient(base_url=side.market.rpc, timeout=20) as chain:
-        payers = [Account.create() for _ in payees]
-        for address in {*(payer.address for payer in payers), *payees}:
-            await send(chain, "deployer", side.market.asset, call("mint(address,uint256)", address, 2 * VALUE))
-        payments = [signed(side, payer, payee) for payer, payee in zip(payers, payees, strict=True)]
-        if side.name == ALONE:
-            to, data = payment_call(payments[0], VALUE)
-        else:
-            to, data = side.market.batch_settler, settle_batch(side.market.asset, payments)
-        used = await send(chain, "settler", to, data)
-        for payee in set(payees):
-            held = int(await ask(chain, "eth_call", {"to": side.market.asset, "data": balance_of(payee)}, "latest"), 16)
-            if held != 2 * VALUE + payees.count(payee) * VALUE:
-                raise BenchFailed(f"{side.title}: a payee of {payees.count(payee)} payments holds {held} atomic units")
+    market = side.market
+    payers = [Account.create() for _ in payees]
+    for address in {*(payer.address for payer in payers), *payees}:
+        send(side, "deployer", market.asset, encode_call("mint(address,uint256)", address, 2 * VALUE))
+    payments = [signed(side, payer, payee) for payer, payee in zip(payers, payees, strict=True)]
+    if side.name == ALONE:
+        to, data = payment_call(payments[0], VALUE)
+    else:
+        to, data = market.batch_settler, settle_batch(market.asset, payments)
+    used = send(side, "settler", to, data)
+    for payee in set(payees):
+        held = balance(market.rpc, market.asset, payee)
+        if held != (2 + payees.count(payee)) * VALUE:
+            raise BenchFailed(f"{side.title}: a payee of {payees.count(payee)} payments holds {held} atomic units")
     return used / len(payees)
 
 
@@ -67,32 +65,13 @@ def signed(side: Side, payer: LocalAccount, payee: str) -> Payment:
     return Payment("exact", Method.EIP3009, market.network, market.asset, *transfer, digest, signature, domain=domain)
 
 
-async def send(chain: httpx.AsyncClient, role: str, to: str, data: str | bytes) -> int:
+def send(side: Side, role: str, to: str, data: bytes) -> int:
     """The gas that a mined call used. Raises BenchFailed if it failed."""
-    text = data if isinstance(data, str) else "0x" + data.hex()
-    sent = {"from": account(role).address, "to": to, "data": text, "gas": hex(20_000_000)}
-    receipt = await ask(chain, "eth_sendTransactionSync", sent)
+    sent = {"from": account(role).address, "to": to, "data": "0x" + data.hex(), "gas": hex(20_000_000)}
+    receipt = asked(side.market.rpc, "eth_sendTransactionSync", sent)
     if int(receipt["status"], 16) != 1:
         raise BenchFailed(f"a call to {to} failed on the devnet: {receipt}")
     return int(receipt["gasUsed"], 16)
-
-
-async def ask(chain: httpx.AsyncClient, method: str, *params: Any) -> Any:
-    """A JSON-RPC result. Raises BenchFailed for an error."""
-    found = (await chain.post("", json={"jsonrpc": "2.0", "id": 1, "method": method, "params": params})).json()
-    if "error" in found:
-        raise BenchFailed(f"the devnet refused {method}: {found['error']}")
-    return found["result"]
-
-
-def call(form: str, *values: Any) -> str:
-    """A call's data, by the function's form."""
-    kinds = form[form.index("(") + 1 : -1].split(",")
-    return "0x" + (keccak(text=form)[:4] + encode(kinds, values)).hex()
-
-
-def balance_of(address: str) -> str:
-    return call("balanceOf(address)", address)
 
 
 _BATCH_DOES = (

@@ -6,14 +6,14 @@ import secrets
 import time
 from typing import Any
 
-import httpx
 from eth_account.signers.local import LocalAccount
 
+from scripts import rpc
 from scripts.bench.errors import BenchFailed
 from scripts.bench.wire import Answer
+from server.domain import calls
 
 JSON = dict[str, Any]
-BALANCE_OF = "0x70a08231"
 _TYPES = {
     "TransferWithAuthorization": [
         {"name": "from", "type": "address"},
@@ -58,11 +58,15 @@ def payment(account: LocalAccount, required: JSON) -> str:
     return base64.b64encode(json.dumps(made).encode()).decode()
 
 
-def balance(rpc: str, asset: str, address: str) -> int:
-    """What an address holds of the asset in the newest block, in atomic units."""
-    call = {"to": asset, "data": BALANCE_OF + address.removeprefix("0x").lower().rjust(64, "0")}
-    asked = {"jsonrpc": "2.0", "id": 1, "method": "eth_call", "params": [call, "latest"]}
-    found: JSON = httpx.post(rpc, json=asked, timeout=10).json()
-    if "result" not in found:
-        raise BenchFailed(f"the devnet does not tell a balance: {found}")
-    return int(found["result"], 16)
+def balance(node: str, asset: str, address: str) -> int:
+    """What an address holds of the asset in the newest block, in atomic units. Raises BenchFailed."""
+    call = {"to": asset, "data": "0x" + calls.balance_of(address).hex()}
+    return int(asked(node, "eth_call", call, "latest"), 16)
+
+
+def asked(node: str, method: str, *parameters: Any) -> Any:
+    """The devnet's answer. Raises BenchFailed where it has none."""
+    try:
+        return rpc.call(node, method, *parameters)
+    except rpc.RpcError as error:
+        raise BenchFailed(str(error)) from error

@@ -1,13 +1,16 @@
 """P5 counts purchases settled within its time, P7 gas of payments that arrived, P3 payments that are right."""
 
+from types import SimpleNamespace
+
 import pytest
 from eth_abi.abi import decode
 
 from protocol import schemes
 from protocol.errors import ProtocolError
-from scripts.bench import batch_gas, settled_rate, verifier
+from scripts.bench import batch_gas, buyer, settled_rate, verifier
 from scripts.bench.errors import BenchFailed
 from scripts.bench.figure import Market, Side
+from scripts.rpc import RpcRefusal
 
 TOKEN, MERCHANT, SETTLER = ("0x" + pair * 20 for pair in ("aa", "bb", "cc"))
 MARKET = Market("http://127.0.0.1:1", "eip155:31337", TOKEN, "USDC", "2", 5000, MERCHANT, SETTLER)
@@ -63,51 +66,54 @@ async def test_a_rate_of_buyers_who_were_busy_themselves_is_refused(sold, monkey
         await settled_rate.measure(PADDOCK)
 
 
-class Chain:
-    """A devnet that says yes: what it was sent, and that each payee holds `held`."""
+@pytest.fixture
+def devnet(monkeypatch):
+    """A devnet that says yes: what it was sent, and that each payee holds `held` payments' worth."""
+    told = SimpleNamespace(sent=[], held=52, status="0x1")
 
-    def __init__(self, held):
-        self.sent, self.held = [], held
+    def call(_rpc, _method, sent):
+        told.sent.append(sent)
+        return {"status": told.status, "gasUsed": hex(500_000)}
 
-    async def ask(self, _chain, method, *params):
-        if method == "eth_call":
-            return hex(self.held)
-        self.sent.append(params[0])
-        return {"status": "0x1", "gasUsed": hex(500_000)}
+    monkeypatch.setattr(buyer.rpc, "call", call)
+    monkeypatch.setattr(batch_gas, "balance", lambda rpc, asset, address: told.held * batch_gas.VALUE)
+    return told
 
 
 @pytest.mark.parametrize(("name", "payments", "to"), [("paddock", 50, SETTLER), ("alone", 1, TOKEN)])
-async def test_gas_is_that_of_the_last_call_for_each_payment_in_it(monkeypatch, name, payments, to):
-    chain = Chain((2 + payments) * batch_gas.VALUE)
-    monkeypatch.setattr(batch_gas, "ask", chain.ask)
+async def test_gas_is_that_of_the_last_call_for_each_payment_in_it(devnet, name, payments, to):
+    devnet.held = 2 + payments
     side = Side(name, name, 1, (), MARKET, quotes=True, receipts=True)
     assert await batch_gas.of_one_payee(side) == 500_000 / payments
-    *minted, settled = chain.sent
+    *minted, settled = devnet.sent
     assert (len(minted), settled["to"]) == (payments + 1, to), "every payer and the payee held money before"
 
 
 @pytest.mark.parametrize("missing", [1, 50])
-async def test_gas_of_payments_that_did_not_arrive_is_no_figure(monkeypatch, missing):
-    monkeypatch.setattr(batch_gas, "ask", Chain((2 + 50 - missing) * batch_gas.VALUE).ask)
+async def test_gas_of_payments_that_did_not_arrive_is_no_figure(devnet, missing):
+    devnet.held -= missing
     with pytest.raises(BenchFailed, match="a payee of 50 payments holds"):
         await batch_gas.of_one_payee(PADDOCK)
 
 
-async def test_a_batch_for_fifty_payees_pays_each_of_them_once(monkeypatch):
-    chain = Chain(3 * batch_gas.VALUE)
-    monkeypatch.setattr(batch_gas, "ask", chain.ask)
+async def test_a_batch_for_fifty_payees_pays_each_of_them_once(devnet):
+    devnet.held = 3
     await batch_gas.of_fifty_payees(PADDOCK)
-    _, _, items = decode(["address", "uint256", "bytes"], bytes.fromhex(chain.sent[-1]["data"][10:]))
+    _, _, items = decode(["address", "uint256", "bytes"], bytes.fromhex(devnet.sent[-1]["data"][10:]))
     size = len(items) // 50
     assert len({items[at + 20 : at + 40] for at in range(0, len(items), size)}) == 50
 
 
-async def test_a_call_that_fails_on_the_devnet_is_no_figure(monkeypatch):
-    async def ask(_chain, method, *params):
-        return {"status": "0x0", "gasUsed": "0x1"}
-
-    monkeypatch.setattr(batch_gas, "ask", ask)
+async def test_a_call_that_fails_on_the_devnet_is_no_figure(devnet, monkeypatch):
+    devnet.status = "0x0"
     with pytest.raises(BenchFailed, match="failed on the devnet"):
+        await batch_gas.of_one_payee(PADDOCK)
+
+    def refuse(_rpc, method, _sent):
+        raise RpcRefusal(f"{method} failed", None)
+
+    monkeypatch.setattr(buyer.rpc, "call", refuse)
+    with pytest.raises(BenchFailed, match="eth_sendTransactionSync failed"):
         await batch_gas.of_one_payee(PADDOCK)
 
 
