@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 from sqlalchemy import and_, insert, select, update
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from server.adapters.allowlist_models import callback_actions, callback_changes
+from server.adapters.statements import Statements
 from server.domain.allowlists import ActionState, AllowlistChange, ListedAction
 from server.domain.errors import StaleWrite
 
@@ -17,7 +17,7 @@ _AUDIT = tuple(AllowlistChange.__dataclass_fields__)
 class AllowlistRows:
     """Implements ports.Allowlists."""
 
-    def __init__(self, connection: AsyncConnection) -> None:
+    def __init__(self, connection: Statements) -> None:
         self._connection = connection
 
     async def all(self) -> Sequence[ListedAction]:

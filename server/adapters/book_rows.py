@@ -21,10 +21,10 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from server.adapters.book_models import row_cursors, wallet_cursors
 from server.adapters.models import ledger_entries, order_events, orders
+from server.adapters.statements import Statements
 from server.adapters.sums import GROUPS, group, together
 from server.domain.books import Booked, WalletCursor
 from server.domain.errors import StaleWrite
@@ -42,7 +42,7 @@ _CHANGE = case(
 class BookRows:
     """Implements ports.Bookkeeping."""
 
-    def __init__(self, connection: AsyncConnection) -> None:
+    def __init__(self, connection: Statements) -> None:
         self._connection = connection
 
     async def balances(self, network: str, asset: str) -> Mapping[str, int]:

@@ -5,9 +5,9 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, RowMapping, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from server.adapters.case_models import case_events, cases
+from server.adapters.statements import Statements
 from server.domain.cases import Case, CaseKind, CaseState, Opening, Outcome, opened
 from server.domain.errors import DuplicateClaim, StaleWrite
 from server.ports import CaseEvent, Clock
@@ -19,7 +19,7 @@ _MUTABLE = ("state", "outcome", "reason", "resolved_at")
 class CaseRows:
     """Implements ports.Cases."""
 
-    def __init__(self, connection: AsyncConnection, clock: Clock) -> None:
+    def __init__(self, connection: Statements, clock: Clock) -> None:
         self._connection = connection
         self._clock = clock
 

@@ -2,9 +2,9 @@
 
 from sqlalchemy import insert, select
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from server.adapters.choice_models import calldata_signatures
+from server.adapters.statements import Statements
 from server.domain.choices import CalldataSignature
 from server.domain.errors import DuplicateClaim
 
@@ -12,7 +12,7 @@ from server.domain.errors import DuplicateClaim
 class CalldataSignatureRows:
     """Implements ports.CalldataSignatures."""
 
-    def __init__(self, connection: AsyncConnection) -> None:
+    def __init__(self, connection: Statements) -> None:
         self._connection = connection
 
     async def get(self, order_id: str) -> CalldataSignature | None:

@@ -2,12 +2,11 @@
 
 import logging
 import sqlite3
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from typing import Any
 
 import asyncpg
-from sqlalchemy import event, inspect
+from sqlalchemy import inspect
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -29,6 +28,8 @@ from server.adapters.pledge_rows import PledgeRows
 from server.adapters.proof_rows import AnchorRows, ReceiptChainRows
 from server.adapters.reputation_rows import ReputationRows
 from server.adapters.settlement_rows import SettlementRows
+from server.adapters.sqlite import NearSqlite, far_engine
+from server.adapters.statements import Statements
 from server.adapters.suspect_rows import SuspectRows
 from server.adapters.switch_rows import SwitchRows
 from server.adapters.tally_rows import TallyRows
@@ -78,7 +79,7 @@ DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg", "po
 class SqlUnitOfWork:
     """Implements ports.UnitOfWork on one open transaction."""
 
-    def __init__(self, connection: AsyncConnection, clock: Clock) -> None:
+    def __init__(self, connection: Statements, clock: Clock) -> None:
         self.orders: Orders = OrderRows(connection, clock)
         self.deliveries: Deliveries = DeliveryRows(connection)
         self.ledger: Ledger = LedgerRows(connection, clock)
@@ -114,8 +115,7 @@ class SqlDatabase:
 
     def __init__(self, url: str, clock: Clock) -> None:
         self._clock = clock
-        self._writer = _engine(url, immediate=True)
-        self._reader = _engine(url, immediate=False)
+        self._writer, self._reader, self._surveyor = _opened(url)
 
     @asynccontextmanager
     async def begin(self, name: str) -> AsyncIterator[UnitOfWork]:
@@ -131,14 +131,20 @@ class SqlDatabase:
                 yield SqlUnitOfWork(connection, self._clock)
 
     @asynccontextmanager
+    async def survey(self) -> AsyncIterator[UnitOfWork]:
+        with _reaching():
+            async with self._surveyor.connect() as connection:
+                yield SqlUnitOfWork(connection, self._clock)
+
+    @asynccontextmanager
     async def view(self) -> AsyncIterator[AsyncConnection]:
         """A reading connection for listings and pages, which select what they show."""
         with _reaching():
-            async with self._reader.connect() as connection:
+            async with self._surveyor.connect() as connection:
                 yield connection
 
     @asynccontextmanager
-    async def change(self) -> AsyncIterator[AsyncConnection]:
+    async def change(self) -> AsyncIterator[Statements]:
         """A writing connection for set-up, committed at the end of the block."""
         async with self._writer.begin() as connection:
             yield connection
@@ -152,6 +158,7 @@ class SqlDatabase:
     async def close(self) -> None:
         await self._writer.dispose()
         await self._reader.dispose()
+        await self._surveyor.dispose()
 
 
 @contextmanager
@@ -159,7 +166,7 @@ def _reaching() -> Iterator[None]:
     """Turn a database that is away, or too busy, into our own error: then nobody takes it for an answer."""
     try:
         yield
-    except (OSError, PoolTimeout, asyncpg.PostgresError, asyncpg.InterfaceError, DBAPIError) as error:
+    except (OSError, PoolTimeout, asyncpg.PostgresError, asyncpg.InterfaceError, DBAPIError, sqlite3.Error) as error:
         away = not isinstance(error, DBAPIError) or error.connection_invalidated
         if not away and not isinstance(error, OperationalError | InterfaceError):
             raise
@@ -176,41 +183,14 @@ def async_url(url: str) -> str:
     return parsed.set(drivername=driver).render_as_string(hide_password=False)
 
 
-def _engine(url: str, *, immediate: bool) -> AsyncEngine:
-    target = async_url(url)
-    if not target.startswith("sqlite"):
-        return create_async_engine(target, pool_size=10, max_overflow=10, pool_pre_ping=True, hide_parameters=True)
-    arguments = {"timeout": 30, "factory": _SqliteConnection}
-    engine = create_async_engine(target, connect_args=arguments, hide_parameters=True)
-    event.listen(engine.sync_engine, "connect", _prepare_sqlite)
-    event.listen(engine.sync_engine, "begin", _begin("BEGIN IMMEDIATE" if immediate else "BEGIN"))
-    return engine
-
-
-class _SqliteConnection(sqlite3.Connection):
-    """Closed without a rollback while a cancelled task's cursor is alive, it would keep the write lock until that is
-    collected, and everybody else would wait for the lock."""
-
-    def close(self) -> None:
-        if self.in_transaction:
-            self.rollback()
-        super().close()
-
-
-def _prepare_sqlite(connection: Any, _record: object) -> None:
-    """WAL and FULL: a commit that returned survives a power cut. Transactions are begun by `_begin` alone."""
-    connection.isolation_level = None
-    cursor = connection.cursor()
-    cursor.execute("PRAGMA journal_mode=WAL")
-    cursor.execute("PRAGMA synchronous=FULL")
-    cursor.execute("PRAGMA foreign_keys=ON")
-    cursor.close()
-
-
-def _begin(statement: str) -> Callable[[Any], None]:
-    """Without IMMEDIATE two writers can both read first and then overwrite each other (measured: 110 of 500)."""
-
-    def begin(connection: Any) -> None:
-        connection.exec_driver_sql(statement)
-
-    return begin
+def _opened(url: str) -> tuple[AsyncEngine | NearSqlite, AsyncEngine | NearSqlite, AsyncEngine]:
+    """For writing, for reading few rows, and for reading many."""
+    target = make_url(async_url(url))
+    if target.drivername.startswith("sqlite"):
+        near = NearSqlite(target)
+        return near, near, far_engine(target)
+    writer, reader = (
+        create_async_engine(target, pool_size=10, max_overflow=10, pool_pre_ping=True, hide_parameters=True)
+        for _ in range(2)
+    )
+    return writer, reader, reader

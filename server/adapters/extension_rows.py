@@ -6,10 +6,10 @@ from datetime import datetime
 
 from sqlalchemy import delete, insert, select
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from server.adapters.extension_models import payment_identifiers, sign_in_nonces
 from server.adapters.models import orders
+from server.adapters.statements import Statements
 from server.domain.errors import DuplicateClaim
 from server.domain.states import FulfilmentState
 
@@ -20,7 +20,7 @@ AT_ONCE = 100
 class IdentifierRows:
     """Implements ports.Identifiers."""
 
-    def __init__(self, connection: AsyncConnection) -> None:
+    def __init__(self, connection: Statements) -> None:
         self._connection = connection
 
     async def hold(self, payer: str, intent: bytes, identifier: str, order_id: str) -> str:
@@ -43,7 +43,7 @@ class IdentifierRows:
 class SignInRows:
     """Implements ports.SignIns."""
 
-    def __init__(self, connection: AsyncConnection) -> None:
+    def __init__(self, connection: Statements) -> None:
         self._connection = connection
 
     async def bought(self, payer: str, intent: bytes, before: datetime, since: datetime) -> str | None:

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 from sqlalchemy import func, insert, select
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from server.adapters.fee_models import fee_entries
+from server.adapters.statements import Statements
 from server.adapters.triggers import is_second, refusal
 from server.domain.errors import DuplicateClaim, EntryRefused
 from server.domain.fees import FeeEntry, FeeKind, balance_of
@@ -20,7 +20,7 @@ _BALANCE = 4021
 class FeeRows:
     """Implements ports.FeeBook."""
 
-    def __init__(self, connection: AsyncConnection, clock: Clock) -> None:
+    def __init__(self, connection: Statements, clock: Clock) -> None:
         self._connection = connection
         self._clock = clock
 

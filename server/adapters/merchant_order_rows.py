@@ -5,10 +5,10 @@ from datetime import datetime
 
 from sqlalchemy import delete, func, insert, select, tuple_
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from server.adapters.merchant_order_models import api_nonces, merchant_orders
 from server.adapters.models import BY_TRANSFER, WAITING, orders
+from server.adapters.statements import Statements
 from server.domain.errors import DuplicateClaim
 from server.domain.merchant_orders import MerchantOrder
 from server.ports.transfers import Way
@@ -23,7 +23,7 @@ _WAY = 4020
 class MerchantOrderRows:
     """Implements ports.MerchantOrders."""
 
-    def __init__(self, connection: AsyncConnection) -> None:
+    def __init__(self, connection: Statements) -> None:
         self._connection = connection
 
     async def add(self, made: MerchantOrder) -> None:
@@ -56,7 +56,7 @@ class MerchantOrderRows:
 class ApiNonceRows:
     """Implements ports.ApiNonces."""
 
-    def __init__(self, connection: AsyncConnection) -> None:
+    def __init__(self, connection: Statements) -> None:
         self._connection = connection
 
     async def use(self, merchant: str, nonce: str, until: datetime, now: datetime) -> None:

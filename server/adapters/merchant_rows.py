@@ -9,9 +9,9 @@ from typing import Any, Protocol
 
 from sqlalchemy import Column, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from server.adapters.models import merchants
+from server.adapters.statements import Statements
 from server.adapters.upstream_models import merchant_changes
 from server.domain.errors import MerchantKnown, RotationPending, StaleWrite, UnknownMerchant
 from server.domain.market import Merchant
@@ -29,13 +29,13 @@ _AUDIT = tuple(MerchantChange.__dataclass_fields__)
 class Viewed(Protocol):
     """A database that gives reading connections."""
 
-    def view(self) -> AbstractAsyncContextManager[AsyncConnection]: ...
+    def view(self) -> AbstractAsyncContextManager[Statements]: ...
 
 
 class MerchantRows:
     """Implements ports.Merchants."""
 
-    def __init__(self, connection: AsyncConnection, clock: Clock) -> None:
+    def __init__(self, connection: Statements, clock: Clock) -> None:
         self._connection, self._clock = connection, clock
 
     async def get(self, merchant: str) -> Merchant | None:
@@ -67,13 +67,13 @@ class MerchantRows:
         await self._connection.execute(insert(merchant_changes).values(line))
 
 
-async def all_merchants(connection: AsyncConnection) -> dict[str, Merchant]:
+async def all_merchants(connection: Statements) -> dict[str, Merchant]:
     """Every merchant, by id."""
     rows = await connection.execute(select(*(merchants.c[name] for name in _COLUMNS)))
     return {row.id: Merchant(*row) for row in rows}
 
 
-async def put_merchant(connection: AsyncConnection, merchant: Merchant, at: datetime) -> None:
+async def put_merchant(connection: Statements, merchant: Merchant, at: datetime) -> None:
     """Add a merchant, or change name and address of the one of that id; its key changes by `rotate_key` alone."""
     values = {"name": merchant.name, "pay_to": merchant.pay_to}
     result = await connection.execute(update(merchants).where(merchants.c.id == merchant.id).values(**values))
@@ -82,7 +82,7 @@ async def put_merchant(connection: AsyncConnection, merchant: Merchant, at: date
         await connection.execute(insert(merchants).values(**own, **values))
 
 
-async def add_merchant(connection: AsyncConnection, merchant: Merchant, at: datetime) -> None:
+async def add_merchant(connection: Statements, merchant: Merchant, at: datetime) -> None:
     """Add one. Raises MerchantKnown if there is one of that id."""
     values = {name: getattr(merchant, name) for name in _COLUMNS}
     try:
@@ -92,7 +92,7 @@ async def add_merchant(connection: AsyncConnection, merchant: Merchant, at: date
 
 
 async def rotate_key(
-    connection: AsyncConnection, merchant_id: str, digest: bytes, now: datetime, overlap: timedelta
+    connection: Statements, merchant_id: str, digest: bytes, now: datetime, overlap: timedelta
 ) -> None:
     """Give a merchant a new key; the one before it counts for `overlap` beside it, and no third one ever.
 
@@ -102,16 +102,14 @@ async def rotate_key(
     await _rotate(connection, merchant_id, columns, digest, now, overlap)
 
 
-async def rotate_secret(
-    connection: AsyncConnection, merchant_id: str, name: str, now: datetime, overlap: timedelta
-) -> None:
+async def rotate_secret(connection: Statements, merchant_id: str, name: str, now: datetime, overlap: timedelta) -> None:
     """Give a merchant another API secret, by its name in `WebhookKeys`; for the rest as `rotate_key`."""
     columns = (merchants.c.api_secret, merchants.c.former_secret, merchants.c.former_secret_until)
     await _rotate(connection, merchant_id, columns, name, now, overlap)
 
 
 async def _rotate(
-    connection: AsyncConnection,
+    connection: Statements,
     merchant_id: str,
     columns: tuple[Column[Any], Column[Any], Column[Any]],
     new: bytes | str,

@@ -4,12 +4,12 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import RowMapping, and_, func, insert, not_, or_, select, tuple_, update
+from sqlalchemy import RowMapping, and_, bindparam, func, insert, not_, or_, select, tuple_, update
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from protocol.payment import Method
 from server.adapters.models import IN_FLIGHT, order_events, orders
+from server.adapters.statements import Statements
 from server.domain.errors import DuplicateClaim, StaleWrite
 from server.domain.merchant_orders import SERVICE as MERCHANT_ORDER
 from server.domain.order_status import EVERY_ORDER, OrderFilter, OrderStatus, status_of
@@ -31,12 +31,24 @@ _MUTABLE = (
     "callback_tx", "refund_tx", "paid_at", "released_at", "final_at", "failure", "charged", "round",
     "received", "returned", "refunds",
 )  # fmt: skip
+_ADD, _ADD_EVENTS = insert(orders), insert(order_events)
+_GET = select(orders).where(orders.c.id == bindparam("key"))
+_CLAIMED = select(orders).where(
+    *(orders.c[name] == bindparam(name) for name in ("network", "authority", "payer", "nonce"))
+)
+_BUSY = select(func.count()).where(
+    orders.c.payer == bindparam("buyer"),
+    orders.c.service != MERCHANT_ORDER,
+    IN_FLIGHT,
+    or_(orders.c.payment != PaymentState.AUTHORIZED, orders.c.lease_until > bindparam("now")),
+)
+_SAVE = update(orders).where(orders.c.id == bindparam("key"), orders.c.version == bindparam("read"))
 
 
 class OrderRows:
     """Implements ports.Orders."""
 
-    def __init__(self, connection: AsyncConnection, clock: Clock) -> None:
+    def __init__(self, connection: Statements, clock: Clock) -> None:
         self._connection = connection
         self._clock = clock
 
@@ -45,39 +57,29 @@ class OrderRows:
         values |= {name: getattr(order.authorization, name) for name in _AUTHORIZATION}
         values |= {name: getattr(order, name) for name in (*_OWN, *_MUTABLE)}
         try:
-            await self._connection.execute(insert(orders).values(**values, status=status_of(order), version=0))
+            await self._connection.execute(_ADD, values | {"status": status_of(order), "version": 0})
         except IntegrityError as error:
             raise DuplicateClaim("the quote or the payment is claimed") from error
         await self._write_changes(order)
 
     async def get(self, order_id: str) -> Order | None:
-        row = (await self._connection.execute(select(orders).where(orders.c.id == order_id))).mappings().first()
+        row = (await self._connection.execute(_GET, {"key": order_id})).mappings().first()
         return _order(row) if row else None
 
     async def claimed_by(self, network: str, authority: str, payer: str, nonce: bytes) -> Order | None:
-        own = (orders.c.network == network) & (orders.c.authority == authority)
-        query = select(orders).where(own, orders.c.payer == payer, orders.c.nonce == nonce)
-        row = (await self._connection.execute(query)).mappings().first()
+        claim = {"network": network, "authority": authority, "payer": payer, "nonce": nonce}
+        row = (await self._connection.execute(_CLAIMED, claim)).mappings().first()
         return _order(row) if row else None
 
     async def in_flight(self, payer: str, now: datetime) -> int:
         if self._connection.dialect.name == "postgresql":  # SQLite has one writer at a time as it is
             await self._connection.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(payer, _COUNTING))))
-        query = select(func.count()).where(
-            orders.c.payer == payer,
-            orders.c.service != MERCHANT_ORDER,
-            IN_FLIGHT,
-            or_(orders.c.payment != PaymentState.AUTHORIZED, orders.c.lease_until > now),
-        )
-        return int((await self._connection.execute(query)).scalar_one())
+        return int((await self._connection.execute(_BUSY, {"buyer": payer, "now": now})).scalar_one())
 
     async def save(self, order: Order) -> None:
         values = {name: getattr(order, name) for name in _MUTABLE}
-        result = await self._connection.execute(
-            update(orders)
-            .where(orders.c.id == order.id, orders.c.version == order.version)
-            .values(**values, status=status_of(order), version=order.version + 1)
-        )
+        values |= {"status": status_of(order), "version": order.version + 1}
+        result = await self._connection.execute(_SAVE, values | {"key": order.id, "read": order.version})
         if result.rowcount != 1:
             raise StaleWrite(f"order {order.id} was changed by somebody else")
         order.version += 1
@@ -144,7 +146,7 @@ class OrderRows:
                 {"order_id": order.id, "at": at, "what": c.what, "old": c.old, "new": c.new, "note": c.note}
                 for c in order.changes
             ]
-            await self._connection.execute(insert(order_events), rows)
+            await self._connection.execute(_ADD_EVENTS, rows)
             order.changes.clear()
 
 

@@ -2,9 +2,9 @@
 
 from sqlalchemy import and_, insert, select, update
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from server.adapters.pledge_models import refund_pledges
+from server.adapters.statements import Statements
 from server.domain.errors import StaleWrite
 from server.domain.pledges import Pledge
 
@@ -14,7 +14,7 @@ _COLUMNS = tuple(Pledge.__dataclass_fields__)
 class PledgeRows:
     """Implements ports.Pledges."""
 
-    def __init__(self, connection: AsyncConnection) -> None:
+    def __init__(self, connection: Statements) -> None:
         self._connection = connection
 
     async def get(self, refund: str) -> Pledge | None:

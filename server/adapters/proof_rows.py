@@ -5,9 +5,9 @@ from datetime import datetime
 
 from sqlalchemy import ColumnElement, RowMapping, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from server.adapters.proof_models import anchors, receipt_chain, receipt_queue
+from server.adapters.statements import Statements
 from server.domain.anchors import Anchor, Chained, Kind, Site
 from server.domain.errors import DuplicateClaim, StaleWrite
 
@@ -21,7 +21,7 @@ _HIGHEST = 2**31 - 1
 class ReceiptChainRows:
     """Implements ports.ReceiptChain. The key (merchant, index) lets only one of several writers append."""
 
-    def __init__(self, connection: AsyncConnection) -> None:
+    def __init__(self, connection: Statements) -> None:
         self._connection = connection
 
     async def enqueue(self, order_id: str, merchant: str, released_at: datetime) -> None:
@@ -73,7 +73,7 @@ class ReceiptChainRows:
 class AnchorRows:
     """Implements ports.Anchors."""
 
-    def __init__(self, connection: AsyncConnection) -> None:
+    def __init__(self, connection: Statements) -> None:
         self._connection = connection
 
     async def add(self, anchor: Anchor) -> None:

@@ -5,9 +5,9 @@ from dataclasses import replace
 
 from sqlalchemy import and_, delete, false, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from server.adapters.reputation_models import merchant_identities, reputation_cursors, reviews
+from server.adapters.statements import Statements
 from server.domain.errors import StaleWrite
 from server.domain.reputation import Identity, ReputationCursor, Review, Tally
 
@@ -19,7 +19,7 @@ _CURSOR = tuple(ReputationCursor.__dataclass_fields__)
 class ReputationRows:
     """Implements ports.Reputation."""
 
-    def __init__(self, connection: AsyncConnection) -> None:
+    def __init__(self, connection: Statements) -> None:
         self._connection = connection
 
     async def add(self, review: Review) -> bool:

@@ -3,15 +3,17 @@
 from pathlib import Path
 from typing import Any
 
+from coincurve import PrivateKey
 from eth_account import Account
 from eth_account.signers.local import LocalAccount
 from eth_account.typed_transactions.typed_transaction import TypedTransaction
-from eth_typing import Hash32, HexStr
+from eth_typing import HexStr
 from eth_utils.address import to_checksum_address
 from hexbytes import HexBytes
 
 from protocol.errors import ProtocolError
 from protocol.keystores import open_keystore
+from protocol.signatures import sign
 from server.domain.errors import ConfigurationError
 from server.domain.sending import SignedTransaction
 from server.ports import Call, Fees
@@ -22,6 +24,7 @@ class LocalSigner:
 
     def __init__(self, private_key: str | bytes) -> None:
         self._account: LocalAccount = Account.from_key(private_key)
+        self._key = PrivateKey(bytes(self._account.key))
 
     @classmethod
     def from_keystore(cls, name: str, keystore: Path, password_file: Path) -> "LocalSigner":
@@ -49,7 +52,7 @@ class LocalSigner:
         return await self.sign(*fields_of(raw), fees)
 
     async def sign_digest(self, digest: bytes) -> bytes:
-        return bytes(self._account.unsafe_sign_hash(Hash32(digest)).signature)
+        return sign(self._key, digest)
 
 
 def fields_of(raw: bytes) -> tuple[int, int, Call, int]:

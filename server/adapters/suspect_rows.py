@@ -5,10 +5,10 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 
 from sqlalchemy import ColumnElement, and_, exists, func, or_, select, tuple_
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from server.adapters.case_models import cases
 from server.adapters.models import order_events, orders, outbox, proofs
+from server.adapters.statements import Statements
 from server.application.deliver import EXECUTE, FOLLOW, PROVE, REFUND
 from server.domain.cases import CaseKind
 from server.domain.order_status import OrderStatus
@@ -32,7 +32,7 @@ MOST_GROUPS, MOST_ROWS = 100, 2000
 class SuspectRows:
     """Implements ports.Suspects."""
 
-    def __init__(self, connection: AsyncConnection) -> None:
+    def __init__(self, connection: Statements) -> None:
         self._connection = connection
 
     async def stuck(self, before: datetime, limit: int) -> Sequence[str]:

@@ -1,19 +1,20 @@
 """The operator's switches as rows."""
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import bindparam, insert, select, update
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from server.adapters.models import switches
+from server.adapters.statements import Statements
 from server.domain.switches import Switch
 
 _COLUMNS = tuple(Switch.__dataclass_fields__)
+_GET = select(switches).where(switches.c.name == bindparam("key"))
 
 
 class SwitchRows:
     """Implements ports.Switches."""
 
-    def __init__(self, connection: AsyncConnection) -> None:
+    def __init__(self, connection: Statements) -> None:
         self._connection = connection
 
     async def put(self, switch: Switch) -> None:
@@ -25,7 +26,7 @@ class SwitchRows:
                 await self._update(switch)
 
     async def get(self, name: str) -> Switch | None:
-        row = (await self._connection.execute(select(switches).where(switches.c.name == name))).mappings().first()
+        row = (await self._connection.execute(_GET, {"key": name})).mappings().first()
         return Switch(**row) if row else None
 
     async def _update(self, switch: Switch) -> bool:

@@ -15,9 +15,9 @@ from sqlalchemy import (
     true,
     union_all,
 )
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from server.adapters.models import Utc, ledger_entries, orders
+from server.adapters.statements import Statements
 from server.adapters.sums import DIGITS, GROUPS, group, together
 from server.domain.order_status import OrderStatus
 from server.domain.statements import Period, Place
@@ -30,7 +30,7 @@ _SIGN = case((_ROW.reversal, -1), else_=1)
 class TallyRows:
     """Implements ports.Tallies."""
 
-    def __init__(self, connection: AsyncConnection) -> None:
+    def __init__(self, connection: Statements) -> None:
         self._connection = connection
 
     async def orders(self, periods: Sequence[Period]) -> Sequence[Mapping[OrderStatus, int]]:

@@ -2,29 +2,38 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import ColumnElement, RowMapping, insert, select, update
+from sqlalchemy import ColumnElement, RowMapping, bindparam, insert, select, update
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from server.adapters.models import chain_attempts, chain_transactions, sending_keys
+from server.adapters.statements import Statements
 from server.domain.errors import DuplicateClaim
 from server.domain.evidence import Mined
 from server.domain.sending import Attempt, ChainTransaction, Fees, Sender, TransactionState
 
 _OWN = tuple(name for name in ChainTransaction.__dataclass_fields__ if name != "attempts")
 _T = chain_transactions.c
+_OWN_KEY = (sending_keys.c.network == bindparam("chain")) & (sending_keys.c.address == bindparam("sender"))
+_NEXT = select(sending_keys.c.next_nonce).where(_OWN_KEY).with_for_update()
+_ALLOT = update(sending_keys).where(_OWN_KEY)
+_ADD, _ADD_ATTEMPT = insert(chain_transactions), insert(chain_attempts)
+_CHANGE = update(chain_transactions).where(_T.hash == bindparam("key"))
+_ATTEMPTS = (
+    select(chain_attempts)
+    .where(chain_attempts.c.transaction.in_(bindparam("keys", expanding=True)))
+    .order_by(chain_attempts.c.max_fee, chain_attempts.c.signed_at)
+)
 
 
 class TransactionRows:
     """Implements ports.Transactions. Allotting, signing and storing share one transaction, so no nonce is lost."""
 
-    def __init__(self, connection: AsyncConnection) -> None:
+    def __init__(self, connection: Statements) -> None:
         self._connection = connection
 
     async def allot(self, network: str, sender: str, at_least: int) -> int:
-        key = (sending_keys.c.network == network) & (sending_keys.c.address == sender)
-        query = select(sending_keys.c.next_nonce).where(key).with_for_update()
-        stored = (await self._connection.execute(query)).scalar()
+        key = {"chain": network, "sender": sender}
+        stored = (await self._connection.execute(_NEXT, key)).scalar()
         if stored is None:
             try:
                 async with self._connection.begin_nested():
@@ -33,15 +42,15 @@ class TransactionRows:
                     )
             except IntegrityError:  # another process was first; its row is the one to lock
                 pass
-            stored = (await self._connection.execute(query)).scalar_one()
+            stored = (await self._connection.execute(_NEXT, key)).scalar_one()
         nonce = max(int(stored), at_least)
-        await self._connection.execute(update(sending_keys).where(key).values(next_nonce=nonce + 1))
+        await self._connection.execute(_ALLOT, key | {"next_nonce": nonce + 1})
         return nonce
 
     async def add(self, transaction: ChainTransaction) -> None:
         values = {name: getattr(transaction, name) for name in _OWN}
         try:
-            await self._connection.execute(insert(chain_transactions).values(**values))
+            await self._connection.execute(_ADD, values)
         except IntegrityError as error:
             raise DuplicateClaim(f"nonce {transaction.nonce} of {transaction.sender} is taken") from error
         for attempt in transaction.attempts:
@@ -51,7 +60,7 @@ class TransactionRows:
         values = {"hash": attempt.hash, "raw": attempt.raw, "signed_at": attempt.signed_at}
         fees = {"max_fee": attempt.fees.max_fee, "priority": attempt.fees.priority}
         try:
-            await self._connection.execute(insert(chain_attempts).values(transaction=transaction, **values, **fees))
+            await self._connection.execute(_ADD_ATTEMPT, values | fees | {"transaction": transaction})
         except IntegrityError as error:
             raise DuplicateClaim(f"attempt {attempt.hash} is stored") from error
 
@@ -100,17 +109,13 @@ class TransactionRows:
         await self._change(transaction, state=TransactionState.SIGNED, mined_hash=None, block=None, block_hash=None)
 
     async def _change(self, transaction: str, **values: object) -> None:
-        await self._connection.execute(update(chain_transactions).where(_T.hash == transaction).values(**values))
+        await self._connection.execute(_CHANGE, values | {"key": transaction})
 
     async def _found(self, condition: ColumnElement[bool]) -> list[ChainTransaction]:
         query = select(chain_transactions).where(condition).order_by(_T.nonce)
         rows = (await self._connection.execute(query)).mappings().all()
-        signed = chain_attempts.c
         attempts: dict[str, list[Attempt]] = {row["hash"]: [] for row in rows}
-        query = (
-            select(chain_attempts).where(signed.transaction.in_(attempts)).order_by(signed.max_fee, signed.signed_at)
-        )
-        for row in (await self._connection.execute(query)).mappings() if rows else ():
+        for row in (await self._connection.execute(_ATTEMPTS, {"keys": list(attempts)})).mappings() if rows else ():
             fees = Fees(row["max_fee"], row["priority"])
             attempts[row["transaction"]].append(Attempt(row["hash"], row["raw"], fees, row["signed_at"]))
         return [_transaction(row, tuple(attempts[row["hash"]])) for row in rows]

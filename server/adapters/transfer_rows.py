@@ -6,9 +6,9 @@ from datetime import datetime
 
 from sqlalchemy import ColumnElement, and_, insert, select, update
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from server.adapters.models import BY_TRANSFER, WAITING, ledger_entries, orders
+from server.adapters.statements import Statements
 from server.adapters.transfer_models import transfer_cursors
 from server.domain.errors import StaleWrite
 from server.domain.transfers import Cursor
@@ -20,7 +20,7 @@ _COLUMNS = tuple(Cursor.__dataclass_fields__)
 class TransferRows:
     """Implements ports.Transfers."""
 
-    def __init__(self, connection: AsyncConnection) -> None:
+    def __init__(self, connection: Statements) -> None:
         self._connection = connection
 
     async def cursor(self, network: str) -> Cursor | None:

@@ -7,8 +7,8 @@ from typing import Any
 import msgspec
 from sqlalchemy import RowMapping, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.ext.asyncio import AsyncConnection
 
+from server.adapters.statements import Statements
 from server.adapters.upstream_models import upstream_changes, upstreams
 from server.domain.errors import DuplicateClaim, StaleWrite
 from server.domain.upstreams import Upstream, UpstreamChange, UpstreamState, audited
@@ -19,7 +19,7 @@ _AUDIT = tuple(field.name for field in fields(UpstreamChange))
 class UpstreamRows:
     """Implements ports.Upstreams."""
 
-    def __init__(self, connection: AsyncConnection) -> None:
+    def __init__(self, connection: Statements) -> None:
         self._connection = connection
 
     async def mark(self) -> tuple[int, int]:

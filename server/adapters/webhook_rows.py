@@ -5,11 +5,11 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, RowMapping, Select, Table, func, insert, select, update
+from sqlalchemy import ColumnElement, RowMapping, Select, Table, bindparam, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from server.adapters.models import orders
+from server.adapters.statements import Statements
 from server.adapters.webhook_models import webhook_announcements, webhook_deliveries, webhook_endpoints
 from server.domain.errors import DuplicateClaim, StaleWrite, UnknownWebhook
 from server.domain.webhooks import Announcement, DeliveryState, Endpoint, Kind, WebhookDelivery
@@ -17,12 +17,17 @@ from server.ports import Clock
 
 _HIGHEST = 2**31 - 1
 _ENDPOINTS, _DELIVERIES = webhook_endpoints.c, webhook_deliveries.c
+_ENDPOINTS_OF = (
+    select(webhook_endpoints)
+    .where(_ENDPOINTS.merchant == bindparam("merchant"), _ENDPOINTS.removed_at.is_(None))
+    .order_by(_ENDPOINTS.created_at, _ENDPOINTS.id)
+)
 
 
 class WebhookRows:
     """Implements ports.Webhooks."""
 
-    def __init__(self, connection: AsyncConnection, clock: Clock) -> None:
+    def __init__(self, connection: Statements, clock: Clock) -> None:
         self._connection = connection
         self._clock = clock
 
@@ -41,9 +46,8 @@ class WebhookRows:
         await self._connection.execute(change.values(failures=failures, quiet_until=quiet_until))
 
     async def endpoints_of(self, merchant: str) -> Sequence[Endpoint]:
-        own = (_ENDPOINTS.merchant == merchant, _ENDPOINTS.removed_at.is_(None))
-        query = select(webhook_endpoints).where(*own).order_by(_ENDPOINTS.created_at, _ENDPOINTS.id)
-        return [Endpoint(**row) for row in (await self._connection.execute(query)).mappings()]
+        rows = (await self._connection.execute(_ENDPOINTS_OF, {"merchant": merchant})).mappings()
+        return [Endpoint(**row) for row in rows]
 
     async def listed(self, limit: int) -> Sequence[Endpoint]:
         query = select(webhook_endpoints).where(_ENDPOINTS.removed_at.is_(None)).limit(limit)

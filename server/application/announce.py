@@ -73,6 +73,9 @@ class AnnouncingDatabase:
     def read(self) -> AbstractAsyncContextManager[UnitOfWork]:
         return self._db.read()
 
+    def survey(self) -> AbstractAsyncContextManager[UnitOfWork]:
+        return self._db.survey()
+
 
 class _AnnouncingOrders:
     """Orders as they are, but for `add` and `save`; what these wrote is appended to `moved`."""

@@ -72,7 +72,7 @@ async def _keep(paddock: Paddock, wallet: Wallet) -> bool:
 
 async def _cursor(paddock: Paddock, wallet: Wallet, final: int) -> WalletCursor:
     """Where the last comparison ended; the first begins a little below the first row, or below now without any."""
-    async with paddock.db.read() as view:
+    async with paddock.db.survey() as view:
         known = await view.books.cursor(wallet.network, wallet.asset.address, wallet.address)
         oldest = await view.books.first_block(wallet.network)
     if known:
@@ -153,7 +153,7 @@ async def _check_rows(paddock: Paddock, network: str) -> bool:
 
     A row is passed for good when its block is final, or when a person was told that the chain does not show it.
     """
-    async with paddock.db.read() as view:
+    async with paddock.db.survey() as view:
         reached = await view.books.checked(network)
         rows = await view.books.after(network, reached, ROWS)
     judged = await _judged(paddock, network, rows)

@@ -113,7 +113,7 @@ async def reconcile(books: Books, *, full: bool = True) -> list[Difference]:
         for wallet in wallets(books, network):
             found += await _of_wallet(books, wallet, full)
         found += [one async for one in _of_rows(books, network, full)]
-    async with books.db.read() as view:
+    async with books.db.survey() as view:
         return [one for one in dict.fromkeys(found) if not await _declared(view, one)]
 
 
@@ -132,7 +132,7 @@ async def judge(
         seen[transaction] = await chain.mined(transaction)
     mined = seen[transaction]
     log = transfer_at(mined, log_index) if mined else None
-    async with books.db.read() as view:
+    async with books.db.survey() as view:
         rows = await view.books.about(network, transaction, log_index)
         kept = standing_for(rows)
         wrong = [misbooked(row, log, await _parties(books, view, row)) for row in kept]
@@ -150,7 +150,7 @@ async def judge(
 async def scan(books: Books, wallet: Wallet, first: int, last: int) -> Scan:
     """What chain and books say of a wallet in those blocks, both included, with rows from before rows named a block."""
     logs = await wallet.ground.chain.transfers(wallet.asset.address, wallet.address, first, last)
-    async with books.db.read() as view:
+    async with books.db.survey() as view:
         rows = await view.ledger.touching(wallet.network, wallet.asset.address, wallet.account, first, last)
         for log in unbooked(logs, rows):
             about = await view.books.about(wallet.network, log.transaction, log.log_index)
@@ -174,7 +174,7 @@ async def off_balance(wallet: Wallet, block: int, explained: int) -> tuple[int, 
 
 
 async def _of_wallet(books: Books, wallet: Wallet, full: bool) -> list[Difference]:
-    async with books.db.read() as view:
+    async with books.db.survey() as view:
         cursor = await view.books.cursor(wallet.network, wallet.asset.address, wallet.address)
     final = await wallet.ground.chain.final_block()
     first = 0 if cursor is None else cursor.first + 1 if full else cursor.block + 1
@@ -191,11 +191,11 @@ async def _of_wallet(books: Books, wallet: Wallet, full: bool) -> list[Differenc
 
 
 async def _of_rows(books: Books, network: str, full: bool) -> AsyncIterator[Difference]:
-    async with books.db.read() as view:
+    async with books.db.survey() as view:
         reached = 0 if full else await view.books.checked(network)
     seen: Seen = {}
     while True:
-        async with books.db.read() as view:
+        async with books.db.survey() as view:
             rows = await view.books.after(network, reached, ROWS)
         for one in rows:
             entry, reached = one.entry, one.sequence

@@ -86,14 +86,14 @@ async def statement(office: Office, merchant: str, period: Period) -> AsyncItera
     A period that is over never changes; one that is not may still grow.
     """
     totals = _Totals()
-    async with office.db.read() as view:
+    async with office.db.survey() as view:
         opening = await view.books.brought_forward(merchant, period.start)
     for place, balance in sorted(opening.items()):
         totals.of(place).opening = balance
         yield Opening(place, balance)
     last: Line | None = None
     while True:
-        async with office.db.read() as view:
+        async with office.db.survey() as view:
             lines = await view.books.lines(merchant, period, last, PAGE)
         for last in lines:
             total = totals.of(last.place)
@@ -101,7 +101,7 @@ async def statement(office: Office, merchant: str, period: Period) -> AsyncItera
             yield Moved(last, total.closing)
         if len(lines) < PAGE:
             break
-    async with office.db.read() as view:
+    async with office.db.survey() as view:
         owed = await view.books.owed(merchant, period.end)
     for place, amount in owed.items():
         totals.of(place).owed = amount

@@ -42,7 +42,7 @@ class Trends:
 async def _count(db: Database, clock: Clock, span: Span) -> Trend:
     now = clock.now()
     periods = span.periods(now)
-    async with db.read() as view:
+    async with db.survey() as view:
         made = await view.tallies.orders(periods)
         moved = await view.tallies.turnover(periods)
     before, *steps = (

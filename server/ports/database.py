@@ -66,4 +66,7 @@ class Database(Protocol):
         """
 
     def read(self) -> AbstractAsyncContextManager[UnitOfWork]:
-        """A consistent view for reading; nothing is committed."""
+        """A consistent view of few records, for reading; nothing is committed."""
+
+    def survey(self) -> AbstractAsyncContextManager[UnitOfWork]:
+        """As `read`, for what may look at many records: nobody else waits meanwhile."""

@@ -1,6 +1,7 @@
 """On sale: a trading signal and the indicators behind it, computed from a bundled daily series."""
 
 from datetime import date
+from functools import cache
 from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
@@ -67,8 +68,9 @@ async def run(arguments: SignalArguments, context: Context) -> Answer:
     return json_answer(report(arguments.symbol, arguments.window))
 
 
+@cache
 def report(symbol: str, window: int) -> SignalReport:
-    """The report on a symbol's whole series."""
+    """The report on a symbol's whole series, which is the same for as long as the process runs."""
     days = daily(symbol)
     closes = [day.close for day in days]
     fast = sum(closes[-window:]) / window

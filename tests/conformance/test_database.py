@@ -5,6 +5,7 @@ from contextlib import suppress
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
+from sqlalchemy import text
 
 from server.adapters.clock import SystemClock
 from server.adapters.database import SqlDatabase
@@ -142,6 +143,6 @@ async def test_w1_what_sqlite_has_committed_is_on_the_disk_for_readers_and_write
     try:
         for opened in (database.view, database.change):
             async with opened() as connection:
-                assert (await connection.exec_driver_sql(f"PRAGMA {setting}")).scalar() == expected
+                assert (await connection.execute(text(f"PRAGMA {setting}"))).scalar() == expected
     finally:
         await database.close()

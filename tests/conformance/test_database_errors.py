@@ -14,7 +14,7 @@ from tests.stack.processes import free_port
 CANARY = "canary-of-a-signed-payment"
 
 
-@pytest.mark.parametrize("way", ["begin", "read", "view"])
+@pytest.mark.parametrize("way", ["begin", "read", "survey", "view"])
 async def test_s30_a_database_that_is_away_is_our_own_error_and_says_no_password(way, caplog):
     db = SqlDatabase(f"postgresql://paddock:secret@127.0.0.1:{free_port()}/paddock", SystemClock())
     opened = db.begin("claim") if way == "begin" else getattr(db, way)()

@@ -84,7 +84,7 @@ async def test_s27_of_fifty_claims_at_once_exactly_as_many_as_there_are_places_s
 async def test_s27_counting_looks_at_no_order_that_has_ended(sqlite_url):
     """Also where the database's statistics say that one payer has all orders: a scan would grow with the past."""
     db, asked = SqlDatabase(sqlite_url, SystemClock()), []
-    event.listen(db._reader.sync_engine, "before_cursor_execute", lambda *given: asked.append(given[2:4]))
+    event.listen(db._reader._reader, "before_cursor_execute", lambda *given: asked.append(given[2:4]))
     async with db.begin("claim") as work:
         for _ in range(200):
             done = samples.order()

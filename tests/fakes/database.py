@@ -108,6 +108,8 @@ class FakeDatabase:
         await asyncio.sleep(0)
         yield FakeUnitOfWork(self.tables.copy(), self._clock)
 
+    survey = read
+
     async def close(self) -> None:
         """There is nothing to close."""
 

@@ -87,6 +87,47 @@ def test_a_flat_struct_is_hashed_with_its_type(values):
     assert digest != typed_digest(domain, "Thing", fields, changed)
 
 
+KINDS = {
+    "uint256": uint256,
+    "address": addresses,
+    "bytes32": bytes32,
+    "bytes": st.binary(max_size=80),
+    "string": texts,
+}
+structs = st.lists(st.sampled_from(sorted(KINDS)), min_size=1, max_size=8).flatmap(
+    lambda kinds: st.tuples(st.just(kinds), st.tuples(*(KINDS[kind] for kind in kinds)))
+)
+
+
+@given(
+    structs, addresses, st.sampled_from([(), ("chainId",), ("verifyingContract",), ("chainId", "verifyingContract")])
+)
+def test_a_flat_struct_is_hashed_as_wallets_hash_it(struct, contract, more):
+    fields = {f"field{index}": kind for index, kind in enumerate(struct[0])}
+    message = dict(zip(fields, struct[1], strict=True))
+    whole = {"name": "ünïcode", "version": "2", "chainId": 8453, "verifyingContract": contract}
+    domain = {name: whole[name] for name in ("name", "version", *more)}
+    types = {"Thing": [{"name": name, "type": kind} for name, kind in fields.items()]}
+    known = encode_typed_data(domain_data=domain, message_types=types, message_data=message)
+    assert typed_digest(domain, "Thing", fields, message) == keccak(b"\x19\x01" + known.header + known.body)
+
+
+@pytest.mark.parametrize(
+    ("kind", "value"),
+    [
+        ("uint256", -1),
+        ("uint256", 2**256),
+        ("bytes32", b"short"),
+        ("bytes32", "0x00"),
+        ("address", "0x12"),
+        ("int8", 1),
+    ],
+)
+def test_what_its_type_cannot_hold_is_not_hashed(kind, value):
+    with pytest.raises((KeyError, ValueError, OverflowError)):
+        typed_digest({"name": "n"}, "Thing", {"a": kind}, {"a": value})
+
+
 def test_f24_payout_and_refund_of_an_order_share_one_nonce_and_orders_share_none():
     assert order_nonce("order-1") == keccak(b"order-1")
     assert order_nonce("order-1") != order_nonce("order-2")
