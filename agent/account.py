@@ -3,7 +3,6 @@
 from typing import Protocol
 
 from eth_account.signers.local import LocalAccount
-from eth_utils.crypto import keccak
 
 from agent.chain import Chain, encode_call
 from agent.clock import Clock
@@ -14,6 +13,7 @@ from agent.wallet import LocalSigner, Signer, sign_digest
 from protocol.actions import Action
 from protocol.delegate import Commitment
 from protocol.errors import ProtocolError
+from protocol.hashing import keccak
 from protocol.networks import caip2
 from protocol.permit2 import Permit
 from protocol.signatures import parse_address

@@ -2,11 +2,10 @@
 
 from enum import StrEnum
 
-from eth_utils.crypto import keccak
-
 from agent.chain import TRANSFER, Chain, Mined
 from agent.errors import ChainUnavailable
 from agent.models import Signed
+from protocol.hashing import keccak
 from protocol.payment import PERMIT2, Method
 
 CANCELED = "0x" + keccak(b"AuthorizationCanceled(address,bytes32)").hex()

@@ -6,11 +6,11 @@ from typing import Any
 import httpx
 import msgspec
 from eth_abi.abi import encode
-from eth_utils.crypto import keccak
 
 from agent.errors import ChainUnavailable, Reverted
 from agent.models import Signed
 from protocol.escrow import GIVEN_BACK
+from protocol.hashing import keccak
 from protocol.networks import caip2
 from protocol.payment import PERMIT2, Method
 from protocol.signatures import parse_address

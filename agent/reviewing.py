@@ -7,7 +7,6 @@ import httpx
 import msgspec
 from eth_abi.abi import encode
 from eth_account.signers.local import LocalAccount
-from eth_utils.crypto import keccak
 
 from agent.clock import Clock, SystemClock
 from agent.commands import Shell
@@ -20,6 +19,7 @@ from agent.terms import origin_of
 from agent.wallet import sign_digest
 from protocol.errors import ProtocolError
 from protocol.feedback import ACTION, BEST, GIVE_FEEDBACK, FeedbackFile, PaymentProof, as_uri, file_hash
+from protocol.hashing import keccak
 from protocol.headers import decode_json
 from protocol.networks import chain_id
 from protocol.requests import SignedRequest, new_request

@@ -3,11 +3,11 @@
 from typing import Any
 
 from eth_account.signers.local import LocalAccount
-from eth_utils.crypto import keccak
 
 from agent.chain import Chain, Mined
 from agent.clock import Clock
 from agent.errors import ChainUnavailable, NoGas, WalletError
+from protocol.hashing import keccak
 
 MOST_GAS = 1_000_000
 """No transaction of the wallet's own may use more: whoever wrote the contract that is called may waste gas."""

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import msgspec
-from eth_utils.crypto import keccak
 
 from protocol.errors import ProtocolError
+from protocol.hashing import keccak
 from protocol.payment import PERMIT2
 from protocol.signatures import parse_hex
 from protocol.typed_data import typed_digest

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from eth_utils.crypto import keccak
+from protocol.hashing import keccak
 
 LINK_TAG = keccak(b"Paddock receipt chain, link, version 1")
 GENESIS = b"\0" * 32

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 import msgspec
 from eth_abi.abi import encode
-from eth_utils.crypto import keccak
 
 from protocol.eip3009 import token_domain, transfer_of
 from protocol.errors import ProtocolError
+from protocol.hashing import keccak
 from protocol.payment import Delegated, Method, Payment
 from protocol.signatures import parse_address, parse_hex
 from protocol.typed_data import RECEIVE_TYPE, Transfer, authorization_digest

@@ -1,6 +1,6 @@
 """The events by which a contract that holds payments says how an order's hold ended."""
 
-from eth_utils.crypto import keccak
+from protocol.hashing import keccak
 
 RELEASED = keccak(b"Released(bytes32,address,uint256)")
 """The merchant has it: order and who said so as topics."""

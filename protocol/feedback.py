@@ -4,9 +4,9 @@ import base64
 import binascii
 
 import msgspec
-from eth_utils.crypto import keccak
 
 from protocol.errors import ProtocolError
+from protocol.hashing import keccak
 from protocol.headers import decode_json
 from protocol.networks import caip2
 from protocol.signatures import parse_address, parse_hex

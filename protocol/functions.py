@@ -9,9 +9,9 @@ from eth_abi.exceptions import DecodingError, EncodingError, ParseError
 from eth_abi.grammar import TupleType, parse
 from eth_abi.registry import registry
 from eth_utils.address import to_checksum_address
-from eth_utils.crypto import keccak
 
 from protocol.errors import ProtocolError
+from protocol.hashing import keccak
 
 LONGEST_CALLDATA = 1024
 """Bytes: terms repeat the calldata, and a payment echoes the terms, all of it in HTTP headers."""

@@ -8,10 +8,10 @@ from functools import lru_cache
 from typing import NamedTuple
 
 import msgspec
-from eth_utils.crypto import keccak
 
 from protocol.amounts import parse_amount, parse_uint
 from protocol.errors import ProtocolError
+from protocol.hashing import keccak
 from protocol.networks import chain_id
 from protocol.payment import EXACT_PROXY, PERMIT2, UPTO_PROXY, Method, Payment
 from protocol.signatures import parse_address, parse_hex

@@ -6,10 +6,10 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
-from eth_utils.crypto import keccak
 
 from protocol.erc6492 import is_wrapped, unwrap
 from protocol.errors import ProtocolError
+from protocol.hashing import keccak
 from protocol.headers import decode
 from protocol.networks import caip2, chain_id
 from protocol.signatures import parse_address, parse_hex, recover

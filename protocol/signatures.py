@@ -5,9 +5,9 @@ from functools import lru_cache
 
 from coincurve import PrivateKey, PublicKey
 from eth_utils.address import to_checksum_address
-from eth_utils.crypto import keccak
 
 from protocol.errors import ProtocolError
+from protocol.hashing import keccak
 
 _ORDER = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
 _ADDRESS = re.compile(r"0x[0-9a-fA-F]{40}", re.ASCII)

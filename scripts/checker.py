@@ -13,8 +13,8 @@ from typing import Any
 import httpx
 import msgspec
 from eth_utils.address import to_checksum_address
-from eth_utils.crypto import keccak
 
+from protocol.hashing import keccak
 from protocol.receipts import SignedReceipt
 
 TRANSFER = "0x" + keccak(b"Transfer(address,address,uint256)").hex()

@@ -7,8 +7,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from eth_utils.crypto import keccak
-
+from protocol.hashing import keccak
 from scripts.compile import Artifact, CompileError
 from scripts.solc import ROOT
 
@@ -40,7 +39,7 @@ def link(artifact: Artifact, artifacts: Mapping[str, Artifact], addresses: Mappi
 
 def _gap(library: Artifact) -> str:
     """What solc writes where the address of a library belongs."""
-    return f"__${keccak(text=f'{library.source}:{library.name}').hex()[:34]}$__"
+    return f"__${keccak(f'{library.source}:{library.name}'.encode()).hex()[:34]}$__"
 
 
 def _read(path: Path) -> Artifact:

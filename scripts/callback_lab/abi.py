@@ -7,7 +7,8 @@ from typing import Any
 from eth_abi.abi import decode, encode, is_encodable_type
 from eth_abi.exceptions import ABITypeError, DecodingError, ParseError
 from eth_abi.grammar import parse
-from eth_utils.crypto import keccak
+
+from protocol.hashing import keccak
 
 STANDARD = ("Error(string)", "Panic(uint256)")
 PERMIT2_ERRORS = (
@@ -34,7 +35,7 @@ def types_of(signature: str) -> list[str]:
 
 def selector(signature: str) -> bytes:
     """The four bytes that a function or an error begins with."""
-    return keccak(text=signature)[:4]
+    return keccak(signature.encode())[:4]
 
 
 def encode_call(signature: str, *arguments: Any) -> bytes:

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from eth_abi.abi import encode
-from eth_utils.crypto import keccak
 
+from protocol.hashing import keccak
 from scripts.accounts import account
 from scripts.callback_lab.abi import selector, signature_of, types_of
 from scripts.callback_lab.errors import LabError
@@ -81,5 +81,5 @@ def sample(kind: str) -> Any:
     if kind == "string":
         return "paddock"
     if kind.startswith("bytes"):
-        return keccak(text="paddock")[: int(kind.removeprefix("bytes") or 32)]
+        return keccak(b"paddock")[: int(kind.removeprefix("bytes") or 32)]
     return 1

@@ -7,15 +7,15 @@ from typing import Any
 
 from eth_abi.abi import decode, encode
 from eth_account.signers.local import LocalAccount
-from eth_utils.crypto import keccak
 
+from protocol.hashing import keccak
 from scripts.accounts import account
 from scripts.callback_lab.abi import Vocabulary, encode_call
 from scripts.callback_lab.node import DEVNET, GAS, Log, Mined, Node, Outcome, Transaction
 from scripts.callback_lab.request import BASE_ENTRIES, ENTRIES, Request, sign
 from scripts.etch import PERMIT2
 
-ACCEPTED = keccak(text="PaymentAccepted(bytes32,address,address,uint256,bytes4)")
+ACCEPTED = keccak(b"PaymentAccepted(bytes32,address,address,uint256,bytes4)")
 BASE_ACTION = bytes(4)
 VALID_SECONDS = 86_400
 NOBODY = "0x" + "00" * 20

@@ -1,13 +1,12 @@
 """Checks: what an action may do and what is done to it: failure, reentrancy, gas, return bombs (C3, C6, C7, C8)."""
 
-from eth_utils.crypto import keccak
-
+from protocol.hashing import keccak
 from scripts.callback_lab.abi import encode_call
 from scripts.callback_lab.bench import Bench
 from scripts.callback_lab.request import EIP3009, EIP3009_CHOSEN, ENTRIES, Request
 from scripts.callback_lab.tracing import frame_of
 
-LIABILITY = keccak(text="LiabilityRecorded(bytes32,address,uint256)")
+LIABILITY = keccak(b"LiabilityRecorded(bytes32,address,uint256)")
 PERFORM = "performAction((bytes32,address,address,uint256),bytes)"
 ANSWERS = (("gotThrough", "bool"), ("answer", "bytes"))
 REENTERED = "ReentrancyGuardReentrantCall"
@@ -45,7 +44,7 @@ def reentrancy_by_token(bench: Bench) -> None:
     """In the middle of a pull the token hands in another payment, or has revenue paid out as the owner."""
     calls = {entry.partition("(")[0]: bench.request(entry, "inner", caller=bench.token).calldata() for entry in ENTRIES}
     calls["withdrawRevenue"] = encode_call("withdrawRevenue(address,address,uint256)", bench.token, bench.token, 0)
-    order = (keccak(text="inner"), bench.cast.payer.address, bench.token, bench.bounds[bytes(4)][0], b"")
+    order = (keccak(b"inner"), bench.cast.payer.address, bench.token, bench.bounds[bytes(4)][0], b"")
     calls["onPayment"] = encode_call("onPayment(bytes32,address,address,uint256,bytes)", *order)
     calls["declareSurplus"] = encode_call("declareSurplus(address)", bench.token)
     with bench.token_becomes("ReentrantToken"):
@@ -60,7 +59,7 @@ def reentrancy_by_action(bench: Bench) -> None:
     crook = bench.crook or bench
     crook.by_owner("listCaller(address,bool)", crook.address, True)
     inner = {entry: crook.request(entry, "inner", caller=crook.address).calldata() for entry in ENTRIES}
-    payment = (keccak(text="order-1"), crook.cast.payer.address, crook.token, crook.bounds[crook.action[:4]][0])
+    payment = (keccak(b"order-1"), crook.cast.payer.address, crook.token, crook.bounds[crook.action[:4]][0])
     inner[PERFORM] = encode_call(PERFORM, payment, b"")
     for method, data in inner.items():
         action = encode_call("callOut(address,bytes)", crook.address, data)
@@ -72,7 +71,7 @@ def reentrancy_by_action(bench: Bench) -> None:
 
 def frame_closed(bench: Bench) -> None:
     """Nobody runs an action without a payment: not a stranger, not a caller, not the contract itself."""
-    payment = (keccak(text="free"), bench.cast.stranger.address, bench.token, bench.bounds[bytes(4)][0])
+    payment = (keccak(b"free"), bench.cast.stranger.address, bench.token, bench.bounds[bytes(4)][0])
     for sender in (bench.cast.stranger.address, bench.caller, bench.owner, bench.address):
         for action in (b"", bench.action):
             free = bench.call(sender, PERFORM, payment, action)

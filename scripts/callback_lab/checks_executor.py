@@ -3,8 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
-from eth_utils.crypto import keccak
-
+from protocol.hashing import keccak
 from scripts.callback_lab.abi import encode_call
 from scripts.callback_lab.bench import BASE_ACTION, NOBODY, Bench
 from scripts.callback_lab.node import Transaction
@@ -54,7 +53,7 @@ def _executor(bench: Bench) -> str:
 def _handed(bench: Bench, **changes: Any) -> Transaction:
     """What an executor says: an order, its payer, token, amount and action."""
     said = {
-        "order": keccak(text="handed over"),
+        "order": keccak(b"handed over"),
         "payer": bench.cast.payer.address,
         "token": bench.token,
         "amount": bench.bounds[BASE_ACTION][0],

@@ -4,8 +4,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-from eth_utils.crypto import keccak
-
+from protocol.hashing import keccak
 from protocol.typed_data import TRANSFER_TYPE
 from scripts.callback_lab.abi import encode_call
 from scripts.callback_lab.bench import NOBODY, Bench
@@ -28,7 +27,7 @@ def order_again(bench: Bench) -> None:
             for other in ENTRIES:
                 again = bench.request(other, order)
                 if again.is_chosen:
-                    again = bench.signed(replace(again, nonce=keccak(text="another payment")))
+                    again = bench.signed(replace(again, nonce=keccak(b"another payment")))
                 bench.refuses(again, "OrderConsumed", why=f"the same order again through {_name(other)}")
 
 
@@ -56,7 +55,7 @@ def other_contract(bench: Bench) -> None:
 def swapped_payments(bench: Bench) -> None:
     """A choice signed without naming its payment counts only where the order id is the payment's nonce."""
     for entry in CHOSEN_ENTRIES:
-        request = bench.signed(replace(bench.request(entry), nonce=keccak(text="another payment")))
+        request = bench.signed(replace(bench.request(entry), nonce=keccak(b"another payment")))
         goats = replace(request, choice=sign(request.choice_digest(goats=True), bytes(bench.cast.payer.key)))
         bench.refuses(goats, "PayerSignatureInvalid", why="a choice that does not name the payment it is used with")
         named = bench.request(entry)

@@ -6,8 +6,8 @@ from typing import Any
 
 from eth_abi.abi import decode
 from eth_utils.address import to_checksum_address
-from eth_utils.crypto import keccak
 
+from protocol.hashing import keccak
 from scripts.accounts import ROLES, account
 from scripts.callback_lab.abi import Vocabulary, encode_call
 from scripts.callback_lab.actions import choose_action
@@ -27,8 +27,8 @@ CROOKED = (
 )  # fmt: skip
 CROOKED_BOUNDS = (1_000_000, 5_000_000)
 CROOKED_GAS = 300_000
-ACTION_LISTED = keccak(text="ActionListed(bytes4,uint128,uint128)")
-CALLER_LISTED = keccak(text="CallerListed(address,bool)")
+ACTION_LISTED = keccak(b"ActionListed(bytes4,uint128,uint128)")
+CALLER_LISTED = keccak(b"CallerListed(address,bool)")
 MOST = 2**256 - 1
 
 
@@ -90,7 +90,7 @@ def open_crook(stage: Stage, artifact: Artifact) -> Bench:
 
 def _crooked(site: Site) -> list[Any]:
     """Constructor arguments of the misbehaving callback: every crime listed."""
-    selectors = [BASE_ACTION, *(keccak(text=crime)[:4] for crime in CROOKED)]
+    selectors = [BASE_ACTION, *(keccak(crime.encode())[:4] for crime in CROOKED)]
     lists = (site.owner, [site.caller], [site.token], [site.permit2])
     return [lists, [(selector, CROOKED_BOUNDS) for selector in selectors], CROOKED_GAS]
 

@@ -3,8 +3,8 @@
 from dataclasses import dataclass, replace
 
 from eth_account import Account
-from eth_utils.crypto import keccak
 
+from protocol.hashing import keccak
 from protocol.typed_data import RECEIVE_TYPE, TokenDomain, Transfer, authorization_digest, domain_separator, word
 from scripts.callback_lab.abi import encode_call, selector
 
@@ -65,7 +65,7 @@ class Request:
 
     def of_order(self, name: str) -> "Request":
         """The same for another order, paid by another payment."""
-        order = keccak(text=name)
+        order = keccak(name.encode())
         return replace(self, nonce=order, order_id=order, calldata_nonce=int.from_bytes(order, "big"))
 
     def calldata(self) -> bytes:
@@ -98,7 +98,7 @@ class Request:
         values: list[str | int] = [self.permit2] if self.by_permit2 else []
         encoded = b"".join(map(word, [*values, self.token, self.holder, self.payer, self.amount]))
         encoded += self.order_id + word(self.calldata_nonce) + word(self.calldata_deadline) + keccak(self.action)
-        struct = keccak(keccak(text=declared) + encoded + (b"" if goats else self.nonce))
+        struct = keccak(keccak(declared.encode()) + encoded + (b"" if goats else self.nonce))
         domain = domain_separator(TokenDomain("GoatX402 Pay Callback", "1", self.chain_id, self.callback))
         return keccak(b"\x19\x01" + domain + struct)
 
@@ -106,10 +106,12 @@ class Request:
         permit = (
             f"PermitTransferFrom(TokenPermissions permitted,address spender,uint256 nonce,uint256 deadline){_TOKENS}"
         )
-        permitted = keccak(keccak(text=_TOKENS) + word(self.token) + word(self.amount))
-        struct = keccak(keccak(text=permit) + permitted + word(self.callback) + self.nonce + word(self.valid_before))
-        declared = keccak(text="EIP712Domain(string name,uint256 chainId,address verifyingContract)")
-        domain = keccak(declared + keccak(text="Permit2") + word(self.chain_id) + word(self.permit2))
+        permitted = keccak(keccak(_TOKENS.encode()) + word(self.token) + word(self.amount))
+        struct = keccak(
+            keccak(permit.encode()) + permitted + word(self.callback) + self.nonce + word(self.valid_before)
+        )
+        declared = keccak(b"EIP712Domain(string name,uint256 chainId,address verifyingContract)")
+        domain = keccak(declared + keccak(b"Permit2") + word(self.chain_id) + word(self.permit2))
         return keccak(b"\x19\x01" + domain + struct)
 
 

@@ -14,10 +14,10 @@ from typing import Any
 import httpx
 import msgspec
 from eth_account.typed_transactions.typed_transaction import TypedTransaction
-from eth_utils.crypto import keccak
 from hexbytes import HexBytes
 
 from protocol.errors import ProtocolError
+from protocol.hashing import keccak
 from protocol.signatures import parse_hex, recover
 from server.adapters.signers import fields_of, transaction_fields
 from server.domain.outages import SignerUnavailable

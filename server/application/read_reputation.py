@@ -6,10 +6,10 @@ from typing import NamedTuple
 
 from eth_abi.abi import decode
 from eth_abi.exceptions import DecodingError
-from eth_utils.crypto import keccak
 
 from protocol.errors import ProtocolError
 from protocol.feedback import PaymentProof, file_hash, in_uri, read_file, score_of
+from protocol.hashing import keccak
 from server.application.identities import Registrar, check_identities
 from server.application.paddock import Ground, Paddock, ground_of
 from server.application.review import Said, backed

@@ -1,7 +1,6 @@
 """Register identity: make a merchant an agent of an ERC-8004 registry, by the merchant's own key."""
 
-from eth_utils.crypto import keccak
-
+from protocol.hashing import keccak
 from server.application.identities import Registrar, file_path, link_identity
 from server.application.paddock import ground_of
 from server.application.send import prepare

@@ -5,9 +5,9 @@ from datetime import datetime
 from enum import StrEnum
 
 from eth_abi.abi import decode
-from eth_utils.crypto import keccak
 
 from protocol.chains import stream_of
+from protocol.hashing import keccak
 from server.domain.calls import encode_call, one_word
 from server.domain.evidence import Mined, topic
 

@@ -6,8 +6,8 @@ from typing import Any, NamedTuple
 from eth_abi.abi import decode, encode
 from eth_abi.exceptions import DecodingError
 from eth_utils.address import to_checksum_address
-from eth_utils.crypto import keccak
 
+from protocol.hashing import keccak
 from protocol.payment import PERMIT2
 from protocol.signatures import checksummed
 from protocol.typed_data import Transfer

@@ -5,8 +5,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import NamedTuple
 
-from eth_utils.crypto import keccak
-
+from protocol.hashing import keccak
 from protocol.payment import EXACT_PROXY, UPTO_PROXY, Method, Payment
 from protocol.typed_data import word
 from server.domain.calls import address_in

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from eth_abi.abi import encode
-from eth_utils.crypto import keccak
 
+from protocol.hashing import keccak
 from protocol.payment import EXACT_PROXY, UPTO_PROXY, Method, Payment
 from protocol.schemes import is_by_key
 from server.domain.calls import encode_call, transfer_with_authorization

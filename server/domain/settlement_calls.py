@@ -3,10 +3,10 @@
 from typing import Any
 
 from eth_abi.abi import encode
-from eth_utils.crypto import keccak
 
 from protocol.erc6492 import is_wrapped, unwrap
 from protocol.errors import ProtocolError
+from protocol.hashing import keccak
 from protocol.payment import Delegated, Method, Payment
 from protocol.schemes import is_by_key
 from server.domain.calls import split_signature

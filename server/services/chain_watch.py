@@ -3,9 +3,9 @@
 from datetime import datetime, timedelta
 from typing import Annotated
 
-from eth_utils.crypto import keccak
 from msgspec import Meta, Struct
 
+from protocol.hashing import keccak
 from server.domain.errors import InternalError
 from server.services.arguments import Address, Transaction, checksummed
 from server.services.service import Answer, Context, Fulfilment, Service, ServiceError, TryAgain, json_answer

@@ -3,9 +3,9 @@
 import hashlib
 from typing import Annotated, Literal
 
-from eth_utils.crypto import keccak
 from msgspec import UNSET, Meta, Struct, UnsetType, field
 
+from protocol.hashing import keccak
 from server.services.arguments import Address, checksummed
 from server.services.contract_risk import Bytecode, code_at
 from server.services.service import Answer, Context, Service, ServiceError, json_answer

@@ -3,9 +3,9 @@
 import asyncio
 from typing import Annotated
 
-from eth_utils.crypto import keccak
 from msgspec import UNSET, Meta, Struct, UnsetType
 
+from protocol.hashing import keccak
 from server.services.arguments import Address, checksummed
 from server.services.evm import Op, Program, disassemble
 from server.services.known_functions import standards

@@ -1,6 +1,6 @@
 """Well-known events of contracts: the first topic of their logs, and what they are called."""
 
-from eth_utils.crypto import keccak
+from protocol.hashing import keccak
 
 _SIGNATURES = """
     Transfer(address,address,uint256) Approval(address,address,uint256) ApprovalForAll(address,address,bool)
@@ -16,5 +16,5 @@ _SIGNATURES = """
     GivenBack(bytes32,address,address,uint256) PaymentSplit(bytes32,address,uint256)
 """
 
-EVENTS: dict[bytes, str] = {bytes(keccak(text=signature)): signature for signature in _SIGNATURES.split()}
+EVENTS: dict[bytes, str] = {keccak(signature.encode()): signature for signature in _SIGNATURES.split()}
 """Signature by topic."""

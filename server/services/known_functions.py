@@ -1,6 +1,6 @@
 """Well-known contract functions: their 4-byte selectors, what they let somebody do, and the standards they make up."""
 
-from eth_utils.crypto import keccak
+from protocol.hashing import keccak
 
 PLAIN = "plain"
 """A function that grants nobody a privilege."""
@@ -69,7 +69,7 @@ _SIGNATURES = {
 
 def selector(signature: str) -> str:
     """The first four bytes of the signature's Keccak-256 hash, 0x-hex (Solidity ABI specification)."""
-    return "0x" + bytes(keccak(text=signature)[:4]).hex()
+    return "0x" + keccak(signature.encode())[:4].hex()
 
 
 KNOWN: dict[str, tuple[str, str]] = {

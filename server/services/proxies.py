@@ -1,9 +1,9 @@
 """Proxies known by their bytes: EIP-1167 and ERC-7511 clones, EIP-1967 and EIP-1822 slots, EIP-7702 delegations."""
 
 from eth_utils.address import to_checksum_address
-from eth_utils.crypto import keccak
 from msgspec import Struct
 
+from protocol.hashing import keccak
 from server.services.evm import Instruction, Op
 
 _ADDRESS = 20
@@ -16,7 +16,7 @@ _DELEGATION = bytes.fromhex("ef0100")
 
 
 def _slot(name: str, below: int) -> int:
-    return int.from_bytes(keccak(text=name), "big") - below
+    return int.from_bytes(keccak(name.encode()), "big") - below
 
 
 _SLOTS = {
