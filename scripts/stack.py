@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -36,6 +37,10 @@ class Files:
         return self.var / "stack.json"
 
     @property
+    def database(self) -> Path:
+        return self.var / "paddock.db"
+
+    @property
     def pids(self) -> Path:
         return self.var / "run" / "stack.json"
 
@@ -54,7 +59,7 @@ class Files:
 
 
 class Stack:
-    """Starts the processes in order, each when the one before is healthy; ends them all, whatever happened."""
+    """Starts the processes, together where none needs the other; ends them all, whatever happened."""
 
     def __init__(self, say: Say, files: Files, *, detach: bool) -> None:
         self._say, self.files, self._detach = say, files, detach
@@ -68,11 +73,13 @@ class Stack:
         try:
             children.require_free(self.port, PORT)
             self._devnet()
-            self._contracts()
-            self._database()
+            self._environ = self._settings()
+            with ThreadPoolExecutor() as pool:
+                for step in [pool.submit(self._contracts), pool.submit(self._database)]:
+                    step.result()
             self._identity()
-            self._server()
-            self._worker()
+            for healthy in (self._server(), self._worker()):
+                healthy()
             stack = self._describe()
         except BaseException:
             self.stop()
@@ -97,7 +104,7 @@ class Stack:
         states = self.files.var / "devnet"
         shutil.rmtree(states, ignore_errors=True)
         command = [anvil(), "--host", "127.0.0.1", "--port", str(port), *DEVNET, "--cache-path", str(states)]
-        self._run("devnet", command, "anvil", lambda: rpc_answers(self.rpc), 20)
+        self._run("devnet", command, "anvil", lambda: rpc_answers(self.rpc), 20)()
 
     def _contracts(self) -> None:
         self._say("contracts: compile with py-solc-x (cached), deploy with Ape")
@@ -106,20 +113,21 @@ class Stack:
             [sys.executable, "-m", "scripts.deploy", "--rpc", self.rpc, "--folder", str(self.files.deployments)],
         )
 
-    def _database(self) -> None:
-        path = self.files.var / "paddock.db"
-        for stale in self.files.var.glob("paddock.db*"):
-            stale.unlink()
-        self._environ = {
+    def _settings(self) -> dict[str, str]:
+        return {
             "PADDOCK_DEVNET": "1",
             "PADDOCK_RPC_URL": self.rpc,
             "PADDOCK_PORT": str(self.port),
-            "PADDOCK_DATABASE_URL": f"sqlite:///{path}",
+            "PADDOCK_DATABASE_URL": f"sqlite:///{self.files.database}",
             "PADDOCK_DEPLOYMENTS": str(self.files.deployments / "31337.json"),
             "PADDOCK_OPERATOR_TOKEN": secrets.token_urlsafe(24),
             "PADDOCK_READY_FILE": str(self.files.ready),
         }
-        self._say(f"database: SQLite, {shown(path)}")
+
+    def _database(self) -> None:
+        self._say(f"database: SQLite, {shown(self.files.database)}")
+        for stale in self.files.var.glob("paddock.db*"):
+            stale.unlink()
         self._once("migrate", [sys.executable, "-m", "server.cli", "migrate"])
         secret = [sys.executable, "-m", "server.cli", "merchant", "rotate-secret", "paddock"]
         self._api_secret = self._said("secret", secret)
@@ -132,22 +140,26 @@ class Stack:
         command = ["merchant", "identity", "register", "paddock", "--key-file", str(key)]
         self._once("identity", [sys.executable, "-m", "server.cli", *command])
 
-    def _server(self) -> None:
+    def _server(self) -> Callable[[], None]:
         self._say(f"server: http://127.0.0.1:{self.port} (Litestar; facilitator embedded)")
         command = [sys.executable, "-m", "server.cli", "serve"]
-        self._run("server", command, "server.cli", lambda: http_ok(self._url("/health/ready")), 30)
+        return self._run("server", command, "server.cli", lambda: http_ok(self._url("/health/ready")), 30)
 
-    def _worker(self) -> None:
+    def _worker(self) -> Callable[[], None]:
         self._say("worker: Dramatiq (in-memory broker, fed from the outbox)")
         self.files.ready.unlink(missing_ok=True)
-        self._run("worker", [sys.executable, "-m", "server.cli", "work"], "server.cli", self.files.ready.exists, 30)
+        command = [sys.executable, "-m", "server.cli", "work"]
+        return self._run("worker", command, "server.cli", self.files.ready.exists, 30)
 
-    def _run(self, name: str, command: list[str], mark: str, healthy: Callable[[], bool], seconds: float) -> None:
+    def _run(
+        self, name: str, command: list[str], mark: str, healthy: Callable[[], bool], seconds: float
+    ) -> Callable[[], None]:
+        """Start it; what is given back waits until it is healthy."""
         log = self.files.logs / f"{name}.log"
         process = children.start(command, log, self._environ, detach=self._detach)
         self._children.append(Child(name, process.pid, mark))
         children.remember(self.files.pids, self._children)
-        children.wait_for(name, process, log, healthy, seconds)
+        return lambda: children.wait_for(name, process, log, healthy, seconds)
 
     def _said(self, name: str, command: list[str]) -> str:
         """What a command answers; it stands in no log."""
