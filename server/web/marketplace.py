@@ -8,6 +8,7 @@ from litestar.types import HTTPScope, LifeSpanReceive, LifeSpanScope, LifeSpanSe
 
 from protocol import headers as names
 from server.application.sheet import Sheet
+from server.web.accepting import may_want_page
 from server.web.guards import PAID, guards
 from server.web.offering import offered, require_askable, terms_sheet
 from server.web.paywall import TELLING, TERMS, read_call
@@ -22,7 +23,8 @@ _SHEET = names.PAYMENT_REQUIRED.lower().encode()
 class Marketplace(Litestar):
     """Answers plain requests for terms itself, with the bytes that the paid route would answer with.
 
-    Plain is a GET of what is on sale, with no header or body that could stand for more.
+    Plain is a GET of what is on sale, with no header or body that could stand for more; browsers, who get a page, are
+    told by the paid route.
     """
 
     async def __call__(
@@ -41,8 +43,11 @@ class Marketplace(Litestar):
         """The terms; None for what is not plain, and for what goes wrong: the paid route tells it."""
         path = scope["path"]
         asks = scope["method"] == "GET" and path.startswith(PAID) and not scope.get("root_path")
-        if not asks or any(name in _MORE for name, _ in scope["headers"]):
+        if not asks:
             return None
+        for name, value in scope["headers"]:
+            if name in _MORE or may_want_page(name, value):
+                return None
         try:
             paddock = self.state.paddock
             service = await offered(paddock, path[len(PAID) :])

@@ -146,6 +146,7 @@ async def service_page(request: Request[Any, Any, Any], slug: FromPath[str], pad
         badge=shown.badge(service.merchant),
         pay_to=offer["payTo"],
         contract=contract,
+        page_url=example_url(service, paddock.prefix),
         tools=tools,
         snippets={
             name: _TEXTS.get_template(f"snippets/{name}.txt").render(call)

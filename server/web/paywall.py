@@ -19,10 +19,12 @@ from server.application.present import PaidCall
 from server.application.sign_in import sign_in
 from server.domain.errors import CallbackFailed, MalformedPayment, Misdirected, PaddockError, PaymentRefused
 from server.services.service import Answer, Service
+from server.web.accepting import wants_page
 from server.web.given import GivenPaddock
 from server.web.offering import failure, offered, require_askable, terms_sheet
 from server.web.origins import origin_of
 from server.web.outcomes import OUTCOMES, count_refusal
+from server.web.payment_page import payment_page
 from server.web.problems import from_paddock, problem
 
 NO_STORE = {"Cache-Control": "private, no-store"}
@@ -37,7 +39,7 @@ TERMS = {"Cache-Control": "no-store", "Content-Type": "application/json"}
 
 
 @route("/v1/{slug:str}", http_method=[HttpMethod.GET, HttpMethod.POST], include_in_schema=False)
-async def paid_route(request: Request[Any, Any, Any], slug: FromPath[str], paddock: GivenPaddock) -> Response[bytes]:
+async def paid_route(request: Request[Any, Any, Any], slug: FromPath[str], paddock: GivenPaddock) -> Response[Any]:
     """402 with terms, or the answer to a payment; the gate is on the handler, so no spelling of a path gets round."""
     service = await offered(paddock, slug)
     if request.method != service.method:
@@ -46,6 +48,8 @@ async def paid_route(request: Request[Any, Any, Any], slug: FromPath[str], paddo
         return problem(405, "http-405", "That method is not for this path", detail, "Use that method.", {}, allow)
     call = read_call(paddock, service, request.scope, await request.body())
     if not call.v2 and not call.v1:
+        if not call.sign_in and wants_page(request.scope["headers"]):
+            return await payment_page(paddock, service, call)
         require_askable(service, call, given=bool(call.query or call.intent.body))
         returned = await sign_in(paddock, service, call)
         if returned is None:
