@@ -8,8 +8,10 @@ from urllib.parse import urlsplit
 
 from server.application.admission import Admission
 from server.application.blanks import Blanks
+from server.application.directory import Directory, Listed
 from server.application.holdings import Holdings
 from server.application.post import Post
+from server.application.ranks import Ranks
 from server.application.standings import Standings
 from server.application.trends import Trends
 from server.application.wallets import HotWallet
@@ -147,6 +149,8 @@ class Paddock:
     admission: Admission = field(default_factory=Admission)
     anchoring: Anchoring = field(default_factory=Anchoring)
     standings: Standings = field(default_factory=Standings)
+    ranks: Ranks = field(default_factory=Ranks)
+    directory: Directory = field(default_factory=Directory)
     trends: Trends = field(default_factory=Trends)
     holdings: Holdings = field(default_factory=Holdings)
     custody: Custody = field(default_factory=Custody)
@@ -184,6 +188,11 @@ class Paddock:
         """Answers of a service that were released since then are given to their buyers again."""
         service = self.services.get(slug) or self.off_sale.get(slug)
         return BEGINNING if service and service.for_ever else self.clock.now() - self.limits.keep_answers
+
+    async def listed(self) -> Listed:
+        """What is on sale, the highest score first."""
+        ranked = await self.ranks.read(self.db, self.clock, self.standings, self.services)
+        return self.directory.read(self.services, ranked)
 
     @property
     def floats_at(self) -> Mapping[str, str]:

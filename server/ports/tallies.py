@@ -1,9 +1,11 @@
 """How many orders there were, and how much money moved, in periods."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Protocol
 
 from server.domain.order_status import OrderStatus
+from server.domain.ranking import Record
 from server.domain.statements import Period, Place
 from server.domain.trends import Turnover
 
@@ -17,3 +19,9 @@ class Tallies(Protocol):
 
     async def turnover(self, periods: Sequence[Period]) -> Sequence[Mapping[tuple[str, Place], Turnover]]:
         """What rows of the ledger moved that were booked in each, by kind; rows that take one back count below zero."""
+
+    async def records(self, since: datetime) -> Mapping[str, Record]:
+        """What became of the orders of each service that were made since then; services without any are left out.
+
+        It reads all of them: for what is kept a while.
+        """

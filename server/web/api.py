@@ -21,7 +21,8 @@ NO_STORE = {"Cache-Control": "no-store"}
 async def services(request: Request[Any, Any, Any], paddock: GivenPaddock) -> list[dict[str, Any]]:
     """A program learns here what each call costs and returns, before it pays."""
     origin, shown = link_origin(paddock, request), await paddock.standings.read(paddock.db, paddock.clock)
-    return [listing(service, paddock.market, origin, shown) for service in paddock.services.values()]
+    listed = await paddock.listed()
+    return [listing(service, paddock.market, origin, shown, listed.ranked) for service in listed.services]
 
 
 @get("/api/orders/{order_id:str}", tags=["orders"], summary="Where a quote or an order stands")

@@ -1,13 +1,11 @@
 """How programs find what is on sale: Bazaar listing and search, /.well-known/x402, llms.txt."""
 
-from heapq import nsmallest
 from typing import Annotated, Any
 
 from litestar import MediaType, Request, get
 from litestar.exceptions import ValidationException
 from litestar.params import FromQuery, QueryParameter
 
-from server.services.service import words_of
 from server.web.given import GivenPaddock
 from server.web.listing import bazaar_item, example_url
 from server.web.origins import link_origin
@@ -24,18 +22,18 @@ Wanted = Annotated[str, QueryParameter(name="query")]
 async def resources(
     request: Request[Any, Any, Any], paddock: GivenPaddock, limit: FromQuery[int] = 20, offset: FromQuery[int] = 0
 ) -> dict[str, Any]:
-    """`limit` from 1 to 100, `offset` from 0; every item carries a standing price."""
+    """`limit` from 1 to 100, `offset` from 0; the best record first, and every item with a standing price."""
     if not 1 <= limit <= MOST or offset < 0:
         raise ValidationException(f"limit goes from 1 to {MOST}, offset from 0")
-    everything = list(paddock.services.values())
+    listed = await paddock.listed()
     shown = await paddock.standings.read(paddock.db, paddock.clock)
     return {
         "x402Version": 2,
         "items": [
-            bazaar_item(paddock, service, link_origin(paddock, request), shown)
-            for service in everything[offset : offset + limit]
+            bazaar_item(paddock, service, link_origin(paddock, request), shown, listed.ranked)
+            for service in listed.services[offset : offset + limit]
         ],
-        "pagination": {"limit": limit, "offset": offset, "total": len(everything)},
+        "pagination": {"limit": limit, "offset": offset, "total": len(listed.services)},
     }
 
 
@@ -43,16 +41,14 @@ async def resources(
 async def search(
     request: Request[Any, Any, Any], paddock: GivenPaddock, wanted: Wanted = "", limit: FromQuery[int] = 20
 ) -> dict[str, Any]:
-    """Services whose description shares words with the query; most shared words first, then the cheaper one."""
+    """Services that share words with the query: what fits best and has the best record first, then the cheaper one."""
     if not 1 <= limit <= MOST:
         raise ValidationException(f"limit goes from 1 to {MOST}")
-    asked = words_of(wanted)
-    scored = [(len(asked & service.words), service) for service in paddock.services.values()]
-    found = nsmallest(limit, (pair for pair in scored if pair[0]), key=lambda pair: (-pair[0], pair[1].amount))
+    listed = await paddock.listed()
     origin, shown = link_origin(paddock, request), await paddock.standings.read(paddock.db, paddock.clock)
     return {
         "x402Version": 2,
-        "resources": [bazaar_item(paddock, service, origin, shown) for _, service in found],
+        "resources": [bazaar_item(paddock, one, origin, shown, listed.ranked) for one in listed.search(wanted, limit)],
         "pagination": None,
     }
 

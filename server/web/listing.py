@@ -8,19 +8,20 @@ import msgspec
 from protocol.wire import PaymentRequirements
 from server.application.paddock import Paddock
 from server.application.quote import accepts, describe
+from server.application.ranks import Ranked
 from server.application.standings import Shown
 from server.domain.market import Market
 from server.domain.quotes import Quote
 from server.services.arguments import published
 from server.services.service import Service
 from server.web.price import meter_facts, price_of, tariff_facts
-from server.web.standing import reputation_json
+from server.web.standing import record_json, reputation_json
 
 _NO_QUOTE = Quote("", 0, 0)
 _QUOTE_FIELDS = ("quoteId", "expiresAt", "statusUrl")
 
 
-def listing(service: Service, market: Market, origin: str, shown: Shown) -> dict[str, Any]:
+def listing(service: Service, market: Market, origin: str, shown: Shown, ranked: Ranked) -> dict[str, Any]:
     """One service as JSON values; `url` is callable as it stands, with the example's arguments."""
     schemas = published(service)
     return {
@@ -43,6 +44,7 @@ def listing(service: Service, market: Market, origin: str, shown: Shown) -> dict
         "asset": market.asset.address,
         "merchant": service.merchant,
         "reputation": reputation_json(shown, service.merchant, service.slug),
+        "record": record_json(ranked, service),
         "quote_seconds": service.quote_seconds,
         "arguments": schemas["arguments"],
         "answers": schemas["answer"],
@@ -57,7 +59,7 @@ def example_url(service: Service, origin: str) -> str:
     return f"{origin}/v1/{service.slug}{query}"
 
 
-def bazaar_item(paddock: Paddock, service: Service, origin: str, shown: Shown) -> dict[str, Any]:
+def bazaar_item(paddock: Paddock, service: Service, origin: str, shown: Shown, ranked: Ranked) -> dict[str, Any]:
     """The service as `GET /discovery/resources` lists it (x402 Bazaar)."""
     return {
         "resource": f"{origin}/v1/{service.slug}",
@@ -73,6 +75,7 @@ def bazaar_item(paddock: Paddock, service: Service, origin: str, shown: Shown) -
             "bazaar": bazaar(service),
             "paddock-service": _facts(service),
             "paddock-reputation": reputation_json(shown, service.merchant, service.slug),
+            "paddock-record": record_json(ranked, service),
         },
     }
 

@@ -136,6 +136,7 @@ async def service_page(request: Request[Any, Any, Any], slug: FromPath[str], pad
     terms = msgspec.to_builtins(await quote(paddock, service, _example_call(paddock, service, origin, body), origin))
     offer = terms["accepts"][0]
     shown = await paddock.standings.read(paddock.db, paddock.clock)
+    listed = await paddock.listed()
     return page(
         "service.html",
         paddock,
@@ -144,6 +145,7 @@ async def service_page(request: Request[Any, Any, Any], slug: FromPath[str], pad
         merchant=paddock.merchants[service.merchant],
         standing=shown.of_service(service.merchant, service.slug),
         badge=shown.badge(service.merchant),
+        record=listed.ranked.record(service.slug),
         pay_to=offer["payTo"],
         contract=contract,
         page_url=example_url(service, paddock.prefix),

@@ -1,6 +1,5 @@
 """The storefront: what is on sale, searched and page by page, however much it is."""
 
-from collections import Counter
 from typing import Any
 
 from litestar import Request, get
@@ -8,7 +7,6 @@ from litestar.params import FromQuery
 from litestar.response import Template
 
 from protocol.amounts import display
-from server.services.service import Service
 from server.web.given import GivenPaddock
 from server.web.listing import example_url
 from server.web.origins import link_origin
@@ -24,14 +22,12 @@ MOST_KINDS = 12
 async def storefront(
     request: Request[Any, Any, Any], paddock: GivenPaddock, q: FromQuery[str] = "", offset: FromQuery[int] = 0
 ) -> Template:
-    """The catalogue from `offset` on; `q` leaves the services that have all its words."""
-    services, offset = list(paddock.services.values()), max(offset, 0)
-    found = services
-    for word in q.lower().split():
-        found = [service for service in found if word in service.described]
+    """The catalogue from `offset` on, the best record first; `q` leaves the services that have all its words."""
+    listed, offset = await paddock.listed(), max(offset, 0)
+    found = listed.find(q)
     shown = await paddock.standings.read(paddock.db, paddock.clock)
     asset = paddock.market.asset
-    first = min(filter(_opens, services), key=lambda service: service.amount, default=None)
+    first = listed.first
     return page(
         "storefront.html",
         paddock,
@@ -41,21 +37,17 @@ async def storefront(
                 "service": service,
                 "price": price_of(service, asset),
                 "standing": shown.of_service(service.merchant, service.slug),
+                "record": listed.ranked.record(service.slug),
                 "badge": shown.badge(service.merchant),
             }
             for service in found[offset : offset + MOST]
         ],
-        kinds=[kind for kind, _ in Counter(service.kind for service in services).most_common(MOST_KINDS)],
+        kinds=[kind for kind, _ in listed.kinds.most_common(MOST_KINDS)],
         found=len(found),
-        everything=len(services),
+        everything=len(listed.services),
         before=max(offset - MOST, 0) if offset else None,
         after=offset + MOST if len(found) > offset + MOST else None,
         first=first,
         first_url=example_url(first, link_origin(paddock, request)) if first else "",
         first_price=display(asset.amount(first.amount), asset.decimals) if first else "",
     )
-
-
-def _opens(service: Service) -> bool:
-    """Whether one command with nothing but a URL buys it."""
-    return service.mode == "DIRECT" and service.method == "GET" and not service.metered

@@ -7,8 +7,9 @@ from datetime import UTC, datetime, timedelta
 
 from server.domain.ledger import reversed_entry
 from server.domain.order_status import status_of
+from server.domain.ranking import Record
 from server.domain.statements import Period, Place
-from server.domain.states import PaymentState
+from server.domain.states import FulfilmentState, PaymentState
 from server.domain.trends import Turnover
 from tests.conformance.rows import add
 from tests.fakes import samples
@@ -98,3 +99,55 @@ async def test_only_what_was_booked_in_a_period_is_in_its_sums(database):
 async def test_where_nothing_happened_there_is_nothing(database):
     periods = cut(NOW, timedelta(hours=1), 3)
     assert await counted(database, periods) == await moved(database, *periods) == [{}, {}, {}]
+
+
+def ended(payer, *, good=True, ms=1_000, **changes):
+    """An order that somebody paid for, delivered or not."""
+    paid = NOW + timedelta(milliseconds=300)
+    order = samples.order(payer=payer, **changes)
+    order.pay(PaymentState.SETTLING)
+    order.pay(PaymentState.SETTLED)
+    order.paid_at = paid
+    order.fulfil(FulfilmentState.RUNNING)
+    if good:
+        order.fulfil(FulfilmentState.READY)
+        order.fulfil(FulfilmentState.RELEASED)
+        order.released_at = order.created_at + timedelta(milliseconds=ms)
+    else:
+        order.fulfil(FulfilmentState.FAILED)
+    return order
+
+
+async def recorded(database, since=LONG_AGO):
+    async with database.read() as view:
+        return dict(await view.tallies.records(since))
+
+
+async def test_a20_a_service_is_told_by_its_payers_and_no_payer_has_more_than_three_votes(database):
+    for ms in (100, 200, 300, 400):
+        await add(database, ended(OTHER, ms=ms))
+    await add(database, ended(OTHER, good=False))
+    await add(database, ended(TOKEN, ms=5_000))
+    await add(database, ended(OTHER, good=False, service="other"))
+    assert await recorded(database) == {
+        "echo": Record(calls=5, failed=1, payers=2, votes=4_000, good=2_400 + 1_000, p50_ms=300),
+        "other": Record(calls=0, failed=1, payers=1, votes=1_000, good=0),
+    }
+
+
+async def test_a20_who_never_paid_or_pays_himself_has_no_vote_and_neither_has_what_is_old(database):
+    unpaid = samples.order(payer=OTHER)
+    unpaid.pay(PaymentState.FAILED)
+    waiting = samples.order(payer=TOKEN)
+    own = ended(OTHER, pay_to=OTHER)
+    old = ended(OTHER, created_at=NOW - timedelta(days=2), service="old")
+    for one in (unpaid, waiting, own, old):
+        await add(database, one)
+    assert await recorded(database, NOW - timedelta(days=1)) == {}
+    assert set(await recorded(database)) == {"old"}
+
+
+async def test_times_of_plain_transfers_are_counted_from_the_money(database):
+    order = ended(OTHER, scheme="transfer", received=50_000, ms=2_300)
+    await add(database, order)
+    assert (await recorded(database))["echo"].p50_ms == 2_000

@@ -1,10 +1,13 @@
 """Counts and sums by period in the fake database."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from server.domain.order_status import OrderStatus, status_of
+from server.domain.orders import Order
+from server.domain.ranking import FAILED, MOST_VOTES, WHOLE, Record
 from server.domain.statements import Period, Place
 from server.domain.trends import Turnover
 from tests.fakes.tables import Tables
@@ -32,3 +35,28 @@ class FakeTallies:
                 amounts[name] += sign * row.amount
                 counts[name] += sign
         return {name: Turnover(amounts[name], counts[name]) for name in amounts}
+
+    async def records(self, since: datetime) -> Mapping[str, Record]:
+        made: defaultdict[str, defaultdict[str, list[Order]]] = defaultdict(lambda: defaultdict(list))
+        for order in self.tables.orders.values():
+            if order.created_at >= since and order.authorization.payer != order.terms.pay_to:
+                made[order.terms.service][order.authorization.payer].append(order)
+        found = {slug: _record(payers) for slug, payers in made.items()}
+        return {slug: record for slug, record in found.items() if record.payers}
+
+
+def _record(payers: Mapping[str, Sequence[Order]]) -> Record:
+    counted, times = Counter[str](), list[int]()
+    for orders in payers.values():
+        good = [one for one in orders if status_of(one) is OrderStatus.DELIVERED]
+        for one in good:
+            begun = one.paid_at if one.by_transfer else one.created_at
+            if one.released_at and begun:
+                times.append(int((one.released_at - begun) / timedelta(milliseconds=1) + 0.5))
+        ended = len(good) + len([one for one in orders if status_of(one) in FAILED])
+        if not ended or not any(one.paid_at for one in orders):
+            continue
+        votes = min(ended, MOST_VOTES) * WHOLE
+        counted.update(calls=len(good), failed=ended - len(good), payers=1, votes=votes)
+        counted["good"] += votes * len(good) // ended
+    return Record(**counted, p50_ms=sorted(times)[(len(times) - 1) // 2] if times else None)
