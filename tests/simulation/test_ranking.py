@@ -138,8 +138,8 @@ async def test_a_count_that_takes_long_or_fails_keeps_no_listing_waiting(world, 
 async def test_cards_pages_and_the_bazaar_show_the_facts(world):
     await buy(world, "proven", payers=2, calls=2)
     card = Read(await world.client.get("/?q=proven")).text
-    assert "100.0 % of 4 calls delivered, 2 payers" in card
-    assert "100.0 % of 4 calls delivered, 2 payers" in Read(await world.client.get("/services/proven")).text
+    assert "100 % of 4 calls delivered, 2 payers" in card
+    assert "100 % of 4 calls delivered, 2 payers" in Read(await world.client.get("/services/proven")).text
     assert "no calls in 30 days" in Read(await world.client.get("/services/praised")).text
     [item] = (await world.client.get("/discovery/resources", params={"limit": 1})).json()["items"]
     assert item["extensions"]["paddock-record"] == (await listed(world))["proven"]["record"]
