@@ -2,18 +2,14 @@
 
 from collections.abc import Iterable
 
+ACCEPT, HTML = b"accept", b"html"
+"""The header that says it, and what stands in it in lower case wherever it may: what has that is worth reading."""
 _HTML, _JSON = "text/html", "application/json"
-_MARK = b"html"
-
-
-def may_want_page(name: bytes, value: bytes) -> bool:
-    """Whether a header is worth reading for that; cheap, for requests by the thousand."""
-    return name == b"accept" and _MARK in value.lower()
 
 
 def wants_page(headers: Iterable[tuple[bytes, bytes]]) -> bool:
     """Whether HTML is named and liked better than JSON (RFC 9110, section 12.5.1); no preference is none for pages."""
-    accepted = b",".join(value for name, value in headers if name == b"accept").decode("latin-1").lower()
+    accepted = b",".join(value for name, value in headers if name == ACCEPT).decode("latin-1").lower()
     if _HTML not in accepted:
         return False
     liked = dict(map(_liked, accepted.split(",")))

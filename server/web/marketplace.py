@@ -8,7 +8,7 @@ from litestar.types import HTTPScope, LifeSpanReceive, LifeSpanScope, LifeSpanSe
 
 from protocol import headers as names
 from server.application.sheet import Sheet
-from server.web.accepting import may_want_page
+from server.web.accepting import ACCEPT, HTML
 from server.web.guards import PAID, guards
 from server.web.offering import offered, require_askable, terms_sheet
 from server.web.paywall import TELLING, TERMS, read_call
@@ -46,7 +46,7 @@ class Marketplace(Litestar):
         if not asks:
             return None
         for name, value in scope["headers"]:
-            if name in _MORE or may_want_page(name, value):
+            if name in _MORE or (name == ACCEPT and HTML in value.lower()):
                 return None
         try:
             paddock = self.state.paddock
