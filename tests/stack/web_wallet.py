@@ -52,6 +52,8 @@ class WebWallet:
                 return {"code": UNKNOWN_CHAIN, "message": "unknown chain"}
             self.chain = wanted
             return {"result": None}
+        if self.meanwhile and method == "eth_signTypedData_v4":
+            await self.meanwhile()
         answers = {
             "eth_requestAccounts": self._accounts,
             "eth_chainId": self._chain,
