@@ -104,7 +104,7 @@ def _count(condition: ColumnElement[bool]) -> ColumnElement[int]:
     return func.sum(case((condition, 1), else_=0))
 
 
-def _middle_times(since: datetime, connection: AsyncConnection) -> Select[Any]:
+def _middle_times(since: datetime, connection: Statements) -> Select[Any]:
     """For each service the lower median of milliseconds to the answer."""
     row = orders.c
     begun = case((row.scheme == "transfer", row.paid_at), else_=row.created_at)

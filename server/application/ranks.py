@@ -65,7 +65,7 @@ class Ranks:
         begun = clock.now()
         try:
             shown = await standings.read(db, clock)
-            async with db.read() as view:
+            async with db.survey() as view:
                 records = await view.tallies.records(begun - WINDOW)
             self.ranked = _ranked(records, shown, services)
         except Exception as error:
