@@ -19,6 +19,7 @@ from server.adapters.choice_rows import CalldataSignatureRows
 from server.adapters.extension_rows import IdentifierRows, SignInRows
 from server.adapters.fee_rows import FeeRows
 from server.adapters.job_rows import OutboxRows
+from server.adapters.member_rows import MemberRows, SessionRows
 from server.adapters.merchant_order_rows import ApiNonceRows, MerchantOrderRows
 from server.adapters.merchant_rows import MerchantRows
 from server.adapters.models import metadata
@@ -51,6 +52,7 @@ from server.ports import (
     FeeBook,
     Identifiers,
     Ledger,
+    Members,
     MerchantOrders,
     Merchants,
     Orders,
@@ -60,6 +62,7 @@ from server.ports import (
     ReceiptChain,
     Receipts,
     Reputation,
+    Sessions,
     Settlements,
     SignIns,
     Suspects,
@@ -108,6 +111,8 @@ class SqlUnitOfWork:
         self.fee_book: FeeBook = FeeRows(connection, clock)
         self.upstreams: Upstreams = UpstreamRows(connection)
         self.merchants: Merchants = MerchantRows(connection, clock)
+        self.members: Members = MemberRows(connection, clock)
+        self.sessions: Sessions = SessionRows(connection)
 
 
 class SqlDatabase:

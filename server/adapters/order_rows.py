@@ -120,7 +120,12 @@ class OrderRows:
 
     async def recent(self, limit: int, wanted: OrderFilter = EVERY_ORDER) -> Sequence[Order]:
         query = select(orders).order_by(orders.c.created_at.desc(), orders.c.id.desc()).limit(limit)
-        given = (("status", wanted.status), ("service", wanted.service), ("payer", wanted.payer))
+        given = (
+            ("status", wanted.status),
+            ("service", wanted.service),
+            ("payer", wanted.payer),
+            ("merchant", wanted.merchant),
+        )
         query = query.where(*(orders.c[name] == value for name, value in given if value))
         if wanted.before:
             place = select(orders.c.created_at, orders.c.id).where(orders.c.id == wanted.before).scalar_subquery()

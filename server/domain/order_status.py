@@ -29,6 +29,7 @@ class OrderFilter:
     service: str = ""
     payer: str = ""
     before: str = ""
+    merchant: str = ""
 
 
 EVERY_ORDER = OrderFilter()

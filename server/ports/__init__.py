@@ -12,6 +12,7 @@ from server.ports.database import Database, UnitOfWork
 from server.ports.extensions import Identifiers, SignIns
 from server.ports.facilitator import Facilitator
 from server.ports.fees import FeeBook
+from server.ports.members import Members, Sessions
 from server.ports.merchant_orders import ApiNonces, MerchantOrders
 from server.ports.merchants import Merchants
 from server.ports.pledges import Pledges
@@ -51,6 +52,7 @@ __all__ = [
     "Identifiers",
     "Job",
     "Ledger",
+    "Members",
     "MerchantOrders",
     "Merchants",
     "OpenScreening",
@@ -67,6 +69,7 @@ __all__ = [
     "Reply",
     "Reputation",
     "Screening",
+    "Sessions",
     "Settlements",
     "SignIns",
     "Suspects",

@@ -9,6 +9,7 @@ from server.ports.cases import Cases, Suspects
 from server.ports.choices import CalldataSignatures
 from server.ports.extensions import Identifiers, SignIns
 from server.ports.fees import FeeBook
+from server.ports.members import Members, Sessions
 from server.ports.merchant_orders import ApiNonces, MerchantOrders
 from server.ports.merchants import Merchants
 from server.ports.pledges import Pledges
@@ -54,6 +55,8 @@ class UnitOfWork(Protocol):
     fee_book: FeeBook
     upstreams: Upstreams
     merchants: Merchants
+    members: Members
+    sessions: Sessions
 
 
 class Database(Protocol):

@@ -173,7 +173,7 @@ async def test_a_list_has_the_orders_that_are_wanted_page_by_page(database):
     for number in range(12):
         order = samples.order(
             service=("one", "two", "three")[number % 3], payer=payers[number % 2],
-            created_at=NOW + timedelta(seconds=number // 2),
+            created_at=NOW + timedelta(seconds=number // 2), merchant=("paddock", "acme")[number % 5 == 0],
         )  # fmt: skip
         if number % 4 == 0:
             order.pay(PaymentState.EXPIRED)
@@ -190,6 +190,7 @@ async def test_a_list_has_the_orders_that_are_wanted_page_by_page(database):
     assert await listed() == chosen(lambda order: True)
     assert await listed(service="two") == chosen(lambda order: order.terms.service == "two")
     assert await listed(payer=payers[1]) == chosen(lambda order: order.authorization.payer == payers[1])
+    assert await listed(merchant="acme") == chosen(lambda order: order.terms.merchant == "acme")
     expired = chosen(lambda order: order.payment is PaymentState.EXPIRED)
     assert await listed(status=OrderStatus.EXPIRED) == expired
     assert len(expired) == 3
@@ -325,6 +326,7 @@ async def test_an_order_is_found_by_its_id_and_by_each_of_its_transactions(datab
         ("created_at_id", {"before": "x"}),
         ("status_created_at_id", {"status": OrderStatus.BLOCKED}),
         ("service_created_at_id", {"service": "one", "before": "x"}),
+        ("merchant_created_at_id", {"merchant": "acme", "before": "x"}),
     ],
 )
 async def test_a_list_reads_no_more_rows_than_it_shows(sqlite_url, index, wanted):

@@ -12,6 +12,7 @@ from tests.fakes.case_rows import FakeCases, FakeSuspects
 from tests.fakes.choice_rows import FakeCalldataSignatures
 from tests.fakes.extension_rows import FakeIdentifiers, FakeSignIns
 from tests.fakes.fee_rows import FakeFeeBook
+from tests.fakes.member_rows import FakeMembers, FakeSessions
 from tests.fakes.merchant_order_rows import FakeApiNonces, FakeMerchantOrders
 from tests.fakes.merchant_rows import FakeMerchants
 from tests.fakes.order_rows import FakeOrders
@@ -69,6 +70,8 @@ class FakeUnitOfWork:
         self.fee_book = FakeFeeBook(tables)
         self.upstreams = FakeUpstreams(tables)
         self.merchants = FakeMerchants(tables, clock)
+        self.members = FakeMembers(tables, clock)
+        self.sessions = FakeSessions(tables)
 
 
 class FakeDatabase:

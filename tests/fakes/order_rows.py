@@ -99,6 +99,7 @@ class FakeOrders:
         return (
             wanted.status in (None, status_of(order))
             and wanted.service in ("", order.terms.service)
+            and wanted.merchant in ("", order.terms.merchant)
             and wanted.payer in ("", order.authorization.payer)
             and (older or not wanted.before)
         )

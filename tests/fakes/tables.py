@@ -13,6 +13,7 @@ from server.domain.deliveries import Delivery
 from server.domain.fees import FeeEntry
 from server.domain.ledger import Entry
 from server.domain.market import Merchant
+from server.domain.members import Member, MemberChange, Session
 from server.domain.merchant_changes import MerchantChange
 from server.domain.merchant_orders import MerchantOrder
 from server.domain.orders import Order
@@ -83,6 +84,9 @@ class Tables:
     upstream_changes: list[UpstreamChange] = field(default_factory=list)
     merchants: dict[str, Merchant] = field(default_factory=dict)
     merchant_changes: list[MerchantChange] = field(default_factory=list)
+    members: dict[tuple[str, str], Member] = field(default_factory=dict)
+    member_changes: list[MemberChange] = field(default_factory=list)
+    sessions: dict[bytes, Session] = field(default_factory=dict)
 
     def copy(self) -> "Tables":
         return Tables(**{name: getattr(self, name).copy() for name in self.__dataclass_fields__})
