@@ -15,6 +15,7 @@ from server import (
     case_commands,
     identity_commands,
     kit_commands,
+    member_commands,
     merchant_commands,
     statement_command,
     upstream_commands,
@@ -169,7 +170,7 @@ def parser() -> argparse.ArgumentParser:
         "webhook", help="Manage merchants' webhooks.", description="Manage merchants' webhooks."
     )
     webhook_commands.register(hooks)
-    identity_commands.add_to(merchant_commands.add_to(commands))
+    identity_commands.add_to(member_commands.add_to(merchant_commands.add_to(commands)))
     upstream_commands.add_to(commands)
     callback_commands.add_to(commands)
     kit_commands.add_to(commands)

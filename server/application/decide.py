@@ -17,7 +17,7 @@ REDELIVERED_FOR = timedelta(hours=24)
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """`reason` is for the buyer, `note` for staff; `by` is the operator, or `merchant:<id>`."""
+    """`reason` is for the buyer, `note` for staff; `by` is as `OPERATOR` of `domain.cases` says."""
 
     outcome: Outcome
     reason: str

@@ -56,7 +56,8 @@ OF_OURS = frozenset({CaseKind.UNTRACKED_TRANSFER, CaseKind.MISSING_JOB, CaseKind
 """Kinds that say nothing about a buyer's purchase; buyers are not shown them."""
 MOST_REASON, MOST_NOTE = 500, 2000
 PADDOCK, OPERATOR = "paddock", "operator"
-"""Who did something to a case: the marketplace by itself, its operator; else `merchant:<id>` or `payer:<address>`."""
+"""Who did something to a case: the marketplace by itself, its operator; else `merchant:<id>` (by its key),
+`member:<wallet>` or `payer:<address>`."""
 
 
 @dataclass(frozen=True, slots=True)

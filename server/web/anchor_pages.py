@@ -11,8 +11,10 @@ from litestar.response import Template
 from server.application.anchor import site_of
 from server.domain.anchors import Anchor, Site
 from server.domain.errors import UnknownMerchant
+from server.domain.roles import Action
 from server.ports import UnitOfWork
-from server.web.given import GivenCredentials, GivenPaddock
+from server.web.access import About, asker_of, needs
+from server.web.given import GivenPaddock
 from server.web.pages import page
 
 MOST_MERCHANTS, MOST_ANCHORS = 25, 50
@@ -39,13 +41,10 @@ class ChainRow:
         return self.length - (self.anchored.last + 1 if self.anchored else 0)
 
 
-@get("/anchors", include_in_schema=False)
-async def chains(
-    request: Request[Any, Any, Any], paddock: GivenPaddock, credentials: GivenCredentials, after: FromQuery[str] = ""
-) -> Template:
+@get("/anchors", include_in_schema=False, opt=needs(Action.SEE))
+async def chains(request: Request[Any, Any, Any], paddock: GivenPaddock, after: FromQuery[str] = "") -> Template:
     """Merchants by their ids, from behind `after`."""
-    credentials.require_operator(request)
-    names = sorted(name for name in paddock.merchants if name > after)
+    names = sorted(name for name in paddock.merchants if name > after and asker_of(request).owns(name))
     site, shown = site_of(paddock), names[:MOST_MERCHANTS]
     async with paddock.db.read() as view:
         rows = [await _row(view, site, name) for name in shown]
@@ -61,16 +60,14 @@ async def chains(
     )
 
 
-@get("/anchors/{merchant:str}", include_in_schema=False)
+@get("/anchors/{merchant:str}", include_in_schema=False, opt=needs(Action.SEE, About.MERCHANT))
 async def anchors(
     request: Request[Any, Any, Any],
     merchant: FromPath[str],
     paddock: GivenPaddock,
-    credentials: GivenCredentials,
     before: FromQuery[int | None] = None,
 ) -> Template:
     """One merchant's batches, newest first; a page begins below the number `before`."""
-    credentials.require_operator(request)
     if merchant not in paddock.merchants:
         raise UnknownMerchant(f"there is no merchant {merchant[:80]!r}")
     site = site_of(paddock)

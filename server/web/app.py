@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import Any, TypeVar
+from typing import Any
 
 from litestar import Litestar
 from litestar.config.cors import CORSConfig
@@ -12,18 +12,20 @@ from litestar.openapi import OpenAPIConfig
 
 from protocol import headers
 from server.application.paddock import Paddock, Settling
-from server.domain.outages import Starting
 from server.services.arguments import MAX_BODY
 from server.web import api, discovery, health, metrics, pages, paywall, receipts_api, statements, transfer_api
+from server.web.access import permit
 from server.web.calldata_api import CALLDATA_API
 from server.web.case_api import CASE_API
 from server.web.console import CONSOLE
 from server.web.credentials import Credentials
 from server.web.facilitator_api import facilitator_router
+from server.web.given import started
 from server.web.guards import guard
 from server.web.join_api import JOIN_API
 from server.web.live import close_streams
 from server.web.marketplace import Marketplace
+from server.web.member_pages import MEMBERS_API
 from server.web.order_api import ORDER_API
 from server.web.problem_pages import PROBLEM_PAGES
 from server.web.problems import HANDLERS
@@ -40,7 +42,6 @@ CORS = CORSConfig(
     allow_methods=["GET", "POST"],
     expose_headers=[headers.PAYMENT_REQUIRED, headers.PAYMENT_RESPONSE, headers.X_PAYMENT_RESPONSE],
 )
-T = TypeVar("T")
 OPENAPI = OpenAPIConfig(
     title="Paddock",
     version="1.0.0",
@@ -82,6 +83,7 @@ MARKETPLACE: tuple[Any, ...] = (
     WEBHOOKS,
     UPSTREAMS,
     *JOIN_API,
+    *MEMBERS_API,
     mcp_endpoint,
 )
 
@@ -98,6 +100,8 @@ def create_app(
         handlers,
         lifespan=[_lifespan(opened), close_streams, tool_sessions],
         before_send=[guard],
+        guards=[permit],
+        state=State({"credentials": credentials}),
         template_config=pages.TEMPLATE_CONFIG,
         dependencies={
             "paddock": Provide(_paddock, sync_to_thread=False),
@@ -145,16 +149,8 @@ def _lifespan(
 
 
 def _paddock(state: State) -> Paddock:
-    return _started(state, "paddock", Paddock)
+    return started(state, "paddock", Paddock)
 
 
 def _settling(state: State) -> Settling:
-    return _started(state, "settling", Settling)
-
-
-def _started(state: State, name: str, kind: type[T]) -> T:
-    """A part of the process, for servers that take requests before its lifespan began. Raises Starting."""
-    found = state.get(name)
-    if not isinstance(found, kind):
-        raise Starting("the parts of this process are not put together yet")
-    return found
+    return started(state, "settling", Settling)

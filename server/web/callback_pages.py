@@ -8,26 +8,24 @@ from litestar.response import Redirect, Template
 from server.application.allowlist import Wish, change_action
 from server.application.paddock import Paddock
 from server.domain.errors import AllowlistConflict, BadArguments
-from server.web.given import GivenCredentials, GivenPaddock
+from server.domain.roles import Action
+from server.web.access import needs
+from server.web.given import GivenPaddock
 from server.web.pages import page
 
 PATH = "/console/callbacks"
 MOST_CHANGES = 50
 
 
-@get("/callbacks", include_in_schema=False)
-async def callbacks(request: Request[Any, Any, Any], paddock: GivenPaddock, credentials: GivenCredentials) -> Template:
+@get("/callbacks", include_in_schema=False, opt=needs(Action.OVERSEE))
+async def callbacks(request: Request[Any, Any, Any], paddock: GivenPaddock) -> Template:
     """What buyers may choose, by code and by changes, and who changed what."""
-    credentials.require_operator(request)
     return await _page(paddock)
 
 
-@post("/callbacks", include_in_schema=False)
-async def change_callback(
-    request: Request[Any, Any, Any], paddock: GivenPaddock, credentials: GivenCredentials
-) -> Template | Redirect:
+@post("/callbacks", include_in_schema=False, opt=needs(Action.RUN))
+async def change_callback(request: Request[Any, Any, Any], paddock: GivenPaddock) -> Template | Redirect:
     """Add (with bounds) or remove an action."""
-    credentials.require_own_form(request)
     form = await request.form()
     name, function, what, least, most = (
         str(form.get(one, "")).strip() for one in ("contract", "function", "what", "minimum", "maximum")

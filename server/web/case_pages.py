@@ -10,61 +10,68 @@ from server.application.cases import MOST
 from server.application.decide import Decision, decide
 from server.application.paddock import Paddock
 from server.application.raise_case import raise_case
-from server.domain.cases import MOST_NOTE, MOST_REASON, CaseState, Outcome
+from server.domain.cases import MOST_NOTE, MOST_REASON, OPERATOR, CaseState, Outcome
 from server.domain.errors import BadArguments, CaseConflict, UnknownCase
 from server.domain.refunds import why_no_refund
-from server.web.given import GivenCredentials, GivenPaddock
+from server.domain.roles import Action
+from server.ports import UnitOfWork
+from server.web.access import About, Asker, asker_of, needs
+from server.web.given import GivenPaddock
 from server.web.pages import page
 
 
-@get("/cases", include_in_schema=False)
-async def cases(
-    request: Request[Any, Any, Any], paddock: GivenPaddock, credentials: GivenCredentials, show: FromQuery[str] = ""
-) -> Template:
+@get("/cases", include_in_schema=False, opt=needs(Action.SEE))
+async def cases(request: Request[Any, Any, Any], paddock: GivenPaddock, show: FromQuery[str] = "") -> Template:
     """The open cases, or with `show=all` the resolved ones too, newest first."""
-    credentials.require_operator(request)
+    asker = asker_of(request)
     state = None if show == "all" else CaseState.OPEN
     async with paddock.db.read() as view:
-        found = await view.cases.listed(MOST, state=state)
-        count = sum((await view.cases.open_kinds()).values())
+        found = await view.cases.listed(MOST, state=state, merchant=asker.merchant or None)
+        count = await _open(view, asker)
     return page("console/cases.html", paddock, cases=found, count=count, everything=state is None, most=MOST)
 
 
-@get("/cases/{case_id:str}", include_in_schema=False)
-async def case(
-    request: Request[Any, Any, Any], case_id: FromPath[str], paddock: GivenPaddock, credentials: GivenCredentials
-) -> Template:
+@get("/cases/{case_id:str}", include_in_schema=False, opt=needs(Action.SEE, About.CASE))
+async def case(request: Request[Any, Any, Any], case_id: FromPath[str], paddock: GivenPaddock) -> Template:
     """One case: why it was opened, what happened since, and the form that decides it."""
-    credentials.require_operator(request)
     return await _case(paddock, case_id)
 
 
-@post("/cases/{case_id:str}", include_in_schema=False)
+@post("/cases/{case_id:str}", include_in_schema=False, opt=needs(Action.DECIDE, About.CASE))
 async def resolve(
-    request: Request[Any, Any, Any], case_id: FromPath[str], paddock: GivenPaddock, credentials: GivenCredentials
+    request: Request[Any, Any, Any], case_id: FromPath[str], paddock: GivenPaddock
 ) -> Template | Redirect:
     """Decide, by the form."""
-    credentials.require_own_form(request)
     form = await request.form()
     outcome, reason, note = (str(form.get(name, "")) for name in ("outcome", "reason", "note"))
     try:
         if outcome not in {one.value for one in Outcome}:
             raise BadArguments("choose one of the outcomes")
-        await decide(paddock, case_id, Decision(Outcome(outcome), reason, note=note))
+        await decide(paddock, case_id, Decision(Outcome(outcome), reason, _by(request), note))
     except (BadArguments, CaseConflict) as error:
         given = {"outcome": outcome, "reason": reason, "note": note}
         return await _case(paddock, case_id, refused=error.detail, given=given, status=error.status)
     return Redirect(f"{paddock.prefix}/console/cases/{case_id}", status_code=303, headers={"Cache-Control": "no-store"})
 
 
-@post("/orders/{order_id:str}/case", include_in_schema=False)
-async def raise_by_form(
-    request: Request[Any, Any, Any], order_id: FromPath[str], paddock: GivenPaddock, credentials: GivenCredentials
-) -> Redirect:
+@post("/orders/{order_id:str}/case", include_in_schema=False, opt=needs(Action.DECIDE, About.ORDER))
+async def raise_by_form(request: Request[Any, Any, Any], order_id: FromPath[str], paddock: GivenPaddock) -> Redirect:
     """Open a case about an order; the form says `why`. Then decide it on its page."""
-    credentials.require_own_form(request)
-    case = await raise_case(paddock, order_id, str((await request.form()).get("why", "")))
+    case = await raise_case(paddock, order_id, str((await request.form()).get("why", "")), _by(request))
     return Redirect(f"{paddock.prefix}/console/cases/{case.id}", status_code=303, headers={"Cache-Control": "no-store"})
+
+
+async def _open(view: UnitOfWork, asker: Asker) -> int:
+    """How many cases are open; a merchant's are counted up to as many as a page has."""
+    if not asker.merchant:
+        return sum((await view.cases.open_kinds()).values())
+    return len(await view.cases.listed(MOST, state=CaseState.OPEN, merchant=asker.merchant))
+
+
+def _by(request: Request[Any, Any, Any]) -> str:
+    """Who decides, for the timeline."""
+    asker = asker_of(request)
+    return f"member:{asker.wallet}" if asker.wallet else OPERATOR
 
 
 async def _case(

@@ -1,25 +1,25 @@
 """The operator's console: orders as they happen, and each one's way from quote to proof."""
 
 from typing import Any
-from urllib.parse import quote
 
 from litestar import Request, Response, Router, get, post
-from litestar.datastructures import Cookie
 from litestar.params import FromPath, FromQuery
 from litestar.response import Redirect, Template
 
-from server.application.paddock import Paddock
 from server.application.pause import turn
 from server.domain.cases import MOST_REASON
 from server.domain.errors import NotAllowed, PaddockError
+from server.domain.roles import Action
 from server.domain.switches import SETTLEMENT_PAUSED
 from server.web import live
+from server.web.access import About, asker_of, needs
 from server.web.anchor_pages import ANCHOR_PAGES
 from server.web.callback_pages import CALLBACK_PAGES
 from server.web.case_pages import CASE_PAGES
-from server.web.credentials import COOKIE, Credentials
-from server.web.given import GivenCredentials, GivenPaddock
+from server.web.entering import ENTERING, PATH
+from server.web.given import GivenPaddock
 from server.web.key_pages import KEY_PAGES
+from server.web.member_pages import MEMBER_PAGES, home
 from server.web.order_pages import ORDER_PAGES
 from server.web.overview import SPANS, WORDS, GivenSpan, overview
 from server.web.pages import on_page_error, page
@@ -28,62 +28,36 @@ from server.web.service_pages import SERVICE_PAGES
 from server.web.statements import console_statement
 from server.web.webhook_pages import WEBHOOK_PAGES
 
-PATH = "/console"
-SESSION_SECONDS = 12 * 3600
 
-
-@get("/enter", include_in_schema=False)
-async def enter_by_link(
-    paddock: GivenPaddock, credentials: GivenCredentials, token: FromQuery[str] = ""
-) -> Response[Any]:
-    """The link that `make up` gives: a right token becomes a cookie and leaves the address bar."""
-    return _enter(paddock, credentials, token)
-
-
-@post("/enter", include_in_schema=False)
-async def enter_by_form(
-    request: Request[Any, Any, Any], paddock: GivenPaddock, credentials: GivenCredentials
-) -> Response[Any]:
-    """The same by the form that stands on the page for strangers."""
-    return _enter(paddock, credentials, str((await request.form()).get("token", "")))
-
-
-@post("/leave", include_in_schema=False)
-async def leave(request: Request[Any, Any, Any], paddock: GivenPaddock, credentials: GivenCredentials) -> Redirect:
-    """Forget the cookie."""
-    credentials.require_own_form(request)
-    gone = Redirect(f"{paddock.prefix}/", status_code=303, headers={"Cache-Control": "no-store"})
-    gone.delete_cookie(COOKIE, path=paddock.prefix + PATH)
-    return gone
-
-
-@post("/pause", include_in_schema=False)
-async def pause(request: Request[Any, Any, Any], paddock: GivenPaddock, credentials: GivenCredentials) -> Redirect:
+@post("/pause", include_in_schema=False, opt=needs(Action.RUN))
+async def pause(request: Request[Any, Any, Any], paddock: GivenPaddock) -> Redirect:
     """Hold all settlement; the form has a `reason`."""
-    credentials.require_own_form(request)
     reason = str((await request.form()).get("reason", ""))[:MOST_REASON]
     await turn(paddock.db, paddock.clock, on=True, reason=reason or "no reason given", by="console")
     return Redirect(paddock.prefix + PATH, status_code=303)
 
 
-@post("/resume", include_in_schema=False)
-async def resume(request: Request[Any, Any, Any], paddock: GivenPaddock, credentials: GivenCredentials) -> Redirect:
+@post("/resume", include_in_schema=False, opt=needs(Action.RUN))
+async def resume(request: Request[Any, Any, Any], paddock: GivenPaddock) -> Redirect:
     """Let settlement go on."""
-    credentials.require_own_form(request)
     await turn(paddock.db, paddock.clock, on=False, reason="", by="console")
     return Redirect(paddock.prefix + PATH, status_code=303)
 
 
-@get("/", include_in_schema=False, dependencies=SPANS)
+@get("/", include_in_schema=False, dependencies=SPANS, opt=needs(Action.SEE))
 async def orders(
     request: Request[Any, Any, Any],
     paddock: GivenPaddock,
-    credentials: GivenCredentials,
     span: GivenSpan,
     find: FromQuery[str] = "",
 ) -> Template | Redirect:
-    """Figures of a span, the newest orders, whether all is well; `find` leads to the order of an id or a hash."""
-    credentials.require_operator(request)
+    """Figures of a span, the newest orders, whether all is well; `find` leads to the order of an id or a hash.
+
+    A member sees its merchant's.
+    """
+    asker = asker_of(request)
+    if asker.merchant:
+        return await home(paddock, asker, find.strip())
     async with paddock.db.read() as view:
         wanted = find.strip()
         found = await view.orders.found_by(wanted) if wanted else None
@@ -112,15 +86,13 @@ async def orders(
     )
 
 
-@get("/orders/{order_id:str}", include_in_schema=False)
+@get("/orders/{order_id:str}", include_in_schema=False, opt=needs(Action.SEE, About.ORDER))
 async def order(
     request: Request[Any, Any, Any],
     order_id: FromPath[str],
     paddock: GivenPaddock,
-    credentials: GivenCredentials,
 ) -> Template:
     """One order, from quote to proof; a quote that nobody has paid yet is shown too."""
-    credentials.require_operator(request)
     return page("console/order.html", paddock, story=await story(paddock, order_id), most_reason=MOST_REASON)
 
 
@@ -131,33 +103,16 @@ def on_stranger(request: Request[Any, Any, Any], error: NotAllowed) -> Response[
     return shown
 
 
-def _enter(paddock: Paddock, credentials: Credentials, token: str) -> Redirect:
-    if not credentials.opens(token):
-        raise NotAllowed("this is the operator's")
-    cookie = Cookie(
-        COOKIE,
-        path=paddock.prefix + PATH,
-        value=quote(token, safe=""),
-        max_age=SESSION_SECONDS,
-        secure=paddock.origin.startswith("https:"),
-        httponly=True,
-        samesite="strict",
-    )
-    return Redirect(paddock.prefix + PATH, status_code=303, cookies=[cookie], headers={"Cache-Control": "no-store"})
-
-
 CONSOLE = Router(
     PATH,
     route_handlers=[
-        enter_by_link,
-        enter_by_form,
-        leave,
         pause,
         resume,
         orders,
         order,
         live.events,
         console_statement,
+        *ENTERING,
         *ORDER_PAGES,
         *CASE_PAGES,
         *CALLBACK_PAGES,
@@ -165,6 +120,7 @@ CONSOLE = Router(
         *WEBHOOK_PAGES,
         *KEY_PAGES,
         *ANCHOR_PAGES,
+        *MEMBER_PAGES,
     ],
     exception_handlers={PaddockError: on_page_error, NotAllowed: on_stranger},
 )

@@ -14,7 +14,7 @@ from protocol.networks import chain_id
 from protocol.requests import SignedRequest
 from server.application.paddock import Paddock
 from server.application.wallet_signatures import accepted_on
-from server.domain.errors import BadSignedRequest, NotAllowed, UnknownOrder
+from server.domain.errors import BadSignedRequest, UnknownOrder
 from server.domain.orders import Order
 
 COOKIE = "paddock_console"
@@ -57,35 +57,22 @@ class Credentials:
         """Whether it is the operator's token, or one of those that count beside it."""
         return matches(token, self.operator, *self.also)
 
-    def is_operator(self, connection: Connection) -> bool:
-        """By the Authorization header, or by the console's cookie."""
-        return self.opens(bearer(connection) or connection.cookies.get(COOKIE, ""))
-
-    def require_operator(self, connection: Connection) -> None:
-        """Raises NotAllowed."""
-        if not self.is_operator(connection):
-            raise NotAllowed("this is the operator's")
-
-    def require_own_form(self, connection: Connection) -> None:
-        """The operator, by a form of the console's own: another site's has no cookie with it, and a neighbour's, on
-        another port of this host, says so. Raises NotAllowed."""
-        self.require_operator(connection)
-        if connection.headers.get("sec-fetch-site", "same-origin") != "same-origin":
-            raise NotAllowed("that form was not the console's own")
+    def is_of(self, mark: bytes) -> bool:
+        """Whether a session that one of the operator's tokens opened (`mark_of`) is of one that still counts."""
+        return any(hmac.compare_digest(mark, _mark(one)) for one in (self.operator, *self.also))
 
     def staff(self, connection: Connection, paddock: Paddock) -> tuple[Role, str | None]:
         """The operator, or a merchant with its id, by their tokens; else a stranger. A cookie does not count."""
         token = bearer(connection)
         if self.opens(token):
             return Role.OPERATOR, None
-        now = paddock.clock.now()
-        names = [name for name, merchant in paddock.merchants.items() if matches(token, *merchant.digests(now))]
-        return (Role.MERCHANT, names[0]) if names else (Role.STRANGER, None)
+        merchant = self.merchant_of(token, paddock)
+        return (Role.MERCHANT, merchant) if merchant else (Role.STRANGER, None)
 
-    def acts_for(self, connection: Connection, paddock: Paddock, merchant: str) -> bool:
-        """Whether the operator asks, or that merchant by its key."""
-        role, own = self.staff(connection, paddock)
-        return role is Role.OPERATOR or (role is Role.MERCHANT and own == merchant)
+    def merchant_of(self, token: str, paddock: Paddock) -> str | None:
+        """The merchant whose API key it is."""
+        now = paddock.clock.now()
+        return next((name for name, one in paddock.merchants.items() if matches(token, *one.digests(now))), None)
 
     async def role(self, connection: Connection, paddock: Paddock, order: Order, signed: SignedRequest | None) -> Role:
         """What the asker is to this order; another order's merchant, and whoever did not pay it, is a stranger."""
@@ -132,6 +119,15 @@ def bearer(connection: Connection) -> str:
 def matches(token: str, *known: bytes) -> bool:
     """Whether a token is one of those digests'; an empty one never is, whatever was configured."""
     return bool(token) and any(hmac.compare_digest(digest(token), one) for one in known)
+
+
+def mark_of(token: str) -> bytes:
+    """What a session remembers of the operator's token that opened it."""
+    return _mark(digest(token))
+
+
+def _mark(known: bytes) -> bytes:
+    return hashlib.sha256(b"paddock console session" + known).digest()
 
 
 def digest(token: str) -> bytes:

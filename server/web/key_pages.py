@@ -10,8 +10,10 @@ from litestar.response import Template
 
 from server.application.holdings import Holding
 from server.application.paddock import Paddock, Settling
+from server.domain.roles import Action
 from server.domain.sending import Sender
-from server.web.given import GivenCredentials, GivenPaddock
+from server.web.access import needs
+from server.web.given import GivenPaddock
 from server.web.money_keys import money_keys, settlement_keys
 from server.web.pages import page
 
@@ -44,10 +46,9 @@ class Change:
     words: str
 
 
-@get("/keys", include_in_schema=False)
-async def keys(request: Request[Any, Any, Any], paddock: GivenPaddock, credentials: GivenCredentials) -> Template:
+@get("/keys", include_in_schema=False, opt=needs(Action.OVERSEE))
+async def keys(request: Request[Any, Any, Any], paddock: GivenPaddock) -> Template:
     """Keys of quotes and receipts, and those that move money."""
-    credentials.require_operator(request)
     settling = request.app.state.settling
     async with paddock.db.read() as view:
         senders = await view.transactions.senders()

@@ -17,10 +17,12 @@ from litestar.response import ServerSentEvent
 from litestar.response.sse import ServerSentEventMessage
 
 from server.application.paddock import Paddock, Settling
-from server.domain.errors import PaddockError
+from server.domain.errors import PaddockError, UnknownOrder
+from server.domain.roles import Action
 from server.domain.trends import Span
 from server.ports import Event, UnitOfWork
-from server.web.given import GivenCredentials, GivenPaddock
+from server.web.access import Asker, asker_of, needs, who
+from server.web.given import GivenPaddock
 from server.web.overview import SPANS, GivenSpan, overview
 from server.web.pages import ENVIRONMENT, site
 from server.web.read_models import row_of
@@ -96,17 +98,18 @@ def _handlers() -> dict[int, Callable[[int, FrameType | None], Any]]:
     return {number: handler for number, handler in found.items() if callable(handler)}
 
 
-@get("/events", include_in_schema=False, dependencies=SPANS)
+@get("/events", include_in_schema=False, dependencies=SPANS, opt=needs(Action.SEE))
 async def events(
     request: Request[Any, Any, Any],
     paddock: GivenPaddock,
-    credentials: GivenCredentials,
     span: GivenSpan,
     after: FromQuery[int | None] = None,
     order: FromQuery[str | None] = None,
 ) -> ServerSentEvent:
     """New order events, of one order or of all; goes on behind Last-Event-ID, `after`, or the newest event."""
-    credentials.require_operator(request)
+    asker = asker_of(request)
+    if asker.merchant:
+        await _require_own(paddock, asker, order or "")
     last = request.headers.get("last-event-id", "")
     if last.isdecimal():
         after = int(last)
@@ -115,7 +118,27 @@ async def events(
             after = await view.orders.last_event()
     state = request.app.state
     told = stream(paddock, state.closing, after, order, settling=state.settling, span=span)
+    told = _while_let_in(request, paddock, told)
     return ServerSentEvent(told, headers={"Cache-Control": "no-store"})
+
+
+async def _require_own(paddock: Paddock, asker: Asker, order_id: str) -> None:
+    """A member follows one order, of its merchant. Raises UnknownOrder, also for one that is another's."""
+    async with paddock.db.read() as view:
+        order = await view.orders.get(order_id)
+    if order is None or not asker.owns(order.terms.merchant):
+        raise UnknownOrder()
+
+
+async def _while_let_in(
+    request: Request[Any, Any, Any], paddock: Paddock, told: AsyncGenerator[ServerSentEventMessage, None]
+) -> AsyncGenerator[ServerSentEventMessage, None]:
+    """Nothing more once the session has ended, or the asker's role is another one."""
+    asker = asker_of(request)
+    async for message in told:
+        if await who(request, paddock, request.app.state.credentials, pages=True) != asker:
+            return
+        yield message
 
 
 async def stream(

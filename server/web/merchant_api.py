@@ -1,4 +1,4 @@
-"""What the interfaces of merchants have in common: who may, how a body is read, and how an answer is given."""
+"""What the interfaces of merchants have in common: how a body is read, and how an answer is given."""
 
 from typing import Any, TypeVar
 
@@ -6,23 +6,12 @@ import msgspec
 from litestar import Request, Response
 
 from server.application.paddock import Paddock
-from server.domain.errors import ConfigurationError, NotAllowed, RequestRefused
+from server.domain.errors import ConfigurationError, RequestRefused
 from server.ports import Gateway
-from server.web.credentials import Credentials, Role
 
 NO_STORE = {"Cache-Control": "no-store"}
 Asked = Request[Any, Any, Any]
 T = TypeVar("T")
-
-
-def require_merchant(request: Asked, paddock: Paddock, credentials: Credentials, merchant: str) -> str:
-    """Who asks, for an audit: the merchant itself, or the operator for it.
-
-    Raises NotAllowed; a merchant that does not exist is refused as another's.
-    """
-    if merchant not in paddock.merchants or not credentials.acts_for(request, paddock, merchant):
-        raise NotAllowed("this is for the operator and the merchant itself")
-    return merchant if credentials.staff(request, paddock)[0] is Role.MERCHANT else "operator"
 
 
 async def read_body(request: Asked, kind: type[T], refusal: type[RequestRefused]) -> T:

@@ -16,8 +16,10 @@ from server.domain.csv_text import csv_line
 from server.domain.errors import BadArguments
 from server.domain.order_status import OrderFilter, OrderStatus, status_of
 from server.domain.orders import Order
+from server.domain.roles import Action
 from server.services.arguments import checksummed
-from server.web.given import GivenCredentials, GivenPaddock
+from server.web.access import asker_of, needs
+from server.web.given import GivenPaddock
 from server.web.pages import page
 from server.web.read_models import row_of
 
@@ -46,14 +48,11 @@ async def read_filter(
 FILTERED = {"wanted": Provide(read_filter)}
 
 
-@get("/orders", include_in_schema=False, dependencies=FILTERED)
-async def order_list(
-    request: Request[Any, Any, Any], paddock: GivenPaddock, credentials: GivenCredentials, wanted: GivenFilter
-) -> Template:
+@get("/orders", include_in_schema=False, dependencies=FILTERED, opt=needs(Action.SEE))
+async def order_list(request: Request[Any, Any, Any], paddock: GivenPaddock, wanted: GivenFilter) -> Template:
     """All orders of a status, a service or a payer, newest first."""
-    credentials.require_operator(request)
     async with paddock.db.read() as view:
-        found = await view.orders.recent(MOST + 1, wanted)
+        found = await view.orders.recent(MOST + 1, replace(wanted, merchant=asker_of(request).merchant))
     shown = found[:MOST]
     chosen = {"status": wanted.status or "", "service": wanted.service, "payer": wanted.payer}
     same = {name: value for name, value in chosen.items() if value}
@@ -69,14 +68,13 @@ async def order_list(
     )
 
 
-@get("/orders.csv", include_in_schema=False, dependencies=FILTERED)
-async def orders_as_csv(
-    request: Request[Any, Any, Any], paddock: GivenPaddock, credentials: GivenCredentials, wanted: GivenFilter
-) -> Stream:
+@get("/orders.csv", include_in_schema=False, dependencies=FILTERED, opt=needs(Action.SEE))
+async def orders_as_csv(request: Request[Any, Any, Any], paddock: GivenPaddock, wanted: GivenFilter) -> Stream:
     """The same, all of them."""
-    credentials.require_operator(request)
     named = {"Content-Disposition": 'attachment; filename="orders.csv"', "Cache-Control": "no-store"}
-    return Stream(_lines(paddock, wanted), media_type="text/csv", headers=named)
+    return Stream(
+        _lines(paddock, replace(wanted, merchant=asker_of(request).merchant)), media_type="text/csv", headers=named
+    )
 
 
 async def _lines(paddock: Paddock, wanted: OrderFilter) -> AsyncIterator[str]:

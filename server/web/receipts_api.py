@@ -9,6 +9,8 @@ from litestar.params import FromPath, FromQuery, QueryParameter
 from server.application.anchor import site_of
 from server.application.bundle import LONGEST_PAGE, bundle, chain_page
 from server.application.paddock import Paddock
+from server.domain.roles import Action
+from server.web.access import needs, who
 from server.web.credentials import PARTIES
 from server.web.given import GivenCredentials, GivenPaddock
 from server.web.merchant_api import answer
@@ -29,7 +31,12 @@ async def receipt(
     return answer(await bundle(paddock, order_id))
 
 
-@get("/api/merchants/{merchant:str}/receipts", tags=["orders"], summary="A merchant's chain of receipts")
+@get(
+    "/api/merchants/{merchant:str}/receipts",
+    tags=["orders"],
+    summary="A merchant's chain of receipts",
+    opt=needs(Action.ENTER),
+)
 async def chain(
     request: Request[Any, Any, Any],
     merchant: FromPath[str],
@@ -44,7 +51,8 @@ async def chain(
     """
     if not (1 <= limit <= LONGEST_PAGE and 0 <= first < 2**31):
         raise ValidationException(f"limit goes from 1 to {LONGEST_PAGE}, from is an index from 0 on")
-    whole = merchant in paddock.merchants and credentials.acts_for(request, paddock, merchant)
+    asker = await who(request, paddock, credentials, pages=False)
+    whole = merchant in paddock.merchants and asker.owns(merchant)
     return answer(await chain_page(paddock, merchant, first, limit, whole=whole))
 
 

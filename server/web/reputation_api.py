@@ -14,6 +14,8 @@ from server.application.standings import Shown
 from server.domain.errors import BadArguments, BadSignedRequest, UnknownMerchant, UnknownOrder
 from server.domain.orders import Order
 from server.domain.reputation import REPUTATION_REGISTRY
+from server.domain.roles import Action
+from server.web.access import needs
 from server.web.api import as_json
 from server.web.credentials import Role
 from server.web.given import GivenCredentials, GivenPaddock
@@ -29,7 +31,12 @@ async def agent_file(merchant: FromPath[str], paddock: GivenPaddock) -> Response
     return as_json(registration_file(paddock, merchant, list(shown.identities)))
 
 
-@get("/api/merchants/{merchant:str}/reputation", tags=["market"], summary="A merchant's identity and checked reviews")
+@get(
+    "/api/merchants/{merchant:str}/reputation",
+    tags=["market"],
+    summary="A merchant's identity and checked reviews",
+    opt=needs(Action.ENTER),
+)
 async def merchant_reputation(merchant: FromPath[str], paddock: GivenPaddock) -> Response[bytes]:
     """Only reviews count behind which a payment was found on chain; each is weighted by its amount."""
     if merchant not in paddock.merchants:

@@ -10,21 +10,27 @@ from litestar.response import Stream
 from server.application.paddock import Paddock
 from server.application.statement import read_period, require_merchant, statement
 from server.application.statement_text import as_csv, as_json
-from server.domain.errors import NotAllowed
+from server.domain.errors import UnknownMerchant
+from server.domain.roles import Action
 from server.domain.statements import Period
-from server.web.given import GivenCredentials, GivenPaddock
+from server.web.access import About, asker_of, needs
+from server.web.given import GivenPaddock
 
 CSV, JSON = "text/csv", "application/json"
 Start = Annotated[str, QueryParameter(name="from")]
 """The parameter `from`, by another name here: Python keeps that one for itself."""
 
 
-@get("/api/merchants/{merchant:str}/statement", tags=["orders"], summary="What a merchant was paid in a period")
+@get(
+    "/api/merchants/{merchant:str}/statement",
+    tags=["orders"],
+    summary="What a merchant was paid in a period",
+    opt=needs(Action.SEE, About.MERCHANT),
+)
 async def merchant_statement(
     request: Request[Any, Any, Any],
     merchant: FromPath[str],
     paddock: GivenPaddock,
-    credentials: GivenCredentials,
     start: Start = "",
     to: FromQuery[str] = "",
 ) -> Stream:
@@ -32,26 +38,23 @@ async def merchant_statement(
 
     `from` belongs to the period and `to` does not: dates, or times with their zone. With `Accept: text/csv` as CSV.
     """
-    if not credentials.acts_for(request, paddock, merchant):
-        raise NotAllowed("this is the operator's and the merchant's")
-    require_merchant(paddock.merchants, merchant)
     kind = request.accept.best_match([JSON, CSV], default=JSON)
     return streamed(paddock, merchant, read_period(start, to), kind or JSON)
 
 
-@get("/statement", include_in_schema=False)
+@get("/statement", include_in_schema=False, opt=needs(Action.SEE))
 async def console_statement(
     request: Request[Any, Any, Any],
     paddock: GivenPaddock,
-    credentials: GivenCredentials,
     merchant: FromQuery[str] = "",
     start: Start = "",
     to: FromQuery[str] = "",
 ) -> Stream:
     """The same for the console, as CSV."""
-    credentials.require_operator(request)
     period = read_period(start, to)
     require_merchant(paddock.merchants, merchant)
+    if not asker_of(request).owns(merchant):
+        raise UnknownMerchant()
     return streamed(paddock, merchant, period, CSV)
 
 

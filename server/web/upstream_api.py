@@ -15,9 +15,11 @@ from server.application.probe import Finding, probe
 from server.application.sell_upstream import Described
 from server.domain.errors import RequestRefused
 from server.domain.listing_errors import BadUpstream
+from server.domain.roles import Action
 from server.domain.upstreams import Upstream, UpstreamState, slug_of
-from server.web.given import GivenCredentials, GivenPaddock
-from server.web.merchant_api import Asked, answer, gateway_of, read_body, require_merchant
+from server.web.access import About, asker_of, needs
+from server.web.given import GivenPaddock
+from server.web.merchant_api import Asked, answer, gateway_of, read_body
 
 MOST_LINES = 100
 LONGEST_OVERLAP = 7 * 24
@@ -44,23 +46,28 @@ class Rotation(msgspec.Struct, forbid_unknown_fields=True):
     overlap_hours: int = 24
 
 
-@post("/", summary="Describe a service of your own; the secret of its requests is shown this once")
-async def add(
-    request: Asked, merchant: FromPath[str], paddock: GivenPaddock, credentials: GivenCredentials
-) -> Response[bytes]:
+@post(
+    "/",
+    summary="Describe a service of your own; the secret of its requests is shown this once",
+    opt=needs(Action.DESCRIBE, About.MERCHANT),
+)
+async def add(request: Asked, merchant: FromPath[str], paddock: GivenPaddock) -> Response[bytes]:
     """201 with the draft and its `secret` (hex); it is sold once it is listed."""
-    by = require_merchant(request, paddock, credentials, merchant)
+    by = asker_of(request).by
     wanted = await read_body(request, NewUpstream, BadUpstream)
     made, secret = await sell_upstream.draft(paddock, merchant, wanted.name, wanted.service, by)
     return answer(view(made, paddock) | {"secret": secret}, 201)
 
 
-@post("/import", status_code=200, summary="Describe a service for each operation of an OpenAPI 3 document")
-async def bring(
-    request: Asked, merchant: FromPath[str], paddock: GivenPaddock, credentials: GivenCredentials
-) -> Response[bytes]:
+@post(
+    "/import",
+    status_code=200,
+    summary="Describe a service for each operation of an OpenAPI 3 document",
+    opt=needs(Action.DESCRIBE, About.MERCHANT),
+)
+async def bring(request: Asked, merchant: FromPath[str], paddock: GivenPaddock) -> Response[bytes]:
     """200 with the drafts, each with its `secret`, shown this once; and what was left out, and why."""
-    by = require_merchant(request, paddock, credentials, merchant)
+    by = asker_of(request).by
     wanted = await read_body(request, Import, BadUpstream)
     drafts, left = [], []
     for one in operations(wanted.document, wanted.base, wanted.price):
@@ -74,21 +81,15 @@ async def bring(
     return answer({"drafts": drafts, "left_out": left})
 
 
-@get("/", summary="A provider's own services, whatever their state")
-async def listed(
-    request: Asked, merchant: FromPath[str], paddock: GivenPaddock, credentials: GivenCredentials
-) -> Response[bytes]:
+@get("/", summary="A provider's own services, whatever their state", opt=needs(Action.SEE, About.MERCHANT))
+async def listed(request: Asked, merchant: FromPath[str], paddock: GivenPaddock) -> Response[bytes]:
     """By name."""
-    require_merchant(request, paddock, credentials, merchant)
     return answer({"services": [view(one, paddock) for one in await sell_upstream.owned(paddock, merchant)]})
 
 
-@get("/{name:str}", summary="One of them, with the audit of its changes")
-async def shown(
-    request: Asked, merchant: FromPath[str], name: FromPath[str], paddock: GivenPaddock, credentials: GivenCredentials
-) -> Response[bytes]:
+@get("/{name:str}", summary="One of them, with the audit of its changes", opt=needs(Action.SEE, About.MERCHANT))
+async def shown(request: Asked, merchant: FromPath[str], name: FromPath[str], paddock: GivenPaddock) -> Response[bytes]:
     """`changes` is newest first."""
-    require_merchant(request, paddock, credentials, merchant)
     found = await sell_upstream.own(paddock, merchant, slug_of(merchant, name))
     async with paddock.db.read() as read:
         lines = await read.upstreams.changes(found.slug, MOST_LINES)
@@ -96,66 +97,84 @@ async def shown(
     return answer(view(found, paddock) | {"changes": told})
 
 
-@put("/{name:str}", summary="Describe it anew; what is on sale is probed first")
+@put(
+    "/{name:str}",
+    summary="Describe it anew; what is on sale is probed first",
+    opt=needs(Action.DESCRIBE, About.MERCHANT),
+)
 async def change(
-    request: Asked, merchant: FromPath[str], name: FromPath[str], paddock: GivenPaddock, credentials: GivenCredentials
+    request: Asked, merchant: FromPath[str], name: FromPath[str], paddock: GivenPaddock
 ) -> Response[bytes]:
     """Quotes that are out keep their price until they expire."""
-    by = require_merchant(request, paddock, credentials, merchant)
+    by = asker_of(request).by
     described = await read_body(request, Described, BadUpstream)
     slug, gateway = slug_of(merchant, name), gateway_of(paddock)
     changed, findings = await sell_upstream.change(paddock, gateway, merchant, slug, described, by)
     return answer(view(changed, paddock) | {"findings": findings})
 
 
-@post("/{name:str}/probe", status_code=200, summary="Ask it as a buyer's payment would, and say what is wrong")
+@post(
+    "/{name:str}/probe",
+    status_code=200,
+    summary="Ask it as a buyer's payment would, and say what is wrong",
+    opt=needs(Action.TEND, About.MERCHANT),
+)
 async def probed(
-    request: Asked, merchant: FromPath[str], name: FromPath[str], paddock: GivenPaddock, credentials: GivenCredentials
+    request: Asked, merchant: FromPath[str], name: FromPath[str], paddock: GivenPaddock
 ) -> Response[bytes]:
     """200 with `findings`, good and bad."""
-    require_merchant(request, paddock, credentials, merchant)
     found = await sell_upstream.own(paddock, merchant, slug_of(merchant, name))
     findings = await probe(found, post_of(paddock), gateway_of(paddock), paddock.clock)
     return answer({"findings": findings, "passed": passed(findings)})
 
 
-@post("/{name:str}/list", status_code=200, summary="Put it on sale, if the probe finds nothing against it")
+@post(
+    "/{name:str}/list",
+    status_code=200,
+    summary="Put it on sale, if the probe finds nothing against it",
+    opt=needs(Action.TEND, About.MERCHANT),
+)
 async def enlist(
-    request: Asked, merchant: FromPath[str], name: FromPath[str], paddock: GivenPaddock, credentials: GivenCredentials
+    request: Asked, merchant: FromPath[str], name: FromPath[str], paddock: GivenPaddock
 ) -> Response[bytes]:
     """Every process sells it within a second."""
-    by = require_merchant(request, paddock, credentials, merchant)
+    by = asker_of(request).by
     slug, gateway = slug_of(merchant, name), gateway_of(paddock)
     changed, findings = await sell_upstream.enlist(paddock, gateway, merchant, slug, by)
     return answer(view(changed, paddock) | {"findings": findings})
 
 
-@post("/{name:str}/pause", status_code=200, summary="Sell no more of it for now")
-async def pause(
-    request: Asked, merchant: FromPath[str], name: FromPath[str], paddock: GivenPaddock, credentials: GivenCredentials
-) -> Response[bytes]:
+@post(
+    "/{name:str}/pause", status_code=200, summary="Sell no more of it for now", opt=needs(Action.TEND, About.MERCHANT)
+)
+async def pause(request: Asked, merchant: FromPath[str], name: FromPath[str], paddock: GivenPaddock) -> Response[bytes]:
     """What was paid for is still answered."""
-    by = require_merchant(request, paddock, credentials, merchant)
+    by = asker_of(request).by
     slug = slug_of(merchant, name)
     return answer(view(await sell_upstream.rest(paddock, merchant, slug, UpstreamState.PAUSED, by), paddock))
 
 
-@post("/{name:str}/delist", status_code=200, summary="Take it off the market")
+@post("/{name:str}/delist", status_code=200, summary="Take it off the market", opt=needs(Action.TEND, About.MERCHANT))
 async def delist(
-    request: Asked, merchant: FromPath[str], name: FromPath[str], paddock: GivenPaddock, credentials: GivenCredentials
+    request: Asked, merchant: FromPath[str], name: FromPath[str], paddock: GivenPaddock
 ) -> Response[bytes]:
     """What was paid for is still answered; it can be listed again."""
-    by = require_merchant(request, paddock, credentials, merchant)
+    by = asker_of(request).by
     slug = slug_of(merchant, name)
     return answer(view(await sell_upstream.rest(paddock, merchant, slug, UpstreamState.DELISTED, by), paddock))
 
 
-@post("/{name:str}/rotate", status_code=200, summary="Change the secret of its requests; both sign for a while")
+@post(
+    "/{name:str}/rotate",
+    status_code=200,
+    summary="Change the secret of its requests; both sign for a while",
+    opt=needs(Action.SECRETS, About.MERCHANT),
+)
 async def rotate(
-    request: Asked, merchant: FromPath[str], name: FromPath[str], paddock: GivenPaddock, credentials: GivenCredentials
+    request: Asked, merchant: FromPath[str], name: FromPath[str], paddock: GivenPaddock
 ) -> Response[bytes]:
     """The new `secret` (hex), shown this once."""
-    by = require_merchant(request, paddock, credentials, merchant)
+    by = asker_of(request).by
     hours = (await read_body(request, Rotation, BadUpstream)).overlap_hours
     if not 0 <= hours <= LONGEST_OVERLAP:
         raise BadUpstream(f"overlap_hours: 0 to {LONGEST_OVERLAP}")

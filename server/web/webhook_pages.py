@@ -9,8 +9,10 @@ from litestar.response import Redirect, Template
 from server.application import endpoints
 from server.application.paddock import Paddock
 from server.domain.errors import BadArguments, RequestRefused, UnknownWebhook
+from server.domain.roles import Action
 from server.domain.webhooks import DeliveryState
-from server.web.given import GivenCredentials, GivenPaddock
+from server.web.access import About, asker_of, needs
+from server.web.given import GivenPaddock
 from server.web.pages import page
 
 PATH = "/console/webhooks"
@@ -21,36 +23,33 @@ _STUCK = (DeliveryState.WAITING, DeliveryState.DEAD)
 _SWITCH = {"enable": True, "disable": False}
 
 
-@get("/webhooks", include_in_schema=False)
-async def webhooks(request: Request[Any, Any, Any], paddock: GivenPaddock, credentials: GivenCredentials) -> Template:
+@get("/webhooks", include_in_schema=False, opt=needs(Action.SEE))
+async def webhooks(request: Request[Any, Any, Any], paddock: GivenPaddock) -> Template:
     """Where merchants want to be told, and how much of it waits or was given up."""
-    credentials.require_operator(request)
     async with paddock.db.read() as view:
-        found = await view.webhooks.listed(MOST_ENDPOINTS + 1)
+        own = asker_of(request).merchant
+        found = await (view.webhooks.endpoints_of(own) if own else view.webhooks.listed(MOST_ENDPOINTS + 1))
         backlog = await view.webhooks.backlog([one.id for one in found])
     rows = [(one, *(backlog.get((one.id, state), 0) for state in _STUCK)) for one in found[:MOST_ENDPOINTS]]
     return page("console/webhooks.html", paddock, rows=rows, most=MOST_ENDPOINTS, more=len(found) > MOST_ENDPOINTS)
 
 
-@get("/webhooks/{endpoint_id:str}", include_in_schema=False)
+@get("/webhooks/{endpoint_id:str}", include_in_schema=False, opt=needs(Action.SEE, About.ENDPOINT))
 async def webhook(
     request: Request[Any, Any, Any],
     endpoint_id: FromPath[str],
     paddock: GivenPaddock,
-    credentials: GivenCredentials,
     before: FromQuery[int | None] = None,
 ) -> Template:
     """One endpoint and its deliveries, newest first; a page begins below the number `before`."""
-    credentials.require_operator(request)
     return await _page(paddock, endpoint_id, before)
 
 
-@post("/webhooks/{endpoint_id:str}", include_in_schema=False)
+@post("/webhooks/{endpoint_id:str}", include_in_schema=False, opt=needs(Action.RESEND, About.ENDPOINT))
 async def change_webhook(
-    request: Request[Any, Any, Any], endpoint_id: FromPath[str], paddock: GivenPaddock, credentials: GivenCredentials
+    request: Request[Any, Any, Any], endpoint_id: FromPath[str], paddock: GivenPaddock
 ) -> Template | Redirect:
     """Send a test or an old message, enable or disable it; the form's `resend` is a delivery, `what` all else."""
-    credentials.require_own_form(request)
     form = await request.form()
     what, delivery = str(form.get("what", "")), str(form.get("resend", ""))
     merchant = (await endpoints.find(paddock, endpoint_id)).merchant
@@ -60,7 +59,7 @@ async def change_webhook(
         elif what == "test":
             await endpoints.try_out(paddock, merchant, endpoint_id)
         elif what in _SWITCH:
-            await endpoints.change(paddock, merchant, endpoint_id, enabled=_SWITCH[what], by=BY)
+            await endpoints.change(paddock, merchant, endpoint_id, enabled=_SWITCH[what], by=_by(request))
         else:
             raise BadArguments("choose what to do: test, enable, disable or send again")
     except UnknownWebhook:
@@ -69,6 +68,12 @@ async def change_webhook(
         return await _page(paddock, endpoint_id, refused=error.detail, status=error.status)
     own = f"{paddock.prefix}{PATH}/{endpoint_id}"
     return Redirect(own, status_code=303, headers={"Cache-Control": "no-store"})
+
+
+def _by(request: Request[Any, Any, Any]) -> str:
+    """Who switched an endpoint off, as its note has it."""
+    wallet = asker_of(request).wallet
+    return f"a member, {wallet}" if wallet else BY
 
 
 async def _page(

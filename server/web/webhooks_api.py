@@ -9,9 +9,11 @@ from litestar.params import FromPath, FromQuery
 
 from server.application import endpoints
 from server.domain.errors import BadWebhook
+from server.domain.roles import Action
 from server.domain.webhooks import Endpoint, WebhookDelivery
-from server.web.given import GivenCredentials, GivenPaddock
-from server.web.merchant_api import Asked, answer, read_body, require_merchant
+from server.web.access import About, needs
+from server.web.given import GivenPaddock
+from server.web.merchant_api import Asked, answer, read_body
 
 MOST_LISTED = 100
 
@@ -37,111 +39,112 @@ class Rotation(msgspec.Struct, forbid_unknown_fields=True):
     overlap_hours: int = endpoints.OVERLAP // timedelta(hours=1)
 
 
-@post("/", summary="Register an endpoint; its secret is shown this once")
-async def add(
-    request: Asked, merchant: FromPath[str], paddock: GivenPaddock, credentials: GivenCredentials
-) -> Response[bytes]:
+@post("/", summary="Register an endpoint; its secret is shown this once", opt=needs(Action.SECRETS, About.MERCHANT))
+async def add(request: Asked, merchant: FromPath[str], paddock: GivenPaddock) -> Response[bytes]:
     """201 with the endpoint and its `secret`."""
-    require_merchant(request, paddock, credentials, merchant)
     wanted = await read_body(request, NewEndpoint, BadWebhook)
     endpoint, secret = await endpoints.add(paddock, merchant, wanted.url, wanted.description)
     return answer({**endpoint_view(endpoint), "secret": secret}, 201)
 
 
-@get("/", summary="A merchant's endpoints")
-async def listed(
-    request: Asked, merchant: FromPath[str], paddock: GivenPaddock, credentials: GivenCredentials
-) -> Response[bytes]:
+@get("/", summary="A merchant's endpoints", opt=needs(Action.SEE, About.MERCHANT))
+async def listed(request: Asked, merchant: FromPath[str], paddock: GivenPaddock) -> Response[bytes]:
     """Oldest first, without their secrets."""
-    require_merchant(request, paddock, credentials, merchant)
     return answer({"webhooks": [endpoint_view(one) for one in await endpoints.of(paddock, merchant)]})
 
 
-@patch("/{endpoint_id:str}", summary="Change, enable or disable an endpoint")
+@patch("/{endpoint_id:str}", summary="Change, enable or disable an endpoint", opt=needs(Action.SECRETS, About.MERCHANT))
 async def change(
     request: Asked,
     merchant: FromPath[str],
     endpoint_id: FromPath[str],
     paddock: GivenPaddock,
-    credentials: GivenCredentials,
 ) -> Response[bytes]:
     """An endpoint that is enabled again is tried at once."""
-    require_merchant(request, paddock, credentials, merchant)
     wanted = await read_body(request, ChangedEndpoint, BadWebhook)
     changes = msgspec.structs.asdict(wanted)
     return answer(endpoint_view(await endpoints.change(paddock, merchant, endpoint_id, **changes)))
 
 
-@delete("/{endpoint_id:str}", summary="Remove an endpoint")
+@delete("/{endpoint_id:str}", summary="Remove an endpoint", opt=needs(Action.SECRETS, About.MERCHANT))
 async def remove(
     request: Asked,
     merchant: FromPath[str],
     endpoint_id: FromPath[str],
     paddock: GivenPaddock,
-    credentials: GivenCredentials,
 ) -> None:
     """204; what still waits is not sent."""
-    require_merchant(request, paddock, credentials, merchant)
     await endpoints.remove(paddock, merchant, endpoint_id)
 
 
-@post("/{endpoint_id:str}/rotate", status_code=200, summary="Change the secret; both sign for a while")
+@post(
+    "/{endpoint_id:str}/rotate",
+    status_code=200,
+    summary="Change the secret; both sign for a while",
+    opt=needs(Action.SECRETS, About.MERCHANT),
+)
 async def rotate(
     request: Asked,
     merchant: FromPath[str],
     endpoint_id: FromPath[str],
     paddock: GivenPaddock,
-    credentials: GivenCredentials,
 ) -> Response[bytes]:
     """The new `secret`, shown this once."""
-    require_merchant(request, paddock, credentials, merchant)
     overlap = timedelta(hours=_bounded((await read_body(request, Rotation, BadWebhook)).overlap_hours))
     endpoint, secret = await endpoints.rotate(paddock, merchant, endpoint_id, overlap)
     return answer({**endpoint_view(endpoint), "secret": secret})
 
 
-@post("/{endpoint_id:str}/test", status_code=202, summary="Send a message that means nothing")
+@post(
+    "/{endpoint_id:str}/test",
+    status_code=202,
+    summary="Send a message that means nothing",
+    opt=needs(Action.RESEND, About.MERCHANT),
+)
 async def test(
     request: Asked,
     merchant: FromPath[str],
     endpoint_id: FromPath[str],
     paddock: GivenPaddock,
-    credentials: GivenCredentials,
 ) -> Response[bytes]:
     """202: a worker sends it; the log of deliveries tells how it went."""
-    require_merchant(request, paddock, credentials, merchant)
     return answer(delivery_view(await endpoints.try_out(paddock, merchant, endpoint_id)), 202)
 
 
-@get("/{endpoint_id:str}/deliveries", summary="What was sent to an endpoint, and what waits")
+@get(
+    "/{endpoint_id:str}/deliveries",
+    summary="What was sent to an endpoint, and what waits",
+    opt=needs(Action.SEE, About.MERCHANT),
+)
 async def deliveries(
     request: Asked,
     merchant: FromPath[str],
     endpoint_id: FromPath[str],
     paddock: GivenPaddock,
-    credentials: GivenCredentials,
     before: FromQuery[int | None] = None,
     limit: FromQuery[int] = MOST_LISTED,
 ) -> Response[bytes]:
     """Newest first; `next` is the `before` of the following page, null on the last."""
-    require_merchant(request, paddock, credentials, merchant)
     most = min(max(limit, 1), MOST_LISTED)
     found = await endpoints.log(paddock, merchant, endpoint_id, before, most)
     following = found[-1].number if len(found) == most else None
     return answer({"deliveries": [delivery_view(one) for one in found], "next": following})
 
 
-@post("/{endpoint_id:str}/deliveries/{delivery_id:str}/resend", status_code=202, summary="Send a message again")
+@post(
+    "/{endpoint_id:str}/deliveries/{delivery_id:str}/resend",
+    status_code=202,
+    summary="Send a message again",
+    opt=needs(Action.RESEND, About.MERCHANT),
+)
 async def resend(
     request: Asked,
     merchant: FromPath[str],
     endpoint_id: FromPath[str],
     delivery_id: FromPath[str],
     paddock: GivenPaddock,
-    credentials: GivenCredentials,
 ) -> Response[bytes]:
     """202; under the same `webhook-id`, so a receiver that had it does nothing."""
-    require_merchant(request, paddock, credentials, merchant)
     return answer(delivery_view(await endpoints.resend(paddock, merchant, delivery_id, endpoint_id)), 202)
 
 

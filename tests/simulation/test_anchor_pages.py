@@ -89,6 +89,7 @@ async def test_what_waits_for_its_anchor_is_counted_with_its_age(world):
     assert (state, length, waits) == ("waits", "3 in chain", "2 not anchored, since 3 h")
     assert "2 <span" in await look(world, OWN)
     world.clock.advance(timedelta(days=1).total_seconds())
+    await world.entered()  # a session has 12 hours
     await world.work()
     assert rows(await look(world))[1][5] == "nothing waits"
 

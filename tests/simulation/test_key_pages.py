@@ -76,6 +76,7 @@ async def test_a_key_that_sends_is_as_old_as_its_first_chain_transaction(world):
     quoted = await world.buyer.ask(world.url("echo"))
     assert (await world.buyer.present(quoted, world.buyer.pay(quoted))).status_code == 200
     world.clock.advance(timedelta(hours=2).total_seconds())
+    await world.entered()  # a session has 12 hours
     [settlement] = [row for row in rows(await look(world)) if row[1] == "Settlement"]
     assert settlement[4:] == ("first used 3 d ago", "used 2 h ago")
 

@@ -74,6 +74,7 @@ async def test_what_was_sold_is_counted_with_its_revenue_in_the_span_that_it_fel
     assert now["Success"] == ["100 %", "delivered, of all that ended"]
     assert now["Refunds"] == ["0", "as in the 24 hours before"]
     world.clock.advance(days=1)
+    await world.entered()  # a session has 12 hours
     later = tiles(await look(world))
     assert later["Revenue"][:2] == ["0 USDC", "-100 % on the 24 hours before"]
     assert later["Orders"][:2] == ["0", "-100 % on the 24 hours before"]
@@ -103,6 +104,7 @@ async def test_what_waits_is_told_with_its_age_whatever_the_span(world):
     async with world.db.begin("test") as work:
         await work.orders.add(order)
     world.clock.advance(days=2)
+    await world.entered()  # a session has 12 hours
     assert tiles(await look(world, "1h"))["Pending now"] == ["1", "the oldest for 2 d"]
     late = samples.order(created_at=world.clock.now(), asset=DOLLAR.address)
     async with world.db.begin("test") as work:
@@ -122,6 +124,7 @@ async def test_each_line_has_a_point_a_step_and_says_in_words_what_it_shows(worl
         world.clock.advance(hours=6)
         await buy(world)
     await world.work()
+    await world.entered()  # a session has 12 hours
     text = await look(world)
     points = [point.split(",") for point in lines(text)["Orders"].split()]
     assert len(points) == 24

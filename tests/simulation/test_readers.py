@@ -9,7 +9,7 @@ import pytest
 from eth_account import Account
 
 from server.domain.market import Merchant
-from server.web.credentials import digest
+from server.web.credentials import COOKIE, digest
 from tests.simulation.world import MERCHANT_KEY, ORIGIN, TOKEN, open_world
 from tests.stack.signed import header, signed_request
 
@@ -24,6 +24,8 @@ async def world():
         merchants = dict(opened.paddock.merchants)
         merchants["other"] = Merchant("other", "Other", "0x" + "12" * 20, digest(OTHER_KEY))
         object.__setattr__(opened.paddock, "merchants", merchants)
+        opened.session = (await opened.entered()).cookies[COOKIE]
+        opened.client.cookies.clear()
         yield opened
 
 
@@ -54,7 +56,7 @@ def asker(world, role, action, order_id):
         "wrong token": by_token("guess"),
         "other merchant": by_token(OTHER_KEY),
         "other payer": by_payer(world, action, order_id, Account.create()),
-        "operator's cookie": {"Cookie": f"paddock_console={TOKEN}"},
+        "operator's cookie": {"Cookie": f"{COOKIE}={world.session}"},
     }[role]
 
 

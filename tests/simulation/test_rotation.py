@@ -9,7 +9,7 @@ import pytest
 
 from server.domain.market import Merchant
 from server.web.app import create_app
-from server.web.credentials import Credentials, digest
+from server.web.credentials import COOKIE, Credentials, digest
 from tests.simulation.world import MERCHANT_KEY, ORIGIN, TOKEN, open_world
 
 NEW_TOKEN, NEW_KEY = "the-next-operator-token", "the-next-merchant-key"
@@ -37,6 +37,7 @@ def by(token):
 
 
 async def test_the_operators_old_token_counts_beside_the_new_one_until_a_start_without_it(world):
+    cookies = {}
     for tokens, good in [
         ((TOKEN,), {TOKEN}),
         ((NEW_TOKEN, TOKEN), {TOKEN, NEW_TOKEN}),
@@ -46,11 +47,17 @@ async def test_the_operators_old_token_counts_beside_the_new_one_until_a_start_w
             for token in (TOKEN, NEW_TOKEN, ""):
                 answers = [
                     await client.get("/api/cases", headers=by(token)),
-                    await client.get("/console/", headers={"Cookie": f"paddock_console={token}"}),
+                    await client.get("/console/", headers=by(token)),
                     await client.get(f"/console/enter?token={token}"),
                 ]
                 statuses = [answer.status_code for answer in answers]
                 assert statuses == ([200, 200, 303] if token in good else [401, 401, 401]), (tokens, token)
+                if token in good:
+                    cookies.setdefault(token, client.cookies[COOKIE])
+                client.cookies.clear()
+            for token, cookie in cookies.items():
+                seen = await client.get("/console/", headers={"Cookie": f"{COOKIE}={cookie}"})
+                assert seen.status_code == (200 if token in good else 401), "a session ends with its token"
 
 
 async def test_a_merchants_old_key_counts_until_its_time_is_over_and_never_after_it(world):

@@ -71,6 +71,7 @@ async def test_what_was_given_up_is_sent_again_by_its_button_under_its_old_id(wo
     quoted, _ = await buy(world, "echo")
     await world.work()
     world.clock.advance(timedelta(days=3, hours=1).total_seconds())
+    await world.entered()  # a session has 12 hours
     await world.work()
     own = f"{LIST}/{merchant.endpoint}"
     text = await look(world, own)
