@@ -80,7 +80,7 @@ async def test_each_member_comes_in_by_its_wallet_and_sees_the_buttons_of_its_ro
         await owner.tab.get_by_label("Wallet").fill(wallet.address)
         await owner.tab.get_by_label("Role").select_option(role)
         await press(owner, "Save")
-        await expect(owner.tab.get_by_role("rowheader", name=wallet.address)).to_be_visible()
+        await expect(owner.tab.get_by_role("button", name=f"Remove {wallet.address}")).to_be_visible()
     await owner.go(order)
     await expect(owner.tab.locator("[data-live-word]")).to_have_text("live")
     await owner.tab.get_by_label("Raise a case").fill("the buyer says that it is empty")

@@ -1,6 +1,7 @@
 """S31: a merchant's wallet enters the console by an EIP-4361 message of the server's, and nothing else does."""
 
 import asyncio
+import json
 import re
 from dataclasses import replace
 from datetime import timedelta
@@ -223,7 +224,9 @@ async def test_another_sites_form_signs_nobody_in(world):
     for site in ("cross-site", "same-site", "none"):
         answer = await world.client.post("/console/sign-in", json=body, headers={"sec-fetch-site": site})
         assert answer.status_code == 401
-    assert (await world.client.post("/console/sign-in", data=body)).status_code == 400
+    for kind in ("text/plain", "application/x-www-form-urlencoded"):
+        sent = {"content": json.dumps(body), "headers": {"Content-Type": kind}}
+        assert (await world.client.post("/console/sign-in", **sent)).status_code == 400, "as forms can send it"
     assert not world.db.tables.sessions
 
 
@@ -236,6 +239,20 @@ async def test_a_session_ends_after_twelve_hours_and_when_it_is_left(world):
     token = await by_wallet(world, PAID)
     assert (await world.client.post("/console/leave", headers=token)).status_code == 303
     assert (await world.client.get("/console", headers=token)).status_code == 401
+
+
+async def test_the_operators_browser_holds_a_secret_of_its_own_that_is_for_pages_alone(world):
+    secret = (await world.entered()).cookies[COOKIE]
+    world.client.cookies.clear()
+    assert TOKEN not in secret
+    assert secret not in str(world.db.tables.sessions)
+    cookie, bearer = {"Cookie": f"{COOKIE}={secret}"}, {"Authorization": f"Bearer {secret}"}
+    assert (await world.client.get("/console/keys", headers=cookie)).status_code == 200
+    assert (await world.client.get("/console/keys", headers={"Cookie": f"{COOKIE}={TOKEN}"})).status_code == 401
+    for headers in (cookie, bearer):
+        assert (await world.client.get("/api/merchants/paddock", headers=headers)).status_code == 401
+    assert (await world.client.post("/console/leave", headers=cookie)).status_code == 303
+    assert (await world.client.get("/console/keys", headers=cookie)).status_code == 401
 
 
 async def test_a_wallet_that_is_paid_no_more_is_out_at_once(world):

@@ -212,22 +212,23 @@ async def test_an_owner_may_not_run_the_marketplace(world):
 
 
 async def test_a_stream_is_of_one_order_of_ones_own_and_ends_with_the_membership(world, sold):
-    world.app.state.closing = Closing()
+    world.app.state.closing = Closing(is_set=True)
     events, headers = "/console/events", await by_wallet(world, READER)
     assert (await world.client.get(events, headers=headers)).status_code == 404
     foreign = await by_wallet(world, OTHER_PAID)
     assert (await world.client.get(events, params={"order": sold}, headers=foreign)).status_code == 404
 
-    async def follow():
-        """Everything that is told until the stream ends: it has to, for the transport reads it whole."""
+    closing = world.app.state.closing = Closing()
+
+    async def follow(headers):
+        """Everything that is told until the stream ends, for the transport reads it whole."""
         return (await world.client.get(events, params={"order": sold, "after": 0}, headers=headers)).text
 
-    async def end():
-        async with world.db.begin("test") as work:
-            await work.members.remove("paddock", READER.address, "test")
-
-    following = asyncio.create_task(follow())
+    followers = [asyncio.create_task(follow(one)) for one in (headers, await by_wallet(world, OPERATOR))]
     await world.clock.sleep(2)
-    await end()
+    async with world.db.begin("test") as work:
+        await work.members.remove("paddock", READER.address, "test")
     await world.work(30)
-    assert "proof" not in await following
+    closing.is_set = True
+    told = ["event: proof" in await one for one in followers]
+    assert told == [False, True], "who was removed is told nothing more"

@@ -6,6 +6,7 @@ import pytest
 
 from server.ports import Reached
 from tests.fakes.upstream import DESCRIBED
+from tests.simulation.staff import OPERATOR, asking, staff
 from tests.simulation.test_upstreams import Shop
 from tests.simulation.world import open_world
 
@@ -79,3 +80,17 @@ async def test_what_is_not_there_cannot_be_pressed(shop, what, slug):
     await shop.describe()
     assert 'role="alert"' in await press(shop, what, slug, 422 if what == "burn" else 404)
     assert DESCRIBED["title"] in (await shop.world.client.get(PAGE)).text
+
+
+async def test_s31_another_merchants_owner_stops_no_service_and_ones_own_operator_does(shop):
+    await shop.describe()
+    await press(shop, "list")
+    shop.world.client.cookies.clear()
+    await staff(shop.world)
+    await press(shop, "pause", status=404, **await asking(shop.world, "foreign"))
+    await press(shop, "pause", status=403, **await asking(shop.world, "reader"))
+    lines = (await shop.call("GET", "/weather"))["changes"]
+    assert [one["new"] for one in lines] == ["listed", "draft"]
+    await press(shop, "pause", **await asking(shop.world, "operator"))
+    lines = (await shop.call("GET", "/weather"))["changes"]
+    assert (lines[0]["new"], lines[0]["by"]) == ("paused", OPERATOR.address)
