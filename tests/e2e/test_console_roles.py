@@ -77,8 +77,8 @@ async def test_each_member_comes_in_by_its_wallet_and_sees_the_buttons_of_its_ro
     owner = await come_in(browser, place, PAID, "owner")
     await owner.tab.get_by_role("link", name="Members").click()
     for wallet, role in ((OPERATOR, "operator"), (READER, "read-only")):
-        await owner.tab.get_by_label("Wallet").fill(wallet.address)
-        await owner.tab.get_by_label("Role").select_option(role)
+        await owner.tab.get_by_role("textbox", name="Wallet").fill(wallet.address)
+        await owner.tab.get_by_role("combobox", name="Role").select_option(role)
         await press(owner, "Save")
         await expect(owner.tab.get_by_role("button", name=f"Remove {wallet.address}")).to_be_visible()
     await owner.go(order)
