@@ -60,7 +60,7 @@ def enter(given: argparse.Namespace) -> int:
         own = LocalSigner(given.key_file.read_text(encoding="utf-8").strip())
     except (OSError, ValueError) as error:
         raise ConfigurationError(f"{given.key_file} holds no key in hex: {type(error).__name__}") from None
-    say(asyncio.run(_sign_in(given.url.rstrip("/"), own)))
+    say(asyncio.run(sign_in_at(given.url.rstrip("/"), own)))
     return 0
 
 
@@ -94,7 +94,7 @@ async def _perform(does: Does, given: argparse.Namespace) -> int:
     return 0
 
 
-async def _sign_in(url: str, own: LocalSigner) -> str:
+async def sign_in_at(url: str, own: LocalSigner) -> str:
     """The token. Signs nothing but a message for this marketplace and this wallet."""
     async with httpx.AsyncClient(base_url=url, timeout=SECONDS, trust_env=False) as client:
         text = await _told(client, "/console/challenge", {"wallet": own.address}, "message")
