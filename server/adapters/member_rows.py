@@ -5,9 +5,9 @@ from datetime import datetime
 
 from sqlalchemy import ColumnElement, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from server.adapters.member_models import console_sessions, member_changes, merchant_members
+from server.adapters.statements import Statements
 from server.domain.errors import StaleWrite
 from server.domain.members import Member, MemberChange, Session
 from server.domain.roles import Role
@@ -22,7 +22,7 @@ _SESSION = tuple(Session.__dataclass_fields__)
 class MemberRows:
     """Implements ports.Members."""
 
-    def __init__(self, connection: AsyncConnection, clock: Clock) -> None:
+    def __init__(self, connection: Statements, clock: Clock) -> None:
         self._connection, self._clock = connection, clock
 
     async def of(self, merchant: str) -> Sequence[Member]:
@@ -75,7 +75,7 @@ class MemberRows:
 class SessionRows:
     """Implements ports.Sessions."""
 
-    def __init__(self, connection: AsyncConnection) -> None:
+    def __init__(self, connection: Statements) -> None:
         self._connection = connection
 
     async def open(self, session: Session, now: datetime) -> None:
