@@ -39,7 +39,7 @@ RUN python -m scripts.compile
 CMD ["python", "-m", "scripts.deploy"]
 
 FROM python-base AS server
-# For page-render and page-scrape: nearly 290 MB and its libraries, without those of a desktop.
+# For services that draw documents: nearly 290 MB and its libraries, without those of a desktop.
 RUN apt-get update && apt-get install -y --no-install-recommends chromium-headless-shell && rm -rf /var/lib/apt/lists/*
 COPY requirements/server.txt requirements/
 RUN pip install --require-hashes -r requirements/server.txt

@@ -16,9 +16,9 @@ from scripts.story import Place, Told, short
 
 PATIENCE = 60.0
 """Seconds for finality and the refund."""
-DISPUTED = "search"
-COMPLAINT = "the documents that were found say nothing of what was asked"
-DECISION = "you are right: the search missed the page; here is your money"
+DISPUTED = "signal"
+COMPLAINT = "the signal is not what the series says"
+DECISION = "you are right: the signal came late; here is your money"
 
 
 def show_dispute(console: Console, place: Place, story: Sequence[Told]) -> bool:

@@ -31,7 +31,7 @@ MODELS = {
     "chain-watch": "workflow step",
 }
 """What sells by each revenue model; an agent's tool call is bought over MCP, below."""
-TOOL, TOOL_MODEL = "market-records", "agent tool call"
+TOOL, TOOL_MODEL = "market-signal", "agent tool call"
 LIMITS = {'per_call = "1.00"': 'per_call = "15.00"', 'per_task = "5.00"': 'per_task = "50.00"',
           'per_day = "20.00"': 'per_day = "50.00"', 'above = "0.50"': 'above = "15.00"'}  # fmt: skip
 """What `init` writes → what is enough for one of everything, without a person."""

@@ -41,8 +41,9 @@ from server.facilitator.local import LocalFacilitator
 from server.facilitator.settler import Settler
 from server.key_sources import KeySource
 from server.ports import Clock, Courier, Facilitator, OpenScreening, TransactionSigner
-from server.services import CATALOGUE
+from server.services import on_sale
 from server.services.browser import find_browser
+from server.services.service import Service
 from server.services.upstream import Door
 from server.setting_values import Nodes, read_keys, split
 from server.settings import DEVNET_SECRETS, SIGNING_KEYS, Settings
@@ -62,6 +63,11 @@ class Parts:
     def floats_at(self) -> Mapping[str, str]:
         """The addresses of refund floats, by merchant."""
         return {self.settings.merchant_id: self.settings.float_address} if self.settings.float_address else {}
+
+    @property
+    def sold(self) -> tuple[Service, ...]:
+        """What is on sale by our own code."""
+        return on_sale(samples=self.settings.samples)
 
     @property
     def home(self) -> Ground:
@@ -92,7 +98,7 @@ async def open_parts(settings: Settings) -> AsyncIterator[Parts]:
             market = replace(found, factories=factories, execution_gas=settings.execution_gas)
             chain = connect(settings, nodes, depths, clock)
             stack.push_async_callback(chain.close)
-            await check_market(chain, market, devnet=settings.devnet)
+            await check_market(chain, market, on_sale(samples=settings.samples), devnet=settings.devnet)
             confirmations = _depth(settings.confirmations, depths.confirmations, 1)
             grounds[network] = Ground(market, chain, max(1, confirmations))
         yield Parts(settings, db, grounds, clock)
@@ -126,7 +132,7 @@ async def open_paddock(parts: Parts, facilitator: Facilitator, *, holds_delegate
         gateway = await stack.enter_async_context(open_gateway(egress_rules(settings)))
         door = Door(gateway, post_for(settings).keys, parts.clock)
         browser = find_browser(settings.chromium, devnet=settings.devnet)
-        shelf = await stack.enter_async_context(kept_shelf(CATALOGUE, door, parts.db, browser=browser is not None))
+        shelf = await stack.enter_async_context(kept_shelf(parts.sold, door, parts.db, browser=browser is not None))
         if holds_delegate:
             courier = HttpCourier(GuardedClient(egress_rules(settings)))
             stack.push_async_callback(courier.close)

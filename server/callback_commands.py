@@ -12,7 +12,6 @@ from server.bootstrap import Parts, open_parts
 from server.domain.allowlists import ListedAction
 from server.domain.errors import BadArguments
 from server.domain.market import Contract
-from server.services import CATALOGUE
 from server.settings import load
 
 Command = Callable[[Parts, argparse.Namespace], Coroutine[Any, Any, str]]
@@ -24,7 +23,7 @@ async def list_actions(parts: Parts, arguments: argparse.Namespace) -> str:
     async with parts.db.read() as view:
         rows = await view.allowlists.all()
     changed = [f"{one.contract}  {one.function}  {one.state}  {one.minimum} to {one.maximum}" for one in rows]
-    code = [f"{service.callback}  {name}  in the code" for service in CATALOGUE for name in service.actions]
+    code = [f"{service.callback}  {name}  in the code" for service in parts.sold for name in service.actions]
     return "\n".join([*code, *changed])
 
 

@@ -164,8 +164,8 @@ def address(environ: Mapping[str, str], name: str, default: str) -> str:
         raise ConfigurationError(f"{name} is {value!r}; set it to an address: 0x and 40 hexadecimal digits") from None
 
 
-def flag(environ: Mapping[str, str], name: str) -> bool:
-    value = environ.get(name, "0").lower()
+def flag(environ: Mapping[str, str], name: str, *, default: bool = False) -> bool:
+    value = environ.get(name, str(default)).lower()
     if value not in ("0", "1", "true", "false"):
         raise ConfigurationError(f"{name} is {value!r}; set it to 1 or 0")
     return value in ("1", "true")

@@ -102,6 +102,7 @@ class Settings:
     wallet_limits: WalletLimits
     screening_file: Path | None
     chromium: Path | None
+    samples: bool
     delegate_address: str
     float_address: str
     merchant_id: str
@@ -169,6 +170,7 @@ def _read(environ: Mapping[str, str], role: str) -> Settings:
         ready_file=path(environ, "PADDOCK_READY_FILE"),
         screening_file=path(environ, "PADDOCK_SCREENING_FILE"),
         chromium=path(environ, "PADDOCK_CHROMIUM"),
+        samples=flag(environ, "PADDOCK_SAMPLES", default=devnet),
         metrics_port=integer(environ, "PADDOCK_METRICS_PORT", 0),
         wallet_limits=read_wallet_limits(environ),
         delegate_address=environ.get("PADDOCK_DELEGATE_ADDRESS", "0x3C44CdDdB6a900fa2b585dd299e03d12FA4293BC"),

@@ -1,5 +1,7 @@
 """Checks at the start: chain and tokens are those that the settings name, and what holds payments lets us release."""
 
+from collections.abc import Iterable
+
 from protocol.networks import caip2
 from protocol.payment import EXACT_PROXY, PERMIT2, UPTO_PROXY, Method
 from protocol.typed_data import domain_separator
@@ -8,11 +10,10 @@ from server.domain.calls import encode_call, one_word
 from server.domain.errors import ConfigurationError, Reverted
 from server.domain.market import Asset, Market
 from server.ports import Call
-from server.services import CATALOGUE
 from server.services.service import Service
 
 
-async def check_market(chain: NodeChain, market: Market, *, devnet: bool) -> None:
+async def check_market(chain: NodeChain, market: Market, sold: Iterable[Service], *, devnet: bool) -> None:
     """The chain is the one that is named, each token has the EIP-712 domain that we say, a devnet is an anvil."""
     found = await chain.chain_id()
     if found != market.chain_id:
@@ -21,7 +22,7 @@ async def check_market(chain: NodeChain, market: Market, *, devnet: bool) -> Non
         raise ConfigurationError("PADDOCK_DEVNET=1 is only for an anvil devnet, and this node is none")
     for asset in market.assets:
         await (check_domain if asset.method is Method.EIP3009 else check_permit2)(chain, market, asset)
-    for service in CATALOGUE:
+    for service in sold:
         if service.held_seconds and service.callback in market.contracts:
             await check_hold(chain, market, service)
 

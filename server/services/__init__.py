@@ -27,6 +27,7 @@ from server.services import (
     transfer_feed,
     wallet_report,
 )
+from server.services.samples import SAMPLES
 from server.services.service import Service
 
 CATALOGUE: tuple[Service, ...] = (
@@ -56,3 +57,8 @@ CATALOGUE: tuple[Service, ...] = (
     launch_pass.SERVICE,
     chain_watch.SERVICE,
 )
+
+
+def on_sale(*, samples: bool) -> tuple[Service, ...]:
+    """The catalogue; with `samples` also those of them that it has not."""
+    return (*CATALOGUE, *(one for one in SAMPLES if samples and one not in CATALOGUE))

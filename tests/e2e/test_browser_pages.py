@@ -228,7 +228,7 @@ async def test_axe_finds_nothing_serious_on_any_page(browser, place, buyer, sche
     endpoint = await listen(place)
     assert (await buyer.buy(place.url + SIGNAL)).status_code == 200
     lists = ("/console", ALL, "/console/cases", "/console/services", "/console/callbacks", HOOKS, KEYS, ANCHORS, CHAIN)
-    about = ("/services/access-pass", "/services/language-detection", "/services/nothing", "/problems", *PAYMENT)
+    about = ("/services/access-pass", "/services/contract-disassembly", "/services/nothing", "/problems", *PAYMENT)
     visit = await open_tab(browser, place, color_scheme=scheme)
     await visit.go("/console")
     assert await hindrances(visit.tab) == []

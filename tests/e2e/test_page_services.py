@@ -57,7 +57,7 @@ async def test_a_server_without_chromium_says_so_and_sells_the_rest(place):
     async with httpx.AsyncClient(timeout=60) as client:
         listed = {one["slug"] for one in (await client.get(f"{place.url}/api/services")).json()}
         answer = await client.post(f"{place.url}/v1/page-render", json=GREEN)
-    assert "doc-search" in listed
+    assert "market-signal" in listed
     assert not {"page-render", "page-scrape"} & listed
     assert "not on sale now" in answer.json()["detail"]
     assert "apt-get install chromium" in place.logs()

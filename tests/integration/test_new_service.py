@@ -49,7 +49,7 @@ def test_a_name_that_is_none_is_refused(checkout: Path, name: str) -> None:
 def test_nothing_is_ever_overwritten(checkout: Path) -> None:
     first = new_service("word-count", checkout)
     before = [path.read_text() for path in first]
-    for name in ("word-count", "doc-search", "language-detection", "schemas"):
+    for name in ("word-count", "wallet-report", "contract-disassembly", "schemas"):
         with pytest.raises(NewError, match=f"has a {name} already"):
             new_service(name, checkout)
     first[0].unlink()

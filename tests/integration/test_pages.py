@@ -28,7 +28,7 @@ from server.domain.quotes import QuoteKeys
 from server.domain.receipts import receipt_for
 from server.domain.states import FulfilmentState, MoneyBackState, PaymentState
 from server.ports import Event
-from server.services import CATALOGUE
+from server.services import on_sale
 from server.web import live, storefront
 from server.web.app import create_app
 from server.web.console import CONSOLE
@@ -47,7 +47,8 @@ from tests.stack.waiting import eventually
 
 TOKEN = "operator's token; with = and % 41"
 HOSTILE = "<script>alert(1)</script><img src=x onerror=alert(2)>"
-PUBLIC = ("/", "/?q=pass", "/docs", "/services/nope", *(f"/services/{service.slug}" for service in CATALOGUE))
+SOLD = on_sale(samples=True)
+PUBLIC = ("/", "/?q=pass", "/docs", "/services/nope", *(f"/services/{service.slug}" for service in SOLD))
 TX = "0x" + "ab" * 32
 
 
@@ -62,7 +63,7 @@ async def paddock(sqlite_url):
         clock=clock,
         facilitator=FakeFacilitator(chain, clock, market, LocalSigner(account("settler").key.hex())),
         grounds={market.network: Ground(market, chain)},
-        services={service.slug: service for service in CATALOGUE},
+        services={service.slug: service for service in SOLD},
         merchants={merchant.id: merchant},
         quotes=QuoteKeys(1, {1: b"q" * 32}),
         receipts=LocalSigner(account("receipts").key.hex()),
@@ -173,7 +174,7 @@ async def test_the_storefront_shows_every_service_with_price_kind_and_mode(stran
     page = Read(await stranger.get("/"))
     links = [attrs.get("href") for tag, attrs in page.tags if tag == "a"]
     text = " ".join(page.text.split())
-    for service in CATALOGUE:
+    for service in SOLD:
         assert f"/services/{service.slug}" in links
         flat = f"USDC per {service.unit}"
         price = "USDC, charged by use: " if service.metered else "USDC, by what is asked" if service.tariff else flat
@@ -182,10 +183,14 @@ async def test_the_storefront_shows_every_service_with_price_kind_and_mode(stran
     assert "Contract risk scan Disassembles" in text
     assert "0.05 USDC per scan" in text
     assert "up to 0.0075 USDC, charged by use: 0.0015 per 1,000 instructions" in text
-    assert "up to 0.083 USDC, by what is asked for: 0.0002 per record, 0.0001 beyond 100" in text
-    assert text.count("DELEGATE") == 3
+    assert text.count("DELEGATE") == [service.mode for service in SOLD].count("DELEGATE") > 0
     assert "devnet" in text
     assert {"/api/services", "/docs", "/llms.txt", "/console"} <= set(links)
+
+
+async def test_a_page_shows_the_tiers_of_a_price(stranger):
+    text = " ".join(Read(await stranger.get("/services/market-records")).text.split())
+    assert "up to 0.083 USDC, by what is asked for: 0.0002 per record, 0.0001 beyond 100" in text
 
 
 async def test_a_page_shows_the_fields_of_each_kind_of_step(stranger):
@@ -216,8 +221,8 @@ async def test_the_storefront_has_every_service_once_page_by_page(stranger, monk
         seen += cards_of(answer)
         more = re.search(r'href="([^"]+)" rel="next"', answer.text)
         path = more and unescape(more[1])
-        assert len(seen) <= len(CATALOGUE)
-    assert seen == [service.slug for service in CATALOGUE if "a" in service.described]
+        assert len(seen) <= len(SOLD)
+    assert seen == [service.slug for service in SOLD if "a" in service.described]
     back = re.search(r'href="([^"]+)" rel="prev"', answer.text)[1]
     assert cards_of(await stranger.get(unescape(back))) == seen[-len(cards_of(answer)) - 4 : -len(cards_of(answer))]
     for offset in ("-3", "0"):
@@ -278,7 +283,7 @@ async def test_a_delegate_service_names_its_contract_and_its_refund(stranger, pa
     assert "DELEGATE" in page.text
 
 
-@pytest.mark.parametrize("service", CATALOGUE, ids=lambda service: service.slug)
+@pytest.mark.parametrize("service", SOLD, ids=lambda service: service.slug)
 async def test_the_snippets_are_runnable_text(stranger, service):
     code = Read(await stranger.get(f"/services/{service.slug}")).code
     for python in ("Python", "MCP"):
@@ -290,9 +295,11 @@ async def test_the_snippets_are_runnable_text(stranger, service):
     assert shlex.split(code["curl"])[0] == "curl"
 
 
-async def test_a_page_says_how_many_calls_are_free(stranger):
-    assert "5 calls a day for a wallet that signs in" in Read(await stranger.get("/services/doc-search")).text
-    assert "calls a day" not in Read(await stranger.get("/services/market-signal")).text
+async def test_a_page_says_how_many_calls_are_free(paddock):
+    free = replace(paddock.services["market-signal"], free_calls=5)
+    async with serving(replace(paddock, services=paddock.services | {"market-signal": free})) as client:
+        assert "5 calls a day for a wallet that signs in" in Read(await client.get("/services/market-signal")).text
+        assert "calls a day" not in Read(await client.get("/services/wallet-report")).text
 
 
 async def test_what_providers_write_is_shown_as_text(paddock):
@@ -318,7 +325,7 @@ async def test_an_unknown_service_is_a_page_that_says_so(stranger):
 
 async def test_openapi_has_every_paid_route_with_its_price_and_no_dangling_reference(stranger):
     document = (await stranger.get("/openapi.json")).json()
-    for service in CATALOGUE:
+    for service in SOLD:
         operation = document["paths"][f"/v1/{service.slug}"][service.method.lower()]
         assert operation["x-price"]["amount"] == str(service.amount)
         assert operation["x-price"]["mode"] == service.mode

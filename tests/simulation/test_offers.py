@@ -7,7 +7,7 @@ import pytest
 
 from protocol.offers import offers_in
 from server.application import offer
-from server.services import CATALOGUE
+from server.services import on_sale
 from tests.simulation.world import ALIAS, ORIGIN, open_world
 from tests.stack.buyer import read_header
 
@@ -98,8 +98,9 @@ async def test_a_changed_price_is_signed_at_once(world, key):
 
 
 async def test_the_header_of_a_402_stays_below_8_kb_for_everything_on_sale():
-    async with open_world(*CATALOGUE) as world:
-        for service in CATALOGUE:
+    sold = on_sale(samples=True)
+    async with open_world(*sold) as world:
+        for service in sold:
             answer = await unpaid(world, service)
             known = {"offer-receipt", "payment-identifier", "sign-in-with-x"}
             known |= {"contract-access"} if service.opened_by else set()

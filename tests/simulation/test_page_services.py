@@ -5,10 +5,11 @@ from dataclasses import replace
 import pytest
 
 from server.application.catalogue import kept_shelf
-from server.services import CATALOGUE, page_render, page_scrape
+from server.services import on_sale, page_render, page_scrape
 from tests.simulation.world import ORIGIN, open_world
 from tests.stack import chromium
 
+SOLD = on_sale(samples=True)
 GREEN = {"html": "<body style='background: lime'>", "width": 32, "height": 16}
 HIGH = {"html": "<p style='height: 20000px'>", "full_page": True}
 
@@ -29,9 +30,9 @@ async def test_a_document_that_cannot_be_drawn_is_told_so_and_costs_nothing(worl
 
 
 async def test_without_a_browser_it_is_not_on_sale_and_everything_else_is(world):
-    async with kept_shelf(CATALOGUE, world.shelf.door, world.db, browser=True) as shelf:
+    async with kept_shelf(SOLD, world.shelf.door, world.db, browser=True) as shelf:
         everything = set(shelf.services)
-    async with kept_shelf(CATALOGUE, world.shelf.door, world.db, browser=False) as shelf:
+    async with kept_shelf(SOLD, world.shelf.door, world.db, browser=False) as shelf:
         assert everything - set(shelf.services) == {"page-render", "page-scrape"} == set(shelf.off_sale)
         bare = replace(world.paddock, services=shelf.services, off_sale=shelf.off_sale, browser=None)
     world.app.state.paddock = bare
@@ -39,5 +40,5 @@ async def test_without_a_browser_it_is_not_on_sale_and_everything_else_is(world)
     assert answer.status_code not in (200, 402)
     assert "page-render is not on sale now" in answer.json()["detail"]
     listed = [one["slug"] for one in (await world.client.get(f"{ORIGIN}/api/services")).json()]
-    assert "doc-search" in listed
+    assert "market-signal" in listed
     assert not {"page-render", "page-scrape"} & set(listed)

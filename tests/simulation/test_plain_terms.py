@@ -15,7 +15,8 @@ from server.application.pause import turn
 from server.application.quote import quote
 from server.application.sheet import sheet
 from server.domain.outages import FacilitatorUnavailable
-from server.services import CATALOGUE
+from server.services import on_sale
+from server.services.access_pass import SERVICE as ACCESS_PASS
 from server.services.arguments import shown_example
 from server.services.service import Meter
 from server.web.offering import PAUSED
@@ -36,8 +37,10 @@ async def world(monkeypatch):
     monkeypatch.setattr("secrets.token_bytes", lambda size: b"\x07" * size)
     metered = service("scan", lambda *_: {}, meter=Meter("word", 10))
     free = service("gift", lambda *_: {}, free_calls=3, summary='It\'s "100 %" ünï\\code')
-    atomic = replace(next(one for one in CATALOGUE if one.slug == "access-pass"), slug="at-once", atomic=True)
-    async with open_world(*CATALOGUE, metered, free, atomic, assets=(DOLLAR, EURO), chain_ids=(31337, 84532)) as opened:
+    atomic = replace(ACCESS_PASS, slug="at-once", atomic=True)
+    async with open_world(
+        *on_sale(samples=True), metered, free, atomic, assets=(DOLLAR, EURO), chain_ids=(31337, 84532)
+    ) as opened:
         yield opened
 
 

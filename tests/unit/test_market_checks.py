@@ -9,6 +9,7 @@ from protocol.payment import EXACT_PROXY, PERMIT2, UPTO_PROXY
 from server.adapters.market_checks import check_market
 from server.domain.calls import encode_call
 from server.domain.errors import ConfigurationError, Reverted
+from server.services.samples import SAMPLES
 from tests.fakes.chain import DAI_ASSET, DOLLAR, fake_market
 
 
@@ -52,7 +53,7 @@ class Node:
 
 
 async def test_the_market_that_is_configured_is_taken():
-    assert await check_market(Node(), fake_market(), devnet=True) is None
+    assert await check_market(Node(), fake_market(), SAMPLES, devnet=True) is None
 
 
 @pytest.mark.parametrize(
@@ -70,22 +71,22 @@ async def test_the_market_that_is_configured_is_taken():
 )
 async def test_f5_a_token_with_another_domain_than_configured_is_refused_at_the_start(says):
     with pytest.raises(ConfigurationError, match="does not have the EIP-712 domain"):
-        await check_market(Node(says=says), fake_market(), devnet=True)
+        await check_market(Node(says=says), fake_market(), SAMPLES, devnet=True)
 
 
 async def test_f5_each_token_of_a_market_is_checked_and_not_only_the_first():
     second = replace(DOLLAR, address=DAI_ASSET.address, name="Euro")
     with pytest.raises(ConfigurationError, match="Euro"):
-        await check_market(Node(), fake_market(assets=(DOLLAR, second)), devnet=True)
+        await check_market(Node(), fake_market(assets=(DOLLAR, second)), SAMPLES, devnet=True)
 
 
 async def test_f5_a_token_paid_by_permit2_needs_permit2_and_both_proxies():
     market, there = fake_market(assets=(DAI_ASSET,)), (DAI_ASSET.address, PERMIT2, EXACT_PROXY, UPTO_PROXY)
-    await check_market(Node(codes=dict.fromkeys(there, b"\x60")), market, devnet=True)
+    await check_market(Node(codes=dict.fromkeys(there, b"\x60")), market, SAMPLES, devnet=True)
     for missing in there:
         node = Node(codes={address: b"\x60" for address in there if address != missing})
         with pytest.raises(ConfigurationError, match=missing):
-            await check_market(node, market, devnet=True)
+            await check_market(node, market, SAMPLES, devnet=True)
 
 
 @pytest.mark.parametrize(
@@ -93,15 +94,15 @@ async def test_f5_a_token_paid_by_permit2_needs_permit2_and_both_proxies():
 )
 async def test_an_escrow_that_we_cannot_release_or_that_holds_for_another_time_is_refused_at_the_start(terms):
     with pytest.raises(ConfigurationError, match=r"EscrowRelease at 0x.* deploy it again"):
-        await check_market(Node(terms=terms), fake_market(), devnet=True)
+        await check_market(Node(terms=terms), fake_market(), SAMPLES, devnet=True)
     market = fake_market()
     without = {name: one for name, one in market.contracts.items() if name != "EscrowRelease"}
-    await check_market(Node(terms=terms), replace(market, contracts=without), devnet=True)
+    await check_market(Node(terms=terms), replace(market, contracts=without), SAMPLES, devnet=True)
 
 
 async def test_a_node_of_another_chain_or_a_devnet_that_is_no_anvil_is_refused():
     with pytest.raises(ConfigurationError, match="eip155:1,"):
-        await check_market(Node(chain=1), fake_market(), devnet=False)
+        await check_market(Node(chain=1), fake_market(), SAMPLES, devnet=False)
     with pytest.raises(ConfigurationError, match="anvil"):
-        await check_market(Node(version="geth/1.15"), fake_market(), devnet=True)
-    await check_market(Node(version="geth/1.15"), fake_market(), devnet=False)
+        await check_market(Node(version="geth/1.15"), fake_market(), SAMPLES, devnet=True)
+    await check_market(Node(version="geth/1.15"), fake_market(), SAMPLES, devnet=False)
