@@ -121,7 +121,7 @@ class Signatures:
 
     def __getattr__(self, name: str) -> Any:
         found = getattr(self._inner, name)
-        if not callable(found):
+        if not callable(found) or not name.startswith("sign"):
             return found
 
         def counted(*values: Any, **named: Any) -> Any:
