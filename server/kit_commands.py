@@ -1,4 +1,4 @@
-"""`paddock callback-lab` and `paddock new`: a developer's commands, which need the checkout with its contracts."""
+"""`paddock callback-lab`, `paddock new`, `paddock prune`: a developer's commands, which need the whole checkout."""
 
 import argparse
 import os
@@ -28,6 +28,12 @@ def new_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("name", help="of the contract, as TipJar; of the service, as word-count")
 
 
+def prune_options(parser: argparse.ArgumentParser) -> None:
+    """What `prune` may be told; `python -m scripts.prune` reads the same."""
+    parser.add_argument("--keep", action="append", required=True, metavar="SLUG", help="a service that stays on sale")
+    parser.add_argument("--dry-run", action="store_true", help="say what would be removed, and change nothing")
+
+
 def callback_lab(_arguments: argparse.Namespace) -> int:
     """Attack a callback contract on a devnet: 0 if all is warded off, 1 if not, 2 if it cannot be run."""
     return _run("scripts.callback_lab")
@@ -36,6 +42,11 @@ def callback_lab(_arguments: argparse.Namespace) -> int:
 def new(_arguments: argparse.Namespace) -> int:
     """Write a callback contract or a service that passes as it stands, its test, and its line in the list."""
     return _run("scripts.new")
+
+
+def prune(_arguments: argparse.Namespace) -> int:
+    """Take out of the checkout every service but those to keep, with the tests that are about them."""
+    return _run("scripts.prune")
 
 
 def _run(module: str) -> int:
@@ -58,3 +69,6 @@ def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
     made = commands.add_parser("new", help=new.__doc__, description=new.__doc__)
     made.set_defaults(does=new)
     new_options(made)
+    cut = commands.add_parser("prune", help=prune.__doc__, description=prune.__doc__)
+    cut.set_defaults(does=prune)
+    prune_options(cut)

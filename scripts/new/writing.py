@@ -17,6 +17,7 @@ def untaken(taken: Sequence[Path], name: str, root: Path) -> None:
 
 def with_entry(source: str, path: str, name: str, line: str) -> str:
     """The source with a line more at the end of its tuple of that name. Raises NewError where it has none."""
+    source = re.sub(rf"^({name}\b[^\n]* = \()(\S[^\n]*,)\)$", r"\1\n    \2\n)", source, flags=re.MULTILINE)
     end = re.search(rf"^{name}\b[^\n]* = \(\n.*?^(?=\)$)", source, re.MULTILINE | re.DOTALL)
     if end is None:
         raise NewError(f"{path} has no list {name} that a line could be added to; nothing was written")

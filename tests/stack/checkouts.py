@@ -11,6 +11,7 @@ from scripts.solc import ROOT
 FOLDERS = ("contracts", "docs", "scripts", "server", "protocol", "templates", "tests")
 FILES = ("README.md", "ARCHITECTURE.md", "foundry.toml", "networks.toml", "package.json", "pyproject.toml")
 MADE = ("node_modules", "var")
+NOT_COPIED = (".git", ".venv", "node_modules", "var", "__pycache__", ".*_cache", "*.egg-info")
 
 
 def copy_checkout(folder: Path) -> Path:
@@ -22,6 +23,22 @@ def copy_checkout(folder: Path) -> Path:
     for part in MADE:
         (folder / part).symlink_to(ROOT / part)
     return folder
+
+
+def clone_checkout(folder: Path) -> Path:
+    """All of it, as it is here, committed in a repository of its own; what was made is shared."""
+    shutil.copytree(ROOT, folder, symlinks=True, ignore=shutil.ignore_patterns(*NOT_COPIED))
+    for part in (*MADE, "tests/e2e/clients/node_modules"):
+        (folder / part).symlink_to(ROOT / part)
+    commit(folder)
+    return folder
+
+
+def commit(checkout: Path) -> None:
+    """Everything as it is now."""
+    author = ("-c", "user.name=fork", "-c", "user.email=fork@localhost")
+    for command in (["init", "--quiet"], ["add", "--all"], [*author, "commit", "--quiet", "--message", "all of it"]):
+        subprocess.run(["git", *command], cwd=checkout, check=True, capture_output=True)
 
 
 def run(checkout: Path, *command: str) -> subprocess.CompletedProcess[str]:

@@ -201,6 +201,7 @@ def test_every_command_and_its_options_exist(page):
                 "guides/callback",
                 "guides/delegate",
                 "guides/upstream",
+                "guides/template",
                 "operations",
             ),
         ),
