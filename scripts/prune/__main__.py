@@ -20,9 +20,8 @@ class PruneError(Exception):
 
 def modules() -> dict[str, str]:
     """The catalogue's modules by slug."""
-    sold = {one.slug for one in services.CATALOGUE}
-    found = {one.SERVICE.slug: one.__name__ for one in vars(services).values() if hasattr(one, "SERVICE")}
-    return {slug: module for slug, module in found.items() if slug in sold}
+    found = {id(one.SERVICE): one.__name__ for one in vars(services).values() if hasattr(one, "SERVICE")}
+    return {one.slug: found[id(one)] for one in services.CATALOGUE if id(one) in found}
 
 
 def planned(keep: Collection[str], root: Path = ROOT) -> Plan:

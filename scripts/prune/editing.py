@@ -65,6 +65,9 @@ class Text:
             else:
                 comma = self.bytes[end:].lstrip()[:1] == b","
                 yield (start, self.bytes.index(b",", end) + 1 if comma else end)
+                stay = [place for place, other in zip(places, siblings, strict=True) if other.ids.isdisjoint(cut)]
+                if stay and isinstance(one.nodes[0], ast.alias) and not comma:
+                    yield (stay[-1][1], start)  # imports end without a comma, where they have no brackets
 
     def _place(self, entry: Entry) -> Span:
         first, last = entry.nodes[0], entry.nodes[-1]
@@ -73,7 +76,7 @@ class Text:
 
     def without(self, spans: Collection[Span]) -> str:
         """What is left."""
-        left = self.bytes
-        for start, end in sorted(set(spans), reverse=True):
-            left = left[:start] + left[end:]
-        return left.decode()
+        left, done = b"", 0
+        for start, end in sorted(set(spans)):
+            left, done = left + self.bytes[done : max(start, done)], max(done, end)
+        return (left + self.bytes[done:]).decode()

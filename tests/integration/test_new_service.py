@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from scripts.new.service import CATALOGUE, new_service
-from scripts.new.writing import NewError
+from scripts.new.writing import NewError, with_entry
 from tests.stack.checkouts import copy_checkout, run
 
 
@@ -57,6 +57,12 @@ def test_nothing_is_ever_overwritten(checkout: Path) -> None:
         new_service("word-count", checkout)
     assert [path.read_text() for path in first[1:]] == before[1:]
     assert not first[0].exists()
+
+
+def test_a_list_of_one_that_stands_on_one_line_grows() -> None:
+    one = "CATALOGUE: tuple[Service, ...] = (tide.SERVICE,)\n"
+    two = "CATALOGUE: tuple[Service, ...] = (\n    tide.SERVICE,\n    moon.SERVICE,\n)\n"
+    assert with_entry(one, CATALOGUE, "CATALOGUE", "    moon.SERVICE,\n") == two
 
 
 @pytest.mark.parametrize("text", ["from server.services import (\n", "CATALOGUE: tuple[Service, ...] = (\n"])

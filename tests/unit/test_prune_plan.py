@@ -2,6 +2,7 @@
 
 import ast
 import re
+import sys
 from pathlib import Path
 from textwrap import dedent
 
@@ -12,6 +13,7 @@ from scripts.prune.cutting import NotCut
 from scripts.prune.plan import plan
 from scripts.prune.sources import read
 from scripts.solc import ROOT
+from server.services import CATALOGUE, choices, merchant_order
 from server.services.samples import SAMPLES
 
 ABOUT = (
@@ -28,6 +30,15 @@ SAMPLE_SLUGS = [one.slug for one in SAMPLES]
 def everything():
     """What goes when nothing is kept but the samples."""
     return plan(ROOT, modules(), SAMPLE_SLUGS, ())
+
+
+def test_the_modules_are_those_that_the_catalogue_sells():
+    assert not [one for one in (choices.SERVICE, merchant_order.SERVICE) if one in CATALOGUE], (
+        "what modules beside them call so"
+    )
+    assert list(modules()) == [one.slug for one in CATALOGUE]
+    for slug, module in modules().items():
+        assert sys.modules[module].SERVICE.slug == slug
 
 
 def test_only_tests_about_services_are_lost_whatever_is_dropped(everything):
@@ -97,6 +108,7 @@ FILES = {
         """,
     "tests/unit/test_fruit.py": """
         import json
+        from datetime import date, timedelta
 
         import pytest
 
@@ -108,7 +120,7 @@ FILES = {
 
 
         def peeled():
-            return apple.SERVICE, PEEL, WORMS
+            return apple.SERVICE, PEEL, WORMS, timedelta(1)
 
 
         @pytest.fixture
@@ -135,7 +147,7 @@ FILES = {
 
 
         def test_a_pear():
-            assert pear.SERVICE
+            assert pear.SERVICE, date.today()
         """,
 }
 SLUGS = {name: f"server.services.{name}" for name in ("apple", "pear", "sample")}
@@ -166,6 +178,7 @@ def test_a_service_goes_with_modules_data_and_tests_that_only_it_used(checkout):
 def test_of_a_file_about_several_only_what_names_the_dropped_goes(checkout):
     text = pruned(checkout, "pear", "sample")[1]["tests/unit/test_fruit.py"]
     assert re.findall(r"(?:def|import) (.+?)[(\n]", text) == [
+        "date",
         "pytest",
         "pear",
         "test_each",
