@@ -3,6 +3,7 @@
 from server.services import (
     access_pass,
     chain_watch,
+    checked_value,
     code_verification,
     contract_report,
     contract_risk,
@@ -11,6 +12,7 @@ from server.services import (
     doc_answer,
     doc_read,
     doc_search,
+    keyphrases,
     language,
     launch_pass,
     market_archive,
@@ -20,10 +22,14 @@ from server.services import (
     market_records,
     market_report,
     market_signal,
+    page_actions,
     page_render,
     page_scrape,
+    page_session,
     prompt_routing,
+    text_summary,
     transaction_report,
+    transfer_alert,
     transfer_feed,
     wallet_report,
 )
@@ -37,6 +43,8 @@ CATALOGUE: tuple[Service, ...] = (
     disassembly.SERVICE,
     language.SERVICE,
     prompt_routing.SERVICE,
+    text_summary.SERVICE,
+    keyphrases.SERVICE,
     wallet_report.SERVICE,
     contract_report.SERVICE,
     transaction_report.SERVICE,
@@ -53,9 +61,13 @@ CATALOGUE: tuple[Service, ...] = (
     market_chart.SERVICE,
     page_render.SERVICE,
     page_scrape.SERVICE,
+    page_actions.SERVICE,
+    page_session.SERVICE,
     access_pass.SERVICE,
     launch_pass.SERVICE,
+    transfer_alert.SERVICE,
     chain_watch.SERVICE,
+    checked_value.SERVICE,
 )
 
 

@@ -37,8 +37,11 @@ async def answer(service):
     codes = {PAYER: b"\x00", PERMIT2: b"\x00"} | {str(value): b"\x00" for value in service.example.values()}
     party = service.example.get("party", PAYER)
     moved = TransferLog("0x" + "ef" * 32, 0, 7, "0x" + "01" * 32, ASSET, PAYER, party, 5)
-    outcomes = {moved.transaction: Mined(moved.transaction, True, moved.block, moved.block_hash, 21_000, ())}
-    chain = FakeChainReader(codes=codes, logs=[moved], outcomes=outcomes)
+    mined = {
+        one: Mined(one, True, moved.block, moved.block_hash, 21_000, ())
+        for one in (moved.transaction, MINTED.transaction)
+    }
+    chain = FakeChainReader(codes=codes, logs=[moved], outcomes=mined)
     execution = MINTED if service.mode == "DELEGATE" else None
     browser = chromium.for_services() if service.needs_browser else None
     return await service.run(call(service), context(chain, execution, browser=browser))

@@ -7,6 +7,8 @@ from server.services import on_sale
 
 BY = {
     "prompt-routing": ("AI inference", "prompt"),
+    "text-summary": ("AI inference", "task"),
+    "keyphrases": ("AI inference", "output"),
     "language-detection": ("AI inference", "token"),
     "market-records": ("data API", "record"),
     "market-signal": ("data API", "query"),
@@ -14,6 +16,8 @@ BY = {
     "transfer-feed": ("data API", "refresh"),
     "page-render": ("browser automation", "render"),
     "page-scrape": ("browser automation", "scrape"),
+    "page-actions": ("browser automation", "bundle of actions"),
+    "page-session": ("browser automation", "session"),
     "doc-read": ("research database", "document"),
     "doc-search": ("research database", "search"),
     "doc-answer": ("research database", "answer"),
@@ -23,11 +27,13 @@ BY = {
     "wallet-report": ("on-chain data", "wallet"),
     "contract-report": ("on-chain data", "contract"),
     "transaction-report": ("on-chain data", "transaction"),
+    "transfer-alert": ("on-chain data", "alert"),
     "market-article": ("digital content", "article"),
     "market-archive": ("digital content", "file"),
     "market-history": ("digital content", "dataset"),
     "market-chart": ("digital content", "media asset"),
     "chain-watch": ("workflow automation", "completed task"),
+    "checked-value": ("workflow automation", "successful result"),
 }
 """What sells each kind by each of its units; MCP sells all of them by the tool invocation."""
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "services.md"
@@ -40,10 +46,10 @@ def rows():
 
 
 def unit_of(service):
-    """What is counted: of a price that follows from use or from what is asked for, the meter's or the tiers' word."""
+    """What is sold: the meter's word, and of the most that can be asked for, as "730 records", the tiers' word."""
     if service.meter:
         return f"{service.meter.unit}, up to a ceiling"
-    return service.tariff.unit if service.tariff else service.unit
+    return service.tariff.unit if service.unit[0].isdigit() else service.unit
 
 
 def test_every_kind_is_sold_by_each_of_its_units():
