@@ -122,7 +122,7 @@ SERVICE = Service(
     held_seconds=HELD_SECONDS,
     arguments=AlertArguments,
     answers=Alert,
-    example={"address": "0x70997970C51812dc3A010C7d01b50e0d17dc79C8", "within": 60, "back": MOST_BACK},
+    example={"address": "0x15d34AAf54267DB7D7c367839AAf71A00a2C6A65", "within": 60, "back": MOST_BACK},
     run=run,
     tags=("chain", "transfer", "alert", "escrow"),
 )
