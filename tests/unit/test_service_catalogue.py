@@ -33,9 +33,9 @@ def call(service: Service, example: dict | None = None):
 
 
 async def answer(service):
-    """The example's, on a chain that has code wherever it looks, and a transfer to whoever it names as a party."""
+    """The example's, on a chain that has code wherever it looks, and a transfer to whoever it names."""
     codes = {PAYER: b"\x00", PERMIT2: b"\x00"} | {str(value): b"\x00" for value in service.example.values()}
-    party = service.example.get("party", PAYER)
+    party = next((service.example[name] for name in ("party", "address") if name in service.example), PAYER)
     moved = TransferLog("0x" + "ef" * 32, 0, 7, "0x" + "01" * 32, ASSET, PAYER, party, 5)
     mined = {
         one: Mined(one, True, moved.block, moved.block_hash, 21_000, ())
