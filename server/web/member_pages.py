@@ -120,6 +120,8 @@ async def _page(
     paddock: Paddock, asker: Asker, merchant: str, *, refused: str = "", given: str = "", status: int = 200
 ) -> Template:
     own = asker.merchant or merchant
+    if not own:
+        raise MemberRefused("say whose members: add ?merchant= and the merchant's id")
     if own not in paddock.merchants:
         raise UnknownMerchant(f"there is no merchant {own[:80]!r}")
     found, lines = await _read(paddock, own)

@@ -190,7 +190,7 @@ async def test_the_storefront_shows_every_service_with_price_kind_and_mode(stran
 
 async def test_a_page_shows_the_tiers_of_a_price(stranger):
     text = " ".join(Read(await stranger.get("/services/market-records")).text.split())
-    assert "up to 0.083 USDC, by what is asked for: 0.0002 per record, 0.0001 beyond 100" in text
+    assert "up to 0.083 USDC by what is asked for: 0.0002 per record, 0.0001 beyond 100" in text
 
 
 async def test_a_page_shows_the_fields_of_each_kind_of_step(stranger):

@@ -18,7 +18,8 @@ from server.services.samples import SAMPLES
 
 ABOUT = (
     r"tests/unit/test_service_(?!catalogue|arguments|schemas)\w+\.py",
-    r"tests/(integration|simulation|e2e)/test_page_(render|services)\.py",
+    r"tests/(integration|simulation|e2e)/test_page_(render|services|steps)\.py",
+    r"tests/e2e/test_payment_page\.py",  # one test, of an answer that is an image
     r"tests/unit/test_(tariffs|units_on_sale)\.py",
     r"tests/integration/test_pages\.py",
 )

@@ -2,6 +2,7 @@
 
 import asyncio
 
+import msgspec
 import pytest
 
 from server.adapters.chain import EvmChain
@@ -93,7 +94,7 @@ async def chain(monkeypatch):
         await chain.may.wait()
         if kind is not Receipt:
             return ()
-        return None if number == 1 else Receipt(HASH, "0x1", hex(number), HASH, "0x5208", ())
+        return None if number == 1 else Receipt(HASH, "0x1", hex(number), HASH, "0x5208", msgspec.Raw(b"[]"))
 
     monkeypatch.setattr(chain._provider, "ask", ask)
     return chain
