@@ -7,6 +7,7 @@ from contextlib import suppress
 from datetime import timedelta
 
 from server.application.cases import CASES
+from server.application.close_hours import CLOSE_HOURS
 from server.application.deliver import RECONCILE, RESEND, RESOLVE, WATCH, WATCH_TRANSFERS
 from server.application.paddock import Paddock
 from server.application.read_reputation import READ_REPUTATION
@@ -44,6 +45,7 @@ async def relay(
                     await work.outbox.add(RECONCILE, "books", now)
                     await work.outbox.add(WATCH, "wallets", now)
                     await work.outbox.add(CASES, "orders", now)
+                    await work.outbox.ensure(CLOSE_HOURS, "hours", now)
                     for network in paddock.grounds:
                         await work.outbox.ensure(WATCH_TRANSFERS, network, now)
                         await work.outbox.ensure(READ_REPUTATION, network, now)

@@ -13,6 +13,7 @@ from server.application.advance import advance
 from server.application.anchor import anchor
 from server.application.cases import watch_orders
 from server.application.chain_receipts import chain_receipts
+from server.application.close_hours import CLOSE_HOURS, close_hours
 from server.application.execute import execute
 from server.application.follow import follow
 from server.application.keep_books import keep_books
@@ -59,6 +60,7 @@ USE_CASES: dict[str, UseCase] = {
     cases.REDELIVER: redeliver,
     announce.WEBHOOK: webhook,
     READ_REPUTATION: read_reputation,
+    CLOSE_HOURS: close_hours,
 }
 QUEUE, WEBHOOKS = "paddock", "webhooks"
 """The broker's queues: who waits for strangers' servers takes no hand from who moves money."""

@@ -8,9 +8,11 @@ from sqlalchemy import RowMapping, and_, bindparam, func, insert, not_, or_, sel
 from sqlalchemy.exc import IntegrityError
 
 from protocol.payment import Method
+from server.adapters.hour_rows import LateOrder
 from server.adapters.models import IN_FLIGHT, order_events, orders
 from server.adapters.statements import Statements
 from server.domain.errors import DuplicateClaim, StaleWrite
+from server.domain.hours import hour_of, is_over
 from server.domain.merchant_orders import SERVICE as MERCHANT_ORDER
 from server.domain.order_status import EVERY_ORDER, OrderFilter, OrderStatus, status_of
 from server.domain.orders import Authorization, Mode, Order, Terms
@@ -56,10 +58,13 @@ class OrderRows:
         values = {name: getattr(order.terms, name) for name in _TERMS}
         values |= {name: getattr(order.authorization, name) for name in _AUTHORIZATION}
         values |= {name: getattr(order, name) for name in (*_OWN, *_MUTABLE)}
+        late = await self._late(order)
         try:
             await self._connection.execute(_ADD, values | {"status": status_of(order), "version": 0})
         except IntegrityError as error:
             raise DuplicateClaim("the quote or the payment is claimed") from error
+        if late:
+            await late.moved(status_of(order))
         await self._write_changes(order)
 
     async def get(self, order_id: str) -> Order | None:
@@ -79,10 +84,13 @@ class OrderRows:
     async def save(self, order: Order) -> None:
         values = {name: getattr(order, name) for name in _MUTABLE}
         values |= {"status": status_of(order), "version": order.version + 1}
+        late = await self._late(order)
         result = await self._connection.execute(_SAVE, values | {"key": order.id, "read": order.version})
         if result.rowcount != 1:
             raise StaleWrite(f"order {order.id} was changed by somebody else")
         order.version += 1
+        if late:
+            await late.moved(status_of(order))
         await self._write_changes(order)
 
     async def unfinished(self, lapsed_at: datetime, limit: int) -> Sequence[str]:
@@ -143,6 +151,14 @@ class OrderRows:
     async def last_event(self) -> int:
         query = select(func.coalesce(func.max(order_events.c.sequence), 0))
         return int((await self._connection.execute(query)).scalar_one())
+
+    async def _late(self, order: Order) -> LateOrder | None:
+        """One that moves after its hour, whose sums may be made already."""
+        if not is_over(hour_of(order.created_at), self._clock.now()):
+            return None
+        late = LateOrder(self._connection, order)
+        await late.hold()
+        return late
 
     async def _write_changes(self, order: Order) -> None:
         if order.changes:

@@ -22,9 +22,11 @@ from sqlalchemy import (
     union_all,
 )
 
+from server.adapters.hour_rows import closed_sums, hours_to_close, may_close, whole, write_sums
 from server.adapters.models import Utc, ledger_entries, orders
 from server.adapters.statements import Statements
 from server.adapters.sums import DIGITS, GROUPS, group, together
+from server.domain.hours import Sums
 from server.domain.order_status import OrderStatus
 from server.domain.ranking import FAILED, MOST_VOTES, WHOLE, Record
 from server.domain.statements import Period, Place
@@ -42,6 +44,8 @@ class TallyRows:
         self._connection = connection
 
     async def orders(self, periods: Sequence[Period]) -> Sequence[Mapping[OrderStatus, int]]:
+        if not periods:
+            return []
         span = _periods(periods)
         each = union_all(*(select(literal(one.value, String).label("status")) for one in OrderStatus)).subquery("each")
         within = (orders.c.created_at >= span.c.start, orders.c.created_at < span.c.end)
@@ -55,6 +59,8 @@ class TallyRows:
         return found
 
     async def turnover(self, periods: Sequence[Period]) -> Sequence[Mapping[tuple[str, Place], Turnover]]:
+        if not periods:
+            return []
         span = _periods(periods)
         within = (_ROW.booked_at >= span.c.start) & (_ROW.booked_at < span.c.end)
         name = (span.c.number, _ROW.kind, _ROW.network, _ROW.asset)
@@ -72,6 +78,18 @@ class TallyRows:
             slug: Record(int(calls), int(failed), payers, int(votes), int(good), times.get(slug))
             for slug, calls, failed, payers, votes, good in await self._connection.execute(_votes(since))
         }
+
+    async def closed(self, period: Period) -> Mapping[int, Sums]:
+        return await closed_sums(self._connection, period)
+
+    async def to_close(self, now: datetime, limit: int) -> Sequence[int]:
+        return await hours_to_close(self._connection, now, limit)
+
+    async def close(self, hour: int) -> None:
+        if not await may_close(self._connection, hour):
+            return
+        (made,), (moved,) = await self.orders([whole(hour)]), await self.turnover([whole(hour)])
+        await write_sums(self._connection, hour, Sums(made, moved))
 
 
 def _votes(since: datetime) -> Select[Any]:

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
+from server.domain.hours import Sums
 from server.domain.order_status import OrderStatus
 from server.domain.ranking import Record
 from server.domain.statements import Period, Place
@@ -25,3 +26,14 @@ class Tallies(Protocol):
 
         It reads all of them: for what is kept a while.
         """
+
+    async def closed(self, period: Period) -> Mapping[int, Sums]:
+        """What is summed of the closed hours that begin in a period. It reads no order and no row of the ledger, and is
+        as exact as counting them: whatever moves an order of such an hour says so in its own unit of work."""
+
+    async def to_close(self, now: datetime, limit: int) -> Sequence[int]:
+        """Hours that may be closed, the newest first; then those whose sums have become long."""
+
+    async def close(self, hour: int) -> None:
+        """Sums an hour up, anew if it is closed already; leaves it as it is while an order of it is moving.
+        Idempotent, in a unit of work that does nothing else."""

@@ -5,6 +5,11 @@ from collections import Counter
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+import pytest
+
+from server.domain import hours
+from server.domain.hours import cut as cut_up
+from server.domain.hours import hour_of, start_of
 from server.domain.ledger import reversed_entry
 from server.domain.order_status import status_of
 from server.domain.ranking import Record
@@ -94,6 +99,121 @@ async def test_only_what_was_booked_in_a_period_is_in_its_sums(database):
     assert await moved(database, before, at, after) == [
         {}, {("settlement", Place(NETWORK, TOKEN)): Turnover(50_000, 1)}, {},
     ]  # fmt: skip
+
+
+async def summed(database, periods):
+    """Orders and turnover of each period, by closed hours and the pieces beside them."""
+    found = []
+    for period in periods:
+        async with database.read() as view:
+            sums = await view.tallies.closed(period)
+        parts = cut_up(period, sums)
+        orders, turnover, rows = Counter(), Counter(), Counter()
+        pieces = zip(await counted(database, parts.pieces), await moved(database, *parts.pieces), strict=True)
+        for made, booked in [*((sums[hour].orders, sums[hour].turnover) for hour in parts.hours), *pieces]:
+            orders.update(made)
+            for name, one in booked.items():
+                turnover[name] += one.amount
+                rows[name] += one.rows
+        found.append((orders, {name: Turnover(amount, rows[name]) for name, amount in turnover.items()}))
+    return found
+
+
+async def close(database, *hours):
+    for hour in hours:
+        async with database.begin("hours closed") as work:
+            await work.tallies.close(hour)
+
+
+async def test_what_is_summed_is_what_is_counted_whatever_moves_later(database):
+    chance = random.Random(11)
+    first, periods = hour_of(NOW), cut(NOW - timedelta(minutes=20), timedelta(minutes=130), 5)
+    kept = []
+    for step in range(60):
+        at = NOW + timedelta(microseconds=chance.randrange(11 * 3_600_000_000))
+        kept.append(await add(database, samples.order(created_at=at)))
+        if chance.random() < 0.5:
+            await book(database, samples.entry(kept[-1], amount=chance.choice([1, 10**12, LARGEST])))
+        if step % 3 == 0:
+            await close(database, first + chance.randrange(11))
+        order = chance.choice(kept)
+        if order.payment is PaymentState.AUTHORIZED:
+            order.pay(chance.choice([PaymentState.EXPIRED, PaymentState.CANCELLED, PaymentState.FAILED]))
+            async with database.begin("test") as work:
+                await work.orders.save(order)
+        if step % 10 == 9:
+            whole = list(zip(await counted(database, periods), await moved(database, *periods), strict=True))
+            assert await summed(database, periods) == whole
+    async with database.read() as view:
+        assert len(await view.tallies.closed(Period(LONG_AGO, FAR_OFF))) > 5
+
+
+async def test_an_hour_that_is_summed_reads_no_order_again(database):
+    hour = hour_of(NOW)
+    await add(database, samples.order(created_at=NOW))
+    await close(database, hour)
+    async with database.read() as view:
+        sums = await view.tallies.closed(Period(start_of(hour), start_of(hour + 1)))
+    assert {one: dict(each.orders) for one, each in sums.items()} == {hour: {"pending": 1}}
+    parts = cut_up(Period(start_of(hour - 1), start_of(hour + 2)), sums)
+    assert parts.hours == [hour]
+    assert [(one.start, one.end) for one in parts.pieces] == [
+        (start_of(hour - 1), start_of(hour)),
+        (start_of(hour + 1), start_of(hour + 2)),
+    ]
+
+
+async def test_an_hour_whose_sums_have_become_long_is_summed_up_anew(database, monkeypatch):
+    monkeypatch.setattr(hours, "REACH", timedelta(days=1))
+    hour, later = hour_of(NOW), NOW + timedelta(hours=12)
+    await close(database, hour)
+    for _ in range(70):
+        await add(database, samples.order(created_at=NOW))
+    async with database.read() as view:
+        late = await view.tallies.to_close(later, 50)
+    await close(database, *late)
+    assert await summed(database, [Period(start_of(hour), start_of(hour + 1))]) == [({"pending": 70}, {})]
+    async with database.read() as view:
+        assert hour not in await view.tallies.to_close(later, 50)
+
+
+async def test_an_order_that_moves_back_and_forth_counts_once(database):
+    hour = hour_of(NOW)
+    order = await add(database, samples.order(created_at=NOW))
+    await close(database, hour)
+    for end in (PaymentState.FAILED, PaymentState.SETTLED):
+        order.pay(end)
+        async with database.begin("test") as work:
+            await work.orders.save(order)
+    period = Period(start_of(hour), start_of(hour + 1))
+    assert await summed(database, [period]) == [(Counter(*await counted(database, [period])), {})]
+    assert sum((await summed(database, [period]))[0][0].values()) == 1
+
+
+async def test_a_change_that_is_not_committed_changes_no_sum(database):
+    hour = hour_of(NOW)
+    order = await add(database, samples.order(created_at=NOW))
+    await close(database, hour)
+    order.pay(PaymentState.EXPIRED)
+
+    async def give_up():
+        async with database.begin("test") as work:
+            await work.orders.save(order)
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        await give_up()
+    assert await summed(database, [Period(start_of(hour), start_of(hour + 1))]) == [({"pending": 1}, {})]
+
+
+async def test_hours_are_closed_once_they_are_calm_the_newest_first(database):
+    now = NOW + timedelta(days=90)
+    async with database.read() as view:
+        hours = await view.tallies.to_close(now, 5000)
+    assert hours == list(range(hour_of(now) - 2, hour_of(now) - 61 * 24 - 1, -1))
+    await close(database, *hours[:3])
+    async with database.read() as view:
+        assert await view.tallies.to_close(now, 2) == hours[3:5]
 
 
 async def test_where_nothing_happened_there_is_nothing(database):

@@ -48,6 +48,7 @@ class Tables:
     deliveries: dict[str, Delivery] = field(default_factory=dict)
     entries: list[Entry] = field(default_factory=list)
     booked: list[datetime] = field(default_factory=list)
+    closed_hours: dict[int, None] = field(default_factory=dict)
     wallet_cursors: dict[tuple[str, str, str], WalletCursor] = field(default_factory=dict)
     row_cursors: dict[str, int] = field(default_factory=dict)
     receipts: dict[str, tuple[SignedReceipt, bytes]] = field(default_factory=dict)

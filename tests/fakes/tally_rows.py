@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from server.domain.hours import Sums, closable, start_of
 from server.domain.order_status import OrderStatus, status_of
 from server.domain.orders import Order
 from server.domain.ranking import FAILED, MOST_VOTES, WHOLE, Record
@@ -25,6 +26,19 @@ class FakeTallies:
 
     async def turnover(self, periods: Sequence[Period]) -> Sequence[Mapping[tuple[str, Place], Turnover]]:
         return [self._moved(one) for one in periods]
+
+    async def closed(self, period: Period) -> Mapping[int, Sums]:
+        """Counted at the moment: so much is the rows' promise."""
+        hours = [one for one in self.tables.closed_hours if period.start <= start_of(one) < period.end]
+        whole = [Period(start_of(one), start_of(one + 1)) for one in hours]
+        made, moved = await self.orders(whole), await self.turnover(whole)
+        return {hour: Sums(*one) for hour, one in zip(hours, zip(made, moved, strict=True), strict=True)}
+
+    async def to_close(self, now: datetime, limit: int) -> Sequence[int]:
+        return [one for one in reversed(closable(now)) if one not in self.tables.closed_hours][:limit]
+
+    async def close(self, hour: int) -> None:
+        self.tables.closed_hours[hour] = None
 
     def _moved(self, period: Period) -> Mapping[tuple[str, Place], Turnover]:
         amounts: Counter[tuple[str, Place]] = Counter()
