@@ -97,7 +97,7 @@ async def test_the_same_is_shown_by_closed_hours_as_by_counting_also_when_orders
 
 async def test_an_order_that_moves_within_its_own_hour_writes_no_sums(database, at):
     written = []
-    event.listen(database._writer.sync_engine, "before_cursor_execute", lambda *a: written.append(a[2]))
+    event.listen(database._writer._writer, "before_cursor_execute", lambda *a: written.append(a[2]))
     order = samples.order(created_at=NOW)
     async with database.begin("test") as work:
         await work.orders.add(order)
@@ -111,7 +111,7 @@ async def test_closed_hours_are_read_without_an_order_or_a_row_of_the_ledger(dat
     await fill(database, at, 20)
     await close(database, at)
     read = []
-    event.listen(database._reader.sync_engine, "before_cursor_execute", lambda *a: read.append(a[2]))
+    event.listen(database._reader._reader, "before_cursor_execute", lambda *a: read.append(a[2]))
     async with database.read() as view:
         assert await view.tallies.closed(Period(NOW - REACH, NOW))
     assert read
