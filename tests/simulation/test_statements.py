@@ -167,14 +167,14 @@ async def test_only_a_page_of_rows_is_in_memory_at_a_time(world, monkeypatch):
     for _ in range(5):
         await buy(world)
     monkeypatch.setattr("server.application.statement.PAGE", 2)
-    pages, before = [], world.paddock.db.read
+    pages, before = [], world.paddock.db.survey
     one_period = Period(datetime(2020, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC))
 
     def reading():
         pages.append(1)
         return before()
 
-    monkeypatch.setattr(type(world.paddock.db), "read", lambda _self: reading())
+    monkeypatch.setattr(type(world.paddock.db), "survey", lambda _self: reading())
     records = statement(world.paddock, "paddock", one_period)
     await anext(records)
     assert len(pages) == 2
