@@ -137,3 +137,15 @@ async def test_f10_many_payments_to_one_merchant_in_one_block_all_arrive(world):
     answers = await asyncio.gather(*(world.buyer.buy(world.url("echo")) for _ in range(6)))
     assert [answer.status_code for answer in answers] == [200] * 6
     assert max(sum(len(one.logs) for one in block.mined) for block in world.chain.blocks) > 2
+
+
+async def test_f10_a_node_that_shows_the_next_blocks_state_for_a_moment_is_asked_once_more(world, monkeypatch):
+    honest, looks = world.chain.token_balance, []
+
+    async def early(asset, address, block=None):
+        looks.extend([block] if block else [])
+        return await honest(asset, address, block) + (7 if block and len(looks) == 2 else 0)
+
+    monkeypatch.setattr(world.chain, "token_balance", early)
+    assert (await world.buyer.buy(world.url("echo"))).status_code == 200
+    assert looks == [looks[0], looks[0] + 1] * 2
