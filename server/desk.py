@@ -1,6 +1,7 @@
 """The desk: what a command needs that manages merchants, webhooks and providers' services, without a chain."""
 
-from collections.abc import AsyncIterator, Mapping
+import argparse
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -10,7 +11,7 @@ from server.adapters.merchant_rows import all_merchants
 from server.application.post import Post
 from server.bootstrap import post_for
 from server.domain.market import Merchant
-from server.settings import Settings
+from server.settings import Settings, load
 
 
 @dataclass(frozen=True)
@@ -21,6 +22,9 @@ class Desk:
     clock: SystemClock
     post: Post
     merchants: Mapping[str, Merchant]
+
+
+Does = Callable[[Desk, argparse.Namespace], Awaitable[None]]
 
 
 @asynccontextmanager
@@ -34,3 +38,10 @@ async def open_desk(settings: Settings) -> AsyncIterator[Desk]:
         yield Desk(db, clock, post_for(settings), merchants)
     finally:
         await db.close()
+
+
+async def at_desk(does: Does, given: argparse.Namespace) -> int:
+    """Run a command with a desk; its exit status."""
+    async with open_desk(load(role="webhook")) as desk:
+        await does(desk, given)
+    return 0

@@ -3,7 +3,6 @@
 import argparse
 import asyncio
 import sys
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -14,17 +13,15 @@ from protocol.errors import ProtocolError
 from server.adapters.clock import SystemClock
 from server.adapters.signers import LocalSigner
 from server.application.membership import add_member, remove_member
-from server.desk import Desk, open_desk
+from server.desk import Desk, Does, at_desk
 from server.domain.access_errors import WalletRefused
 from server.domain.errors import ConfigurationError, UnknownMerchant
 from server.domain.outages import Unavailable
 from server.domain.roles import GIVEN
-from server.settings import load
 
 BY = "the operator's command line"
 SECONDS = 30
 MOST_LINES = 100
-Does = Callable[[Desk, argparse.Namespace], Awaitable[None]]
 
 
 async def add(desk: Desk, given: argparse.Namespace) -> None:
@@ -74,7 +71,7 @@ def add_to(
     def verb(name: str, does: Does) -> argparse.ArgumentParser:
         one = actions.add_parser(name, help=does.__doc__, description=does.__doc__)
         one.add_argument("merchant", help="the merchant's id")
-        one.set_defaults(does=lambda given: asyncio.run(_perform(does, given)))
+        one.set_defaults(does=lambda given: asyncio.run(at_desk(does, given)))
         return one
 
     for name, does in (("add", add), ("remove", remove)):
@@ -86,12 +83,6 @@ def add_to(
     entering.add_argument("--key-file", type=Path, required=True, help="the wallet's hex key")
     entering.set_defaults(does=enter)
     return verbs
-
-
-async def _perform(does: Does, given: argparse.Namespace) -> int:
-    async with open_desk(load(role="webhook")) as desk:
-        await does(desk, given)
-    return 0
 
 
 async def sign_in_at(url: str, own: LocalSigner) -> str:

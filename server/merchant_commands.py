@@ -5,22 +5,19 @@ import asyncio
 import re
 import secrets
 import sys
-from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
 from protocol.amounts import atomic
 from protocol.errors import ProtocolError
 from protocol.signatures import parse_address
 from server.adapters.merchant_rows import REFRESH, add_merchant, rotate_key, rotate_secret
-from server.desk import Desk, open_desk
+from server.desk import Desk, Does, at_desk
 from server.domain import fees
 from server.domain.errors import OrderRefused, UnknownMerchant
 from server.domain.fees import FeeEntry, FeeKind
 from server.domain.market import PRICE_DECIMALS, Merchant, key_digest
-from server.settings import load
 
 LONGEST_OVERLAP = 24 * 30
-Does = Callable[[Desk, argparse.Namespace], Awaitable[None]]
 
 
 async def add(desk: Desk, given: argparse.Namespace) -> None:
@@ -85,7 +82,7 @@ def add_to(
     def verb(name: str, does: Does) -> argparse.ArgumentParser:
         one = verbs.add_parser(name, help=does.__doc__, description=does.__doc__)
         one.add_argument("merchant", type=_id, help="the merchant's id")
-        one.set_defaults(does=lambda given: asyncio.run(_perform(does, given)))
+        one.set_defaults(does=lambda given: asyncio.run(at_desk(does, given)))
         return one
 
     adding = verb("add", add)
@@ -101,12 +98,6 @@ def add_to(
             "--overlap-hours", type=_hours, default=24, help="how long the old one counts; 0: it ends at once"
         )
     return verbs
-
-
-async def _perform(does: Does, given: argparse.Namespace) -> int:
-    async with open_desk(load(role="webhook")) as desk:
-        await does(desk, given)
-    return 0
 
 
 async def _book(desk: Desk, entry: FeeEntry) -> None:

@@ -3,15 +3,12 @@
 import argparse
 import asyncio
 import sys
-from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
 from server.application import endpoints
-from server.desk import Desk, open_desk
+from server.desk import Desk, Does, open_desk
 from server.domain.errors import BadWebhook
 from server.settings import load
-
-Does = Callable[[Desk, argparse.Namespace], Awaitable[None]]
 
 
 async def add(desk: Desk, given: argparse.Namespace) -> None:

@@ -6,7 +6,7 @@ from msgspec import Meta, Struct
 
 from server.services import page_steps
 from server.services.page_render import Html, Side
-from server.services.page_steps import Done, Step
+from server.services.page_steps import EACH, Done, Step
 from server.services.service import Answer, Context, Service, ServiceError, json_answer
 from server.services.tariffs import Tier, Tiers
 
@@ -18,10 +18,7 @@ class ActionsArguments(Struct, forbid_unknown_fields=True):
     """A document, and what is done in it, in this order; each action is paid for."""
 
     html: Html
-    actions: Annotated[
-        list[Step],
-        Meta(min_length=1, max_length=MOST, description="Each `click`, `fill`, `select`, `read` or `screenshot`."),
-    ]
+    actions: Annotated[list[Step], Meta(min_length=1, max_length=MOST, description=EACH)]
     width: Side = 1024
     height: Side = 768
 

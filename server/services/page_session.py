@@ -6,7 +6,7 @@ from msgspec import Meta, Struct
 
 from server.services import page_steps
 from server.services.page_render import Html, Side
-from server.services.page_steps import Done, Step
+from server.services.page_steps import EACH, Done, Step
 from server.services.service import Answer, Context, Service, json_answer
 
 MOST = 60
@@ -16,10 +16,7 @@ class SessionArguments(Struct, forbid_unknown_fields=True):
     """A document, and what is tried in it, in this order: a step that cannot be done says why, and the next follows."""
 
     html: Html
-    steps: Annotated[
-        list[Step],
-        Meta(min_length=1, max_length=MOST, description="Each `click`, `fill`, `select`, `read` or `screenshot`."),
-    ]
+    steps: Annotated[list[Step], Meta(min_length=1, max_length=MOST, description=EACH)]
     width: Side = 1024
     height: Side = 768
 

@@ -109,6 +109,7 @@ class Screenshot(Struct, forbid_unknown_fields=True, tag="screenshot", tag_field
 
 
 Step = Click | Fill | Select | Read | Screenshot
+EACH = "Each `click`, `fill`, `select`, `read` or `screenshot`."
 Name = Literal["click", "fill", "select", "read", "screenshot"]
 _NAMES: dict[type[Step], Name] = {Click: "click", Fill: "fill", Select: "select", Read: "read"}
 

@@ -203,7 +203,9 @@ async def test_a_strangers_wallet_is_told_so_and_its_nonce_is_not_kept(world):
 
 @pytest.mark.parametrize("signature", ["", "0x", "0x12", "nonsense", "0x" + "00" * 65, "0x" + "ff" * 5000])
 async def test_what_is_no_signature_is_refused(world, signature):
-    await send(world, await challenge(world, PAID), signature, 401)
+    told = await send(world, await challenge(world, PAID), signature, 401)
+    assert told["type"].endswith(REFUSED)
+    assert not world.db.tables.sessions
 
 
 async def test_what_is_no_request_to_sign_in_says_what_one_is(world):
