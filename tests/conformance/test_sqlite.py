@@ -68,6 +68,16 @@ async def test_a_lock_that_nobody_lets_go_of_is_a_database_that_is_away(db, else
     assert await get(db, order.id)
 
 
+async def test_only_a_lock_of_somebody_elses_is_waited_for(sqlite_url):
+    with contextlib.closing(sqlite3.connect(sqlite_url.removeprefix("sqlite:///"), isolation_level=None)) as driver:
+        driver.execute("BEGIN")
+        waiting = asyncio.create_task(sqlite._lock(driver))
+        await asyncio.sleep(0)  # its first try, after which it would be asleep
+        assert waiting.done()
+        with pytest.raises(sqlite3.OperationalError, match="within a transaction"):
+            await waiting
+
+
 async def test_a_unit_inside_another_one_is_refused_and_the_next_gets_its_turn(db, monkeypatch):
     monkeypatch.setattr(sqlite, "BUSY_SECONDS", 0.05)
     order = samples.order()
@@ -125,10 +135,11 @@ async def test_the_loop_goes_on_while_a_report_is_read(db):
     assert await turns_until(asyncio.create_task(report())) > 100
 
 
-async def test_a_view_stays_as_it_was_when_it_was_first_looked_at(db):
+@pytest.mark.parametrize("looked_at", [SqlDatabase.read, SqlDatabase.survey])
+async def test_a_view_stays_as_it_was_when_it_was_first_looked_at(db, looked_at):
     order, later = samples.order(), samples.order()
     await add(db, order)
-    async with db.read() as view:
+    async with looked_at(db) as view:
         assert await view.orders.get(order.id)
         await add(db, later)
         assert await view.orders.get(later.id) is None
