@@ -3,8 +3,9 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from itertools import pairwise
 
 from server.domain.errors import BadArguments
 from server.domain.order_status import OrderStatus
@@ -30,12 +31,17 @@ class Span(StrEnum):
         return _LENGTHS[self] // _STEPS[self]
 
     def periods(self, now: datetime) -> list[Period]:
-        """The stretch before, as one; then this one's steps, the last of which ends now."""
-        start, count = now - self.length, _STEPS[self]
-        steps = [Period(start + self.step * index, start + self.step * (index + 1)) for index in range(count)]
-        return [Period(start - self.length, start), *steps]
+        """As long a stretch one span ago, as one; then this one's steps, the last of which ends now.
+
+        Steps begin at full hours, or full steps where those are shorter: then they are made of closed hours. So the
+        last one may be cut short, and the whole with it.
+        """
+        start = now + (_EPOCH - now) % min(self.step, timedelta(hours=1)) - self.length
+        edges = [*(start + self.step * index for index in range(_STEPS[self])), now]
+        return [Period(start - self.length, now - self.length), *(Period(*one) for one in pairwise(edges))]
 
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LENGTHS = {
     Span.HOUR: timedelta(hours=1),
     Span.DAY: timedelta(hours=24),

@@ -14,12 +14,17 @@ HERE, THERE = Place("eip155:1", "0xa"), Place("eip155:1", "0xb")
 
 
 @pytest.mark.parametrize("span", Span)
-def test_steps_follow_each_other_up_to_now_and_the_span_before_is_as_long(span):
-    before, *steps = span.periods(NOW)
-    assert steps[-1].end == NOW
-    assert [one.end for one in (before, *steps[:-1])] == [one.start for one in steps]
-    assert {one.end - one.start for one in steps} == {span.step}
-    assert before.end - before.start == steps[-1].end - steps[0].start == span.length
+@pytest.mark.parametrize("now", [NOW, NOW.replace(minute=0, second=0, microsecond=0)])
+def test_steps_follow_each_other_up_to_now_and_as_much_of_the_span_before_is_beside_them(span, now):
+    before, *steps = span.periods(now)
+    assert steps[-1].end == now
+    assert [one.end for one in steps[:-1]] == [one.start for one in steps[1:]]
+    assert {one.end - one.start for one in steps[:-1]} == {span.step}
+    assert steps[-1].end - steps[-1].start <= span.step
+    assert (steps[0].start - before.start, steps[-1].end - before.end) == (span.length, span.length)
+    full = min(span.step, timedelta(hours=1))
+    assert all((one.start - datetime(1970, 1, 1, tzinfo=UTC)) % full == timedelta() for one in steps)
+    assert span.length - full < now - steps[0].start <= span.length
 
 
 def test_spans_are_as_long_as_they_are_called():
