@@ -52,6 +52,12 @@ class Signed:
     signature: bytes
 
 
+def refunded_from(order: Order) -> str | None:
+    """The wallet whose signature sends the order's money back now; None where no wallet's does."""
+    by_wallet = order.terms.mode is Mode.DIRECT and why_no_refund(order) is None
+    return order.terms.pay_to if by_wallet else None
+
+
 async def to_sign(office: Office, order_id: str, value: int | None = None) -> dict[str, Any]:
     """The EIP-712 document of an order's refund from its merchant's wallet, as JSON values; by default of all of it.
 

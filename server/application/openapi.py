@@ -1,16 +1,18 @@
 """OpenAPI: read a provider's own document, and describe what can be sold of it, or say why it cannot."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
 import msgspec
 
-from server.application.sell_upstream import Described
-from server.domain.errors import PaddockError
+from server.application.post import Office
+from server.application.sell_upstream import Described, draft
+from server.domain.errors import PaddockError, RequestRefused
 from server.domain.listing_errors import BadUpstream
+from server.domain.upstreams import Upstream
 from server.services.schemas import struct_of
 
 PRICE = "x-price"
@@ -35,6 +37,29 @@ class Operation:
 
 class _Unfit(Exception):
     """Why an operation cannot be sold."""
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """An operation that is no service, and why."""
+
+    operation: str
+    why: str
+
+
+async def bring(
+    office: Office, merchant: str, document: Mapping[str, Any], base: str, price: str, by: str
+) -> tuple[Sequence[tuple[Upstream, str]], Sequence[LeftOut]]:
+    """A draft for each operation that can be sold, with the secret of its requests in hex. Raises BadUpstream."""
+    drafts, left = [], []
+    for one in operations(document, base, price):
+        try:
+            if one.described is None:
+                raise BadUpstream(one.why)
+            drafts.append(await draft(office, merchant, one.name, one.described, by))
+        except RequestRefused as error:
+            left.append(LeftOut(one.at, error.detail))
+    return drafts, left
 
 
 def operations(document: Mapping[str, Any], base: str, price: str) -> list[Operation]:

@@ -6,6 +6,7 @@ from litestar import Request, Response, Router, get, post
 from litestar.params import FromPath, FromQuery
 from litestar.response import Redirect, Template
 
+from server.application.merchant_refund import refunded_from
 from server.application.pause import turn
 from server.domain.cases import MOST_REASON
 from server.domain.errors import NotAllowed, PaddockError
@@ -21,9 +22,11 @@ from server.web.given import GivenPaddock
 from server.web.key_pages import KEY_PAGES
 from server.web.member_pages import MEMBER_PAGES, home
 from server.web.order_pages import ORDER_PAGES
+from server.web.origins import link_origin
 from server.web.overview import SPANS, WORDS, GivenSpan, overview
 from server.web.pages import on_page_error, page
 from server.web.read_models import WINDOW, row_of, story
+from server.web.refund_pages import REFUND_PAGES
 from server.web.service_pages import SERVICE_PAGES
 from server.web.statements import console_statement
 from server.web.webhook_pages import WEBHOOK_PAGES
@@ -93,12 +96,17 @@ async def order(
     paddock: GivenPaddock,
 ) -> Template:
     """One order, from quote to proof; a quote that nobody has paid yet is shown too."""
-    return page("console/order.html", paddock, story=await story(paddock, order_id), most_reason=MOST_REASON)
+    told = await story(paddock, order_id)
+    wallet = asker_of(request).wallet
+    signs = bool(told.order and wallet and wallet == refunded_from(told.order))
+    return page("console/order.html", paddock, story=told, signs=signs, most_reason=MOST_REASON)
 
 
 def on_stranger(request: Request[Any, Any, Any], error: NotAllowed) -> Response[Any]:
-    """401 as a page that says how to get in."""
-    shown = page("console/enter.html", request.app.state.paddock, error.status)
+    """401 as a page that says how to get in, and how to become a merchant where anybody may."""
+    paddock = request.app.state.paddock
+    joining = {"chain": paddock.market.chain_id, "origin": link_origin(paddock, request)}
+    shown = page("console/enter.html", paddock, error.status, joining=joining if paddock.open_registration else None)
     shown.headers["WWW-Authenticate"] = 'Bearer realm="Paddock console"'
     return shown
 
@@ -113,6 +121,7 @@ CONSOLE = Router(
         live.events,
         console_statement,
         *ENTERING,
+        *REFUND_PAGES,
         *ORDER_PAGES,
         *CASE_PAGES,
         *CALLBACK_PAGES,

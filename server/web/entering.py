@@ -13,7 +13,7 @@ from server.application import enter_console
 from server.application.enter_console import Entered
 from server.application.paddock import Paddock
 from server.domain.access_errors import BadSignIn
-from server.domain.errors import NotAllowed, PaddockError
+from server.domain.errors import NotAllowed, PaddockError, RequestRefused
 from server.domain.members import SESSION_LIFE
 from server.domain.roles import Action
 from server.web.access import asker_of, needs
@@ -136,10 +136,14 @@ def _cookie(paddock: Paddock, entered: Entered) -> Cookie:
 
 
 async def _read(request: Request[Any, Any, Any], kind: type[T]) -> T:
-    """JSON that says so: no form of another site can."""
-    if request.content_type[0] != "application/json":
-        raise BadSignIn("send JSON, with Content-Type: application/json")
+    require_json(request, BadSignIn)
     return await read_body(request, kind, BadSignIn)
+
+
+def require_json(request: Request[Any, Any, Any], refusal: type[RequestRefused]) -> None:
+    """JSON that says so: no form of another site can. Raises the refusal."""
+    if request.content_type[0] != "application/json":
+        raise refusal("send JSON, with Content-Type: application/json")
 
 
 ENTERING: list[Any] = [enter_by_link, enter_by_form, challenge, sign_in, show_merchant, leave]

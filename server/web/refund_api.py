@@ -58,11 +58,12 @@ async def sign_refund(
     """`{"value", "validBefore", "signature"}`, by the order's merchant or the operator; answers with the order."""
     asked = await credentials.require(request, paddock, order_id, "refund", STAFF)
     by = OPERATOR if asked.role is Role.OPERATOR else f"merchant:{asked.order.terms.merchant}"
-    await refund_signed(paddock, order_id, _read(await request.body()), by)
+    await refund_signed(paddock, order_id, read_signed(await request.body()), by)
     return as_json(await status(paddock, order_id), 202)
 
 
-def _read(body: bytes) -> Signed:
+def read_signed(body: bytes) -> Signed:
+    """What was signed. Raises BadArguments."""
     try:
         given = msgspec.json.decode(body, type=SignedRefund)
         valid_before = parse_uint(given.valid_before, "validBefore")

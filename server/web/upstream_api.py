@@ -8,12 +8,11 @@ from litestar import Response, Router, get, post, put
 from litestar.params import FromPath
 
 from server.application import sell_upstream
-from server.application.openapi import operations
+from server.application.openapi import bring
 from server.application.paddock import Paddock
 from server.application.post import post_of
 from server.application.probe import Finding, probe
 from server.application.sell_upstream import Described
-from server.domain.errors import RequestRefused
 from server.domain.listing_errors import BadUpstream
 from server.domain.roles import Action
 from server.domain.upstreams import Upstream, UpstreamState, slug_of
@@ -65,20 +64,13 @@ async def add(request: Asked, merchant: FromPath[str], paddock: GivenPaddock) ->
     summary="Describe a service for each operation of an OpenAPI 3 document",
     opt=needs(Action.DESCRIBE, About.MERCHANT),
 )
-async def bring(request: Asked, merchant: FromPath[str], paddock: GivenPaddock) -> Response[bytes]:
+async def imported(request: Asked, merchant: FromPath[str], paddock: GivenPaddock) -> Response[bytes]:
     """200 with the drafts, each with its `secret`, shown this once; and what was left out, and why."""
     by = asker_of(request).by
     wanted = await read_body(request, Import, BadUpstream)
-    drafts, left = [], []
-    for one in operations(wanted.document, wanted.base, wanted.price):
-        try:
-            if one.described is None:
-                raise BadUpstream(one.why)
-            made, secret = await sell_upstream.draft(paddock, merchant, one.name, one.described, by)
-            drafts.append(view(made, paddock) | {"secret": secret})
-        except RequestRefused as error:
-            left.append({"operation": one.at, "why": error.detail})
-    return answer({"drafts": drafts, "left_out": left})
+    drafts, left = await bring(paddock, merchant, wanted.document, wanted.base, wanted.price, by)
+    told = [view(made, paddock) | {"secret": secret} for made, secret in drafts]
+    return answer({"drafts": told, "left_out": left})
 
 
 @get("/", summary="A provider's own services, whatever their state", opt=needs(Action.SEE, About.MERCHANT))
@@ -217,6 +209,6 @@ def passed(findings: list[Finding]) -> bool:
 
 UPSTREAMS = Router(
     "/api/merchants/{merchant:str}/services",
-    route_handlers=[add, bring, listed, shown, change, probed, enlist, pause, delist, rotate],
+    route_handlers=[add, imported, listed, shown, change, probed, enlist, pause, delist, rotate],
     tags=["providers"],
 )

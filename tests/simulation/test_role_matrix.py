@@ -3,15 +3,18 @@
 What each may is written here a second time, by route: a new route fails until somebody says here who may.
 """
 
+import msgspec
 import pytest
 from litestar.routes import HTTPRoute
 
 from server.application.cases import open_case
 from server.application.pause import turn
+from server.application.sell_upstream import Described, draft
 from server.domain.cases import CaseKind
 from server.domain.roles import Role
 from server.web.access import is_guarded, needed
 from server.web.live import Closing
+from tests.fakes.upstream import DESCRIBED
 from tests.simulation.staff import STRANGER, asking, staff
 from tests.simulation.webhook_world import listening
 from tests.simulation.world import open_world
@@ -33,10 +36,14 @@ PAGES = {
     "GET /console": SEES | FOREIGN, "GET /console/events": SEES,
     "GET /console/orders": SEES | FOREIGN, "GET /console/orders.csv": SEES | FOREIGN,
     "GET /console/orders/{order_id:str}": SEES, "POST /console/orders/{order_id:str}/case": WORKS,
+    "GET /console/orders/{order_id:str}/refund": WORKS, "POST /console/orders/{order_id:str}/refund": WORKS,
     "GET /console/cases": SEES | FOREIGN, "GET /console/cases/{case_id:str}": SEES,
     "POST /console/cases/{case_id:str}": WORKS,
     "GET /console/callbacks": BOSS, "POST /console/callbacks": BOSS, "GET /console/keys": BOSS,
-    "GET /console/services": SEES | FOREIGN, "POST /console/services": WORKS | FOREIGN,
+    "GET /console/services": SEES | FOREIGN, "POST /console/services": WORKS,
+    "GET /console/services/new": OWNS | FOREIGN, "POST /console/services/new": OWNS | FOREIGN,
+    "POST /console/services/import": OWNS | FOREIGN,
+    "GET /console/services/{slug:str}": SEES, "POST /console/services/{slug:str}": OWNS,
     "GET /console/webhooks": SEES | FOREIGN, "GET /console/webhooks/{endpoint_id:str}": SEES,
     "POST /console/webhooks/{endpoint_id:str}": WORKS,
     "GET /console/anchors": SEES | FOREIGN, "GET /console/anchors/{merchant:str}": SEES,
@@ -93,7 +100,14 @@ async def given(world):
     async with world.db.begin("test") as work:
         await work.members.put("paddock", STRANGER.address, Role.READER, "test")
         case = await open_case(work, CaseKind.DISPUTED, quoted.id, "why", by="payer:0xab")
-    names = {"order_id": quoted.id, "case_id": case.id, "endpoint_id": endpoint, "merchant": "paddock"}
+    upstream, _ = await draft(world.paddock, "paddock", "weather", msgspec.convert(DESCRIBED, Described), "test")
+    names = {
+        "slug": upstream.slug,
+        "order_id": quoted.id,
+        "case_id": case.id,
+        "endpoint_id": endpoint,
+        "merchant": "paddock",
+    }
     return names | {"delivery_id": "msg_none", "name": "none", "wallet": STRANGER.address}
 
 
@@ -129,3 +143,4 @@ async def test_s31_each_role_may_what_the_table_says_and_nothing_else(world, giv
         if who in ("foreign", "nobody") and MAY[name] != ANYBODY:
             assert given["order_id"] not in answer.text, "another merchant's order"
             assert given["endpoint_id"] not in answer.text, "another merchant's endpoint"
+            assert DESCRIBED["title"] not in answer.text, "another merchant's draft"

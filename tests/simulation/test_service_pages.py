@@ -46,7 +46,7 @@ async def test_an_upstream_goes_through_its_states_by_the_buttons_that_are_there
     await press(shop, "delist")
     assert await buttons(shop) == (["delisted"], ["probe", "list"])
     lines = (await shop.call("GET", "/weather"))["changes"]
-    assert [one["by"] for one in lines] == ["console"] * 3 + ["paddock"]
+    assert [one["by"] for one in lines] == ["operator"] * 3 + ["paddock"]
 
 
 async def test_the_page_shows_what_the_probe_found_and_lists_nothing(shop):
@@ -78,7 +78,8 @@ async def test_nobody_else_and_no_other_sites_form_changes_anything(shop):
 @pytest.mark.parametrize(("what", "slug"), [("list", "paddock.other"), ("burn", SLUG), ("list", "echo"), ("list", "")])
 async def test_what_is_not_there_cannot_be_pressed(shop, what, slug):
     await shop.describe()
-    assert 'role="alert"' in await press(shop, what, slug, 422 if what == "burn" else 404)
+    text = await press(shop, what, slug, 422 if what == "burn" else 404)
+    assert ("choose what to do" if what == "burn" else "has no service") in text
     assert DESCRIBED["title"] in (await shop.world.client.get(PAGE)).text
 
 

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from eth_account.messages import encode_typed_data
+from eth_account.messages import encode_defunct, encode_typed_data
 from eth_account.signers.local import LocalAccount
 from playwright.async_api import Page
 
@@ -58,6 +58,7 @@ class WebWallet:
             "eth_requestAccounts": self._accounts,
             "eth_chainId": self._chain,
             "eth_signTypedData_v4": self._sign,
+            "personal_sign": self._sign_text,
         }
         return {"result": answers[method](*params)}
 
@@ -73,4 +74,9 @@ class WebWallet:
         assert typed["domain"]["chainId"] == self.chain, "a wallet signs for the network that it is on"
         self.signed.append(typed)
         signature = self.account.sign_message(encode_typed_data(full_message=typed)).signature
+        return "0x" + bytes(signature).hex()
+
+    def _sign_text(self, text: str, address: str) -> str:
+        assert address == self.account.address
+        signature = self.account.sign_message(encode_defunct(hexstr=text)).signature
         return "0x" + bytes(signature).hex()
