@@ -9,10 +9,11 @@ from litestar.params import FromPath
 from server.application.cancel import cancel
 from server.application.status import order_status, status
 from server.domain.errors import UnknownOrder
-from server.web.credentials import PARTIES, STAFF
+from server.domain.roles import Action
 from server.web.given import GivenCredentials, GivenPaddock
 from server.web.listing import listing
 from server.web.origins import link_origin
+from server.web.parties import require_party
 
 NO_STORE = {"Cache-Control": "no-store"}
 
@@ -39,7 +40,7 @@ async def proof(
     credentials: GivenCredentials,
 ) -> Response[bytes]:
     """For the order's payer (by a signed request for action `proof`), its merchant, and the operator."""
-    await credentials.require(request, paddock, order_id, "proof", PARTIES)
+    await require_party(request, paddock, credentials, order_id, "proof", staff=Action.SEE, payer=True)
     async with paddock.db.read() as view:
         record = await view.proofs.get(order_id)
     if record is None:
@@ -60,7 +61,7 @@ async def cancel_order(
     credentials: GivenCredentials,
 ) -> Response[bytes]:
     """409 once the payment is being worked on: then the payment wins."""
-    await credentials.require(request, paddock, order_id, "cancel", STAFF)
+    await require_party(request, paddock, credentials, order_id, "cancel", staff=Action.DECIDE, payer=False)
     return as_json(order_status(paddock, await cancel(paddock, order_id, "cancelled by the merchant")))
 
 

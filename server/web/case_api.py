@@ -10,17 +10,16 @@ from server.application.cases import MOST
 from server.application.decide import Decision, decide
 from server.application.dispute import dispute
 from server.application.evidence_pack import case_document, evidence_pack
-from server.application.paddock import Paddock
 from server.application.pay import released
-from server.domain.cases import OF_OURS, OPERATOR, Case, CaseState, Outcome
-from server.domain.errors import BadArguments, NotAllowed, RequestRefused, UnknownCase, UnknownOrder
+from server.domain.cases import OF_OURS, Case, CaseState, Outcome
+from server.domain.errors import BadArguments, NotAllowed, RequestRefused, UnknownOrder
+from server.domain.roles import Action, may
 from server.domain.states import FulfilmentState
+from server.web.access import who
 from server.web.api import NO_STORE, as_json
-from server.web.credentials import PARTIES, STAFF, Credentials, Role
 from server.web.given import GivenCredentials, GivenPaddock
 from server.web.guards import OTHER_POLICY
-
-PAYER_ALONE = frozenset({Role.PAYER})
+from server.web.parties import name_of, require_case, require_party
 
 
 class Resolution(msgspec.Struct, forbid_unknown_fields=True):
@@ -39,10 +38,10 @@ async def order_case(
     credentials: GivenCredentials,
 ) -> Response[bytes]:
     """For the order's payer (by a signed request for action `case`), its merchant, and the operator."""
-    asked = await credentials.require(request, paddock, order_id, "case", PARTIES)
+    asked = await require_party(request, paddock, credentials, order_id, "case", staff=Action.SEE, payer=True)
     async with paddock.db.read() as view:
         cases = await view.cases.of(order_id)
-    staff = asked.role in STAFF
+    staff = asked.staff is not None
     shown = [{"id": case.id, **_for_party(case)} for case in cases if staff or case.kind not in OF_OURS]
     return as_json({"cases": shown, "evidence": await evidence_pack(paddock, asked.order, for_staff=staff)})
 
@@ -55,7 +54,7 @@ async def order_delivery(
     credentials: GivenCredentials,
 ) -> Response[bytes]:
     """For the order's payer (by a signed request for action `delivery`), its merchant, and the operator."""
-    asked = await credentials.require(request, paddock, order_id, "delivery", PARTIES)
+    asked = await require_party(request, paddock, credentials, order_id, "delivery", staff=Action.SEE, payer=True)
     if asked.order.fulfilment is not FulfilmentState.RELEASED:
         raise UnknownOrder("nothing was released for this order")
     async with paddock.db.read() as view:
@@ -78,7 +77,7 @@ async def open_dispute(
     credentials: GivenCredentials,
 ) -> Response[bytes]:
     """For the order's payer alone, by a signed request for action `dispute` that holds the reason."""
-    asked = await credentials.require(request, paddock, order_id, "dispute", PAYER_ALONE)
+    asked = await require_party(request, paddock, credentials, order_id, "dispute", staff=None, payer=True)
     assert asked.signed is not None
     case = await dispute(paddock, asked.order, asked.signed.request)
     return as_json({"id": case.id, **_for_party(case)}, 201)
@@ -89,11 +88,11 @@ async def cases(
     request: Request[Any, Any, Any], paddock: GivenPaddock, credentials: GivenCredentials, only: FromQuery[str] = ""
 ) -> Response[bytes]:
     """All of them for the operator, its own for a merchant."""
-    role, merchant = credentials.staff(request, paddock)
-    if role is Role.STRANGER:
+    asker = await who(request, paddock, credentials, pages=False)
+    if not may(asker.role, Action.SEE):
         raise NotAllowed("cases are for the operator and for merchants")
     async with paddock.db.read() as view:
-        found = await view.cases.listed(MOST, state=_state(only), merchant=merchant)
+        found = await view.cases.listed(MOST, state=_state(only), merchant=asker.merchant or None)
     return as_json([case_document(case, ()) for case in found])
 
 
@@ -105,7 +104,7 @@ async def one_case(
     credentials: GivenCredentials,
 ) -> Response[bytes]:
     """For the operator and the merchant of its order."""
-    case = await _readable(request, paddock, credentials, case_id)
+    case, _ = await require_case(request, paddock, credentials, case_id, Action.SEE)
     async with paddock.db.read() as view:
         order = await view.orders.get(case.order_id) if case.order_id else None
         document = case_document(case, await view.cases.timeline(case_id))
@@ -120,26 +119,15 @@ async def resolve_case(
     paddock: GivenPaddock,
     credentials: GivenCredentials,
 ) -> Response[bytes]:
-    """`{"outcome": "refund" | "redelivery" | "rejection", "reason": …, "note": …}`, by operator or merchant."""
-    await _readable(request, paddock, credentials, case_id)
-    role, merchant = credentials.staff(request, paddock)
+    """`{"outcome": "refund" | "redelivery" | "rejection", "reason": …, "note": …}`, by whoever decides cases."""
+    _, asker = await require_case(request, paddock, credentials, case_id, Action.DECIDE)
     try:
         given = msgspec.json.decode(await request.body(), type=Resolution)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise BadArguments(f"the body must be JSON with outcome and reason: {error}", 400) from error
-    by = OPERATOR if role is Role.OPERATOR else f"merchant:{merchant}"
-    case = await decide(paddock, case_id, Decision(given.outcome, given.reason, by, given.note))
+    decision = Decision(given.outcome, given.reason, name_of(asker), given.note)
+    case = await decide(paddock, case_id, decision)
     return as_json({"id": case.id, **_for_party(case)})
-
-
-async def _readable(request: Request[Any, Any, Any], paddock: Paddock, credentials: Credentials, case_id: str) -> Case:
-    """The case, if the asker may read it. Raises UnknownCase in the same words for one not there and one not theirs."""
-    role, merchant = credentials.staff(request, paddock)
-    async with paddock.db.read() as view:
-        case = await view.cases.get(case_id)
-    if case is None or (role is not Role.OPERATOR and (merchant is None or case.merchant != merchant)):
-        raise UnknownCase()
-    return case
 
 
 def _for_party(case: Case) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from server.application.cases import MOST
 from server.application.decide import Decision, decide
 from server.application.paddock import Paddock
 from server.application.raise_case import raise_case
-from server.domain.cases import MOST_NOTE, MOST_REASON, OPERATOR, CaseState, Outcome
+from server.domain.cases import MOST_NOTE, MOST_REASON, CaseState, Outcome
 from server.domain.errors import BadArguments, CaseConflict, UnknownCase
 from server.domain.refunds import why_no_refund
 from server.domain.roles import Action
@@ -18,6 +18,7 @@ from server.ports import UnitOfWork
 from server.web.access import About, Asker, asker_of, needs
 from server.web.given import GivenPaddock
 from server.web.pages import page
+from server.web.parties import name_of
 
 
 @get("/cases", include_in_schema=False, opt=needs(Action.SEE))
@@ -47,7 +48,7 @@ async def resolve(
     try:
         if outcome not in {one.value for one in Outcome}:
             raise BadArguments("choose one of the outcomes")
-        await decide(paddock, case_id, Decision(Outcome(outcome), reason, _by(request), note))
+        await decide(paddock, case_id, Decision(Outcome(outcome), reason, name_of(asker_of(request)), note))
     except (BadArguments, CaseConflict) as error:
         given = {"outcome": outcome, "reason": reason, "note": note}
         return await _case(paddock, case_id, refused=error.detail, given=given, status=error.status)
@@ -57,7 +58,7 @@ async def resolve(
 @post("/orders/{order_id:str}/case", include_in_schema=False, opt=needs(Action.DECIDE, About.ORDER))
 async def raise_by_form(request: Request[Any, Any, Any], order_id: FromPath[str], paddock: GivenPaddock) -> Redirect:
     """Open a case about an order; the form says `why`. Then decide it on its page."""
-    case = await raise_case(paddock, order_id, str((await request.form()).get("why", "")), _by(request))
+    case = await raise_case(paddock, order_id, str((await request.form()).get("why", "")), name_of(asker_of(request)))
     return Redirect(f"{paddock.prefix}/console/cases/{case.id}", status_code=303, headers={"Cache-Control": "no-store"})
 
 
@@ -66,12 +67,6 @@ async def _open(view: UnitOfWork, asker: Asker) -> int:
     if not asker.merchant:
         return sum((await view.cases.open_kinds()).values())
     return len(await view.cases.listed(MOST, state=CaseState.OPEN, merchant=asker.merchant))
-
-
-def _by(request: Request[Any, Any, Any]) -> str:
-    """Who decides, for the timeline."""
-    asker = asker_of(request)
-    return f"member:{asker.wallet}" if asker.wallet else OPERATOR
 
 
 async def _case(

@@ -11,9 +11,9 @@ from server.application.bundle import LONGEST_PAGE, bundle, chain_page
 from server.application.paddock import Paddock
 from server.domain.roles import Action
 from server.web.access import needs, who
-from server.web.credentials import PARTIES
 from server.web.given import GivenCredentials, GivenPaddock
 from server.web.merchant_api import answer
+from server.web.parties import require_party
 
 First = Annotated[int, QueryParameter(name="from")]
 """The parameter `from`, by another name here: Python keeps that one for itself."""
@@ -27,7 +27,7 @@ async def receipt(
     credentials: GivenCredentials,
 ) -> Response[bytes]:
     """The signed receipt, its place in the merchant's chain, the Merkle proof to the anchored root; kept for ever."""
-    await credentials.require(request, paddock, order_id, "receipt", PARTIES)
+    await require_party(request, paddock, credentials, order_id, "receipt", staff=Action.SEE, payer=True)
     return answer(await bundle(paddock, order_id))
 
 

@@ -11,11 +11,11 @@ from protocol.errors import ProtocolError
 from protocol.signatures import parse_hex
 from server.application.merchant_refund import Signed, refund_signed, to_sign
 from server.application.status import status
-from server.domain.cases import OPERATOR
 from server.domain.errors import BadArguments
+from server.domain.roles import Action
 from server.web.api import as_json
-from server.web.credentials import STAFF, Role
 from server.web.given import GivenCredentials, GivenPaddock
+from server.web.parties import name_of, require_party
 
 
 class SignedRefund(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
@@ -39,7 +39,7 @@ async def refund_document(
     value: FromQuery[str] = "",
 ) -> Response[bytes]:
     """For the order's merchant and the operator; `value` in atomic units asks for a part of a delivered order's."""
-    await credentials.require(request, paddock, order_id, "refund", STAFF)
+    await require_party(request, paddock, credentials, order_id, "refund", staff=Action.DECIDE, payer=False)
     return as_json(await to_sign(paddock, order_id, _amount(value) if value else None))
 
 
@@ -56,9 +56,9 @@ async def sign_refund(
     credentials: GivenCredentials,
 ) -> Response[bytes]:
     """`{"value", "validBefore", "signature"}`, by the order's merchant or the operator; answers with the order."""
-    asked = await credentials.require(request, paddock, order_id, "refund", STAFF)
-    by = OPERATOR if asked.role is Role.OPERATOR else f"merchant:{asked.order.terms.merchant}"
-    await refund_signed(paddock, order_id, read_signed(await request.body()), by)
+    asked = await require_party(request, paddock, credentials, order_id, "refund", staff=Action.DECIDE, payer=False)
+    assert asked.staff is not None
+    await refund_signed(paddock, order_id, read_signed(await request.body()), name_of(asked.staff))
     return as_json(await status(paddock, order_id), 202)
 
 

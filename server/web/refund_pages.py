@@ -13,6 +13,7 @@ from server.web.access import About, asker_of, needs
 from server.web.entering import AS_PROBLEM, require_json
 from server.web.given import GivenPaddock
 from server.web.merchant_api import answer
+from server.web.parties import name_of
 from server.web.refund_api import read_signed
 
 
@@ -39,7 +40,7 @@ async def hand_in_refund(
 ) -> Response[bytes]:
     """`{"value", "validBefore", "signature"}`; answers with the order. A worker sends it."""
     require_json(request, BadArguments)
-    await refund_signed(paddock, order_id, read_signed(await request.body()), f"member:{asker_of(request).by}")
+    await refund_signed(paddock, order_id, read_signed(await request.body()), name_of(asker_of(request)))
     return answer(await status(paddock, order_id), 202)
 
 

@@ -17,11 +17,9 @@ from server.domain.reputation import REPUTATION_REGISTRY
 from server.domain.roles import Action
 from server.web.access import needs
 from server.web.api import as_json
-from server.web.credentials import Role
 from server.web.given import GivenCredentials, GivenPaddock
+from server.web.parties import require_party
 from server.web.standing import identity_json, standing_json
-
-_PAYER_ALONE = frozenset({Role.PAYER})
 
 
 @get("/merchants/{merchant:str}/agent.json", tags=["market"], summary="A merchant's ERC-8004 registration file")
@@ -73,7 +71,7 @@ async def give_feedback(
 ) -> Response[bytes]:
     """For the order's payer alone, by a signed request for action `feedback` whose reason is keccak256 of the body."""
     content = await request.body()
-    asked = await credentials.require(request, paddock, order_id, ACTION, _PAYER_ALONE)
+    asked = await require_party(request, paddock, credentials, order_id, ACTION, staff=None, payer=True)
     if asked.signed is None or asked.signed.request.reason.lower() != file_hash(content):
         raise BadSignedRequest("the reason that is signed must be keccak256 of the body, in 0x-hex")
     try:
