@@ -74,7 +74,7 @@ class GuardedTransport(httpx.AsyncBaseTransport):
         refused: httpx.ConnectError | None = None
         for address in (await self._addresses(request.url))[:MOST_ADDRESSES]:
             try:
-                return await self._inner.handle_async_request(_pinned(request, address))
+                return await self._inner.handle_async_request(pinned(request, address))
             except httpx.ConnectError as error:
                 refused = error
         raise refused or AddressRefused("the host has no address")
@@ -156,7 +156,7 @@ class GuardedClient:
         return Fetched(status, bytes(body[:most]), time.monotonic() - started, media_type, whole)
 
 
-def _pinned(request: httpx.Request, address: str) -> httpx.Request:
+def pinned(request: httpx.Request, address: str) -> httpx.Request:
     """The same request for an address; the name stays in Host, SNI and the certificate's check."""
     return httpx.Request(
         request.method,

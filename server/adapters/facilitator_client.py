@@ -20,6 +20,7 @@ from protocol.wire import (
     SettleResponse,
     VerifyResponse,
 )
+from server.adapters.spreading import SpreadingTransport
 from server.domain.errors import ConfigurationError
 from server.domain.outages import FacilitatorRefused, FacilitatorUnavailable
 
@@ -71,8 +72,9 @@ class RemoteFacilitator:
         self._wanted = wanted
         headers = {"Authorization": f"Bearer {token}"} if token else {}
         # No bound on connections, for slow settlements would hold up everybody else's: the claim bounds them.
+        transport = SpreadingTransport(httpx.AsyncHTTPTransport(trust_env=False, limits=httpx.Limits()))
         self._client = httpx.AsyncClient(
-            timeout=timeout, follow_redirects=False, trust_env=False, headers=headers, limits=httpx.Limits()
+            timeout=timeout, follow_redirects=False, trust_env=False, headers=headers, transport=transport
         )
         self._asking = asyncio.Lock()
         self._looked_at = float("-inf")
