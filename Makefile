@@ -1,6 +1,6 @@
 # Paddock. `make demo` shows it, `make test` proves it; each target makes the environment it needs.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo tour test check check-static check-contracts bench bench-privacy soak mutation up down compose-test format clean
+.PHONY: help setup demo tour test check check-static check-contracts bench bench-privacy soak mutation up down compose-test scale-test format clean
 export GOAL = $(firstword $(MAKECMDGOALS))
 PY := .venv/bin/python
 
@@ -55,6 +55,9 @@ down:            ## end what `make up` started
 
 compose-test: setup ## `docker compose up` to the end of the loop, on the engine that DOCKER_HOST names
 	@$(PY) -m scripts.compose_test
+
+scale-test: setup ## several of each process in Compose, one of each kind killed under load (SEED, PURCHASES, PAYERS and ROUNDS choose)
+	@$(PY) -m tests.scale
 
 format: setup    ## put the code into its format
 	.venv/bin/ruff check --fix --quiet protocol server agent scripts tests

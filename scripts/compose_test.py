@@ -6,7 +6,7 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from scripts.children import free_port
@@ -32,15 +32,17 @@ class TestFailed(Exception):
 
 
 class Compose:
-    """`docker compose` on the project's file, under a name of its own and a free port."""
+    """`docker compose` on the project's file, and on others over it, under a name of its own."""
 
-    def __init__(self) -> None:
-        self._environ = {**os.environ, "PADDOCK_PORT": str(free_port(8402))}
+    def __init__(self, project: str, over: Sequence[str] = (), environ: Mapping[str, str] | None = None) -> None:
+        self._environ = {**os.environ, **(environ or {})}
+        files = ["docker-compose.yml", *over]
+        self._command = ["docker", "compose", "-p", project, *(word for file in files for word in ("-f", file))]
 
     def run(self, *arguments: str, check: bool = True, seconds: float = 1200) -> str:
         """The command's output. Raises TestFailed with what it said."""
         done = subprocess.run(
-            ["docker", "compose", "-p", PROJECT, *arguments],
+            [*self._command, *arguments],
             capture_output=True,
             text=True,
             cwd=TOP,
@@ -141,7 +143,7 @@ def kill_worker(compose: Compose) -> None:
 
 def main() -> None:
     """0 when everything holds; the stack is removed in any case."""
-    compose = Compose()
+    compose = Compose(PROJECT, environ={"PADDOCK_PORT": str(free_port(8402))})
     try:
         require_engine()
         compose.down()

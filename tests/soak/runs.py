@@ -10,17 +10,14 @@ from types import SimpleNamespace
 from typing import Any
 
 import httpx
-from sqlalchemy import func, select
 
 from server.adapters.merchant_rows import all_merchants
-from server.adapters.models import outbox
-from server.application.deliver import WATCH_TRANSFERS
 from server.domain.market import Market
-from server.domain.orders import Order
 from tests.soak.plans import FACILITATOR, SERVER, SERVICES, WORKER, Plan, Purchase
 from tests.stack.anvil import Anvil
 from tests.stack.buyer import Buyer, Quoted
 from tests.stack.chains import assert_chains
+from tests.stack.endings import all_orders, drained
 from tests.stack.forking import start_forked
 from tests.stack.funds import fund
 from tests.stack.invariants import assert_invariants, assert_no_secrets
@@ -185,9 +182,9 @@ class _Run:
         """Every order has ended, nothing is left to do, one launch pass was sold, and G1–G8 and W11 hold."""
         async with self.place.parts() as parts:
             await eventually(lambda: self._ended(parts, absent=False), PATIENCE, "every order has ended", every=0.1)
-            await eventually(lambda: _drained(parts), PATIENCE, "the outbox is drained", every=0.1)
+            await eventually(lambda: drained(parts), PATIENCE, "the outbox is drained", every=0.1)
             await assert_invariants(parts, paid=len(self.plan.purchases))
-            passes = [order for order in await _orders(parts) if order.terms.service == "launch-pass"]
+            passes = [order for order in await all_orders(parts) if order.terms.service == "launch-pass"]
             assert [order.money_back for order in passes].count("none") == 1, "one launch pass is sold"
             async with parts.db.view() as connection:
                 merchants = await all_merchants(connection)
@@ -197,20 +194,8 @@ class _Run:
 
     async def _ended(self, parts: Any, *, absent: bool) -> bool:
         """Whether all orders have; of absent buyers only those for which money has moved."""
-        orders = await _orders(parts)
+        orders = await all_orders(parts)
         away = {quoted.id for _, quoted, _ in self.gone} if absent else set()
         chain = parts.home.chain
         open_ones = [order for order in orders if not order.ended]
         return all([order.id in away and not await chain.nonce_used(order.spend) for order in open_ones])
-
-
-async def _orders(parts: Any) -> list[Order]:
-    async with parts.db.read() as view:
-        return list(await view.orders.recent(1000))
-
-
-async def _drained(parts: Any) -> bool:
-    """Whether no job is left but the watcher's next look, which there always is."""
-    async with parts.db.view() as connection:
-        waiting = (outbox.c.done == 0, outbox.c.topic != WATCH_TRANSFERS)
-        return not await connection.scalar(select(func.count()).select_from(outbox).where(*waiting))
