@@ -17,7 +17,7 @@ from server.application.send import GAS_MARGIN, Prepared, outcome, prepare, sent
 from server.domain import calls, ledger
 from server.domain.cases import CaseKind
 from server.domain.errors import RefundRefused, Reverted
-from server.domain.evidence import Mined, TransferLog, search_from
+from server.domain.evidence import Mined, Spend, TransferLog, search_from
 from server.domain.holds import give_back_call
 from server.domain.ledger import standing
 from server.domain.market import Contract
@@ -195,14 +195,17 @@ async def _require_allowance(paddock: Paddock, back: Payment) -> None:
 
 
 async def _ended(paddock: Paddock, order: Order, source: Source) -> float | None:
-    """The nonce is used: learn from the chain by what."""
+    """The nonce is used: learn from the chain by what. That it moved nothing is believed of a final block alone.
+
+    A node may show the newest block's state before its logs, and two nodes behind one URL differ by a block.
+    """
     chain = paddock.on(order.terms.network).chain
     spend = spend_from(paddock.grounds, order, source.wallet)
-    found = await chain.spent_in(spend, search_from(order.since_block))
-    if order.terms.mode is Mode.DELEGATE and spend.method is Method.PERMIT2:  # its Transfers are found by their payee
-        payout = outgoing(paddock, order, callback_of(paddock, order)[1].address)
-        found += await chain.spent_in(payout, search_from(order.since_block))
-    transfer = await _unbooked(paddock, order, found)
+    transfer = await _moved(paddock, order, spend)
+    if transfer is None:
+        if not await chain.nonce_used(spend, block=await chain.final_block()):
+            return UNTIL_FINAL
+        transfer = await _moved(paddock, order, spend)  # what is final now may have been mined since the first search
     if transfer is None:
         await _block(paddock, order, "the nonce was cancelled without a transfer")
     elif transfer.recipient == order.authorization.payer:
@@ -224,8 +227,15 @@ async def _ended(paddock: Paddock, order: Order, source: Source) -> float | None
     return None
 
 
-async def _unbooked(paddock: Paddock, order: Order, found: list[TransferLog]) -> TransferLog | None:
-    """The first that is in the books for nothing else: Permit2 does not say which of several a nonce stood for."""
+async def _moved(paddock: Paddock, order: Order, spend: Spend) -> TransferLog | None:
+    """What the nonce moved, to payer or callback: the first that is in the books for nothing else.
+
+    Permit2 does not say which of several Transfers a nonce stood for.
+    """
+    chain, since = paddock.on(order.terms.network).chain, search_from(order.since_block)
+    found = await chain.spent_in(spend, since)
+    if order.terms.mode is Mode.DELEGATE and spend.method is Method.PERMIT2:  # its Transfers are found by their payee
+        found += await chain.spent_in(outgoing(paddock, order, callback_of(paddock, order)[1].address), since)
     async with paddock.db.read() as view:
         for one in found:
             if not await view.ledger.booked(order.terms.network, one.block_hash, one.log_index):

@@ -171,6 +171,46 @@ class TestF23:
         assert (await world.order(order_id)).money_back is MoneyBackState.REFUNDED
         assert await sent_back(world, world.buyer) == 1
 
+    async def test_f23_a_refund_whose_nonce_shows_before_its_transfer_is_waited_for(self, world, monkeypatch):
+        order_id = await owed(world)
+        await take(world, "refund")
+        search = world.chain.spent_in
+
+        async def blind(*asked):
+            return []
+
+        monkeypatch.setattr(world.chain, "spent_in", blind)
+        await refund(world.paddock, order_id)
+        assert (await world.order(order_id)).money_back is MoneyBackState.SENDING
+        looks = []
+
+        async def blind_at_first(*asked):
+            looks.append(asked)
+            return [] if len(looks) == 1 else await search(*asked)
+
+        world.chain.mine(world.chain.finality + 1)
+        monkeypatch.setattr(world.chain, "spent_in", blind_at_first)
+        await refund(world.paddock, order_id)
+        assert (await world.order(order_id)).money_back is MoneyBackState.REFUNDED
+        assert (await sent_back(world, world.buyer), await cases_of(world, order_id)) == (1, [])
+        assert await reconcile(world.paddock) == []
+
+    async def test_f23_a_refund_whose_nonce_was_cancelled_is_blocked_once_that_is_final(self, world, monkeypatch):
+        order_id = await owed(world)
+        cancelled_in = len(world.chain.blocks)
+
+        async def used(_spend, block=None):
+            return block is None or block >= cancelled_in
+
+        monkeypatch.setattr(world.chain, "nonce_used", used)
+        assert await refund(world.paddock, order_id) is not None, "it is looked at again"
+        assert (await world.order(order_id)).money_back is MoneyBackState.DUE
+        world.chain.mine(world.chain.finality + 1)
+        assert await refund(world.paddock, order_id) is None
+        assert (await world.order(order_id)).money_back is MoneyBackState.BLOCKED
+        (case,) = await cases_of(world, order_id)
+        assert case.detail == "the nonce was cancelled without a transfer"
+
     async def test_f23_a_retry_before_the_cause_is_gone_is_blocked_again_with_a_case_of_its_own(self, world):
         order_id = await owed(world)
         mend = refuse(world, "payer blacklisted", world.buyer)
