@@ -13,6 +13,10 @@ USED = "0x" + keccak(b"AuthorizationUsed(address,bytes32)").hex()
 MINTED = "0x" + keccak(b"PassMinted(bytes32,address,uint256,uint64)").hex()
 NOBODY = "0x" + "00" * 20
 
+MIB = 1024 * 1024
+GROWTH = 1.2
+"""A process that keeps something of every request grows without end; one that is warm varies by a few per cent."""
+
 RawLog = Mapping[str, Any]
 """A log as `eth_getLogs` gives it."""
 
@@ -142,3 +146,17 @@ def wrong_nonces(keys: Iterable[str], sent: Sequence[Sent], counts: Mapping[str,
             wrong.append(f"{key} has {counts[key]} transactions on chain, and the last stored nonce is {nonces[-1]}")
         wrong += [f"{key}: nonce {one.nonce} is {one.state}" for one in own if one.state not in ("succeeded",)]
     return wrong
+
+
+def grown(samples: Sequence[Mapping[str, int]], died: Iterable[str]) -> list[str]:
+    """By container its memory in bytes, when everything was warm and later: it may grow by `GROWTH` and no more.
+
+    What died began anew and is not compared.
+    """
+    first, *later = samples
+    return [
+        f"{name} held {first[name] / MIB:.0f} MiB, and later {sample[name] / MIB:.0f}"
+        for sample in later
+        for name in sorted(first.keys() & sample.keys() - set(died))
+        if sample[name] > first[name] * GROWTH
+    ]

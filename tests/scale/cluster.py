@@ -69,11 +69,11 @@ class Cluster:
         return set(said.split()) == {"healthy"}
 
     def spent(self) -> dict[str, Spent]:
-        """By container."""
+        """By container, of those that run."""
         look = ("sh", "-c", "cat /proc/[0-9]*/stat")
-        return {
-            f"{kind} {number}": spent_by(_docker("exec", _name(kind, number), *look)) for kind, number in CONTAINERS
-        }
+        running = _docker("ps", "--format", "{{.Names}}").split()
+        there = [one for one in CONTAINERS if _name(*one) in running]
+        return {f"{kind} {number}": spent_by(_docker("exec", _name(kind, number), *look)) for kind, number in there}
 
     def logs(self) -> str:
         """Everything that servers, facilitators and workers wrote."""

@@ -61,6 +61,8 @@ class Load:
 
     answered: list[tuple[float, float]] = field(default_factory=list)
     bought: list[Bought] = field(default_factory=list)
+    open: int = 0
+    """Payments that are signed and not answered yet."""
     sent_again: int = 0
     differing: list[str] = field(default_factory=list)
     """Orders whose stored answer was another one the second time."""
@@ -95,6 +97,7 @@ class Load:
             self.sent_again += response.status_code in WAITS
             return None if response.status_code in WAITS else response
 
+        self.open += 1
         try:
             said = await eventually(answer, PATIENCE, f"an answer for {quoted.id}", every=0.25)
         except AssertionError:
@@ -103,6 +106,8 @@ class Load:
             outcome = outcome_of(said.status_code, service)
             if outcome is Outcome.DELIVERED:
                 await self._ask_another(buyer, quoted, header, said.content)
+        finally:
+            self.open -= 1
         payer = buyer.account.address
         return Bought(quoted.id, service, payer, signed["nonce"], int(signed["value"]), outcome)
 
@@ -146,7 +151,7 @@ def outcome_of(status: int, service: str) -> Outcome:
 
 @dataclass(frozen=True)
 class Died:
-    """A kill as it happened: when it died and was back (monotonic seconds), and how many purchases were open then."""
+    """A kill as it happened: when it died and was started (monotonic seconds), and how many payments were open then."""
 
     kill: Kill
     at: float

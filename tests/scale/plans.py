@@ -1,7 +1,6 @@
 """What a seed makes of a run: who buys what, and which containers die when."""
 
 import random
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 REPLICAS = {"server": 3, "facilitator": 2, "worker": 3}
@@ -37,6 +36,11 @@ class Plan:
         """How many, over all payers."""
         return sum(map(len, self.wishes))
 
+    @property
+    def in_turn(self) -> list[str]:
+        """Every service that is bought: the first wish of each payer, then the second of each."""
+        return [self.wishes[turn % len(self.wishes)][turn // len(self.wishes)] for turn in range(self.purchases)]
+
 
 def plan(seed: int, purchases: int, payers: int, rounds: int = 1) -> Plan:
     """Each round kills one of each kind, in an order of chance; no two are down at once.
@@ -59,8 +63,3 @@ def plan(seed: int, purchases: int, payers: int, rounds: int = 1) -> Plan:
 def _when(chance: random.Random, begin: int, span: int) -> tuple[int, int]:
     """Death in the second half of a span, return in the first half of the next one."""
     return begin + chance.randrange(span // 2, span), begin + span + chance.randrange(span // 2)
-
-
-def victims(plans: Sequence[Plan]) -> str:
-    """For people: who died, in order."""
-    return ", ".join(str(kill) for one in plans for kill in one.kills)

@@ -1,11 +1,14 @@
 """The scale test's own checks: they find a payment that was lost or doubled, and nothing in a run where all is well."""
 
+from collections import Counter
 from dataclasses import replace
 
 import httpx
 import pytest
 
+from tests.scale.__main__ import soaking
 from tests.scale.checks import (
+    MIB,
     MINTED,
     NOBODY,
     TRANSFER,
@@ -13,6 +16,7 @@ from tests.scale.checks import (
     Bought,
     Outcome,
     Sent,
+    grown,
     wrong_nonces,
     wrong_passes,
     wrong_payments,
@@ -159,6 +163,15 @@ def test_what_an_answer_means():
             outcome_of(status, service)
 
 
+def test_a_process_that_keeps_something_of_every_request_is_found():
+    calm = [{"server 1": 200 * MIB, "server 2": 200 * MIB}, {"server 1": 230 * MIB, "server 2": 190 * MIB}]
+    assert grown(calm, []) == []
+    fat = [*calm, {"server 1": 200 * MIB, "server 2": 250 * MIB}]
+    assert grown(fat, []) == ["server 2 held 200 MiB, and later 250"]
+    assert grown(fat, ["server 2"]) == []
+    assert grown([*calm, {"server 1": 260 * MIB}], []) == ["server 1 held 200 MiB, and later 260"]
+
+
 def test_memory_and_time_are_summed_over_a_containers_processes():
     line = "7 (a name) with) S 1 7 7 0 -1 4 9 9 9 9 {} {} 0 0 20 0 1 0 99 5555 {} 18446744073709551615 1"
     assert spent_by("\n".join([line.format(150, 50, 100), line.format(10, 5, 50), ""])) == Spent(150 * 4096, 2.15)
@@ -180,3 +193,15 @@ async def test_the_balancer_goes_round_and_passes_over_a_server_that_is_away():
     assert [port for port, *_ in seen] == [2, 3, 1, 2, 3, 1]
     assert {one[1:] for one in seen} == {("market:8402", b"{}")}
     assert balancer.answers == {0: 2, 2: 2}
+
+
+@pytest.mark.parametrize(("rate", "minutes", "kills"), [(1.6, 5, 3), (2.0, 30, 30), (0.2, 30, 30), (0.1, 1, 3)])
+def test_a_soak_lasts_its_minutes_and_about_every_minute_one_dies(rate, minutes, kills):
+    first = plan(1, 300, 20)
+    soak = soaking(first, rate, minutes)
+    assert soak.purchases == max(int(rate * 60 * minutes), 32)
+    assert len(soak.kills) == kills
+    assert soak.seed != first.seed
+    assert len(soak.in_turn) == soak.purchases
+    assert Counter(soak.in_turn) == Counter(service for wishes in soak.wishes for service in wishes)
+    assert soak.in_turn[:20] == [wishes[0] for wishes in soak.wishes]
