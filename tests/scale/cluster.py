@@ -70,7 +70,7 @@ class Cluster:
 
     def spent(self) -> dict[str, Spent]:
         """By container, of those that run."""
-        look = ("sh", "-c", "cat /proc/[0-9]*/stat")
+        look = ("sh", "-c", "cat /proc/[0-9]*/stat 2>/dev/null || true")  # some end meanwhile
         running = _docker("ps", "--format", "{{.Names}}").split()
         there = [one for one in CONTAINERS if _name(*one) in running]
         return {f"{kind} {number}": spent_by(_docker("exec", _name(kind, number), *look)) for kind, number in there}
