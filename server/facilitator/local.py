@@ -27,8 +27,10 @@ from server.ports import Clock, Database
 
 PENDING = "settlement_pending"
 QUEUE_LEASE = timedelta(seconds=20)
-LOOK_EVERY = 0.25
-"""Seconds between two looks at a settlement that another process may record."""
+LOOK_EVERY, MOST_LOOKS = 0.25, 100
+"""Seconds between two looks at a settlement that another process may record; and looks a second, whoever waits: those
+that this process records need none.
+"""
 
 
 class LocalFacilitator:
@@ -46,6 +48,7 @@ class LocalFacilitator:
         self._db, self._clock, self._grounds, self._settlers = db, clock, grounds, settlers
         self._wait, self._cool_off = timedelta(seconds=wait), cool_off
         self._pause, self._bare = PauseWatch(), BareKeys(clock)
+        self._waiting = 0
 
     def settlers(self) -> Mapping[str, str]:
         return {network: settlers[0].address for network, settlers in self._settlers.items()}
@@ -166,12 +169,16 @@ class LocalFacilitator:
         """The settlement with its outcome, or as it is when the time to wait is over."""
         until = self._clock.now() + self._wait
         settler = self._settler_for(settlement.payment)
-        while not settlement.ended and self._clock.now() < until:
-            await settler.recorded(settlement.id, LOOK_EVERY)
-            async with self._db.read() as view:
-                found = await view.settlements.get(settlement.id)
-            assert found is not None
-            settlement = found
+        self._waiting += 1
+        try:
+            while not settlement.ended and (left := (until - self._clock.now()).total_seconds()) > 0:
+                await settler.recorded(settlement.id, min(left, max(LOOK_EVERY, self._waiting / MOST_LOOKS)))
+                async with self._db.read() as view:
+                    found = await view.settlements.get(settlement.id)
+                assert found is not None
+                settlement = found
+        finally:
+            self._waiting -= 1
         return settlement
 
 

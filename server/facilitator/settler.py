@@ -224,8 +224,10 @@ class Settler:
             async with self._db.read() as view:
                 unmined = {one.hash: one for one in await view.transactions.unmined(self._network, self.address)}
                 abandoned = await view.settlements.abandoned(self._network, self._clock.now(), MOST_IN_BATCH)
-            for recorded_elsewhere in known - unmined.keys():
-                self._flying.pop(recorded_elsewhere, None)
+                elsewhere = {one: await view.settlements.sent_in(one) for one in known - unmined.keys()}
+            for hash_, recorded in elsewhere.items():
+                self._flying.pop(hash_, None)
+                self._wakeups.wake(*(one.id for one in recorded))
             self._flying |= unmined
             self._wakeups.change()
             for settlement in abandoned:

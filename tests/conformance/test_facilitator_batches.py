@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 from eth_account import Account
@@ -9,6 +10,9 @@ from eth_account import Account
 from server.adapters.clock import SystemClock
 from server.adapters.signers import LocalSigner
 from server.application.paddock import Ground
+from server.domain.evidence import Mined
+from server.domain.settlements import SettlementState
+from server.facilitator import local, settler
 from server.facilitator.local import LocalFacilitator
 from server.facilitator.settler import Settler
 from tests.conformance.counters import SHOP, ours, read
@@ -157,3 +161,57 @@ async def test_f15_a_broadcast_that_was_dropped_goes_out_again_with_the_same_byt
         assert len(sent) >= 2
         assert len(set(sent)) == 1
         assert await counter.sent() == 1
+
+
+async def test_many_who_wait_look_together_no_more_often_than_so_many_times_a_second(monkeypatch):
+    monkeypatch.setattr(local, "MOST_LOOKS", 5)
+    world, waits = fake_world(), []
+    async with ours(world, FakeDatabase(SystemClock())) as counter:
+        own = counter.facilitator._settlers[world.market.network][0]
+
+        async def recorded(settlement_id, timeout):
+            waits.append(timeout)
+            await Settler.recorded(own, settlement_id, timeout)
+
+        monkeypatch.setattr(own, "recorded", recorded)
+        payers = [await world.payer() for _ in range(30)]
+        with world.held():
+            waiting = [asyncio.create_task(counter.settle(counter.payment(payer))) for payer in payers]
+
+            async def all_wait():
+                return len(waits) >= 30
+
+            await eventually(all_wait, 10, "all of them wait")
+        responses = await asyncio.gather(*waiting)
+    assert all(response.success for response in responses), "each is told as soon as its outcome is recorded"
+    assert (waits[0], max(waits)) == (local.LOOK_EVERY, 30 / 5)
+    assert counter.facilitator._waiting == 0
+
+
+async def test_who_waits_for_what_another_process_records_is_told_without_a_look_of_its_own(monkeypatch):
+    monkeypatch.setattr(local, "LOOK_EVERY", 60.0)
+    monkeypatch.setattr(settler, "TIDY_EVERY", timedelta(seconds=0.02))
+
+    async def none_is_gone(*_):
+        return []
+
+    monkeypatch.setattr(settler, "gone_from_chain", none_is_gone)  # the fake chain has no block with it
+    world, db = fake_world(), FakeDatabase(SystemClock())
+    async with ours(world, db, wait=60.0) as counter:
+        payment = counter.payment(await world.payer())
+        with world.held():
+            waiting = asyncio.create_task(counter.settle(payment))
+
+            async def sent():
+                return (counter.settler, 0) in world.fake.pending
+
+            await eventually(sent, 5, "it is in flight")
+            (settlement,) = db.tables.settlements.values()
+            async with db.begin("settlement recorded") as work:
+                mined = Mined(settlement.sent_in, True, 1, "0x" + "11" * 32, 21_000, ())
+                await work.transactions.record(settlement.sent_in, mined)
+                stored = await work.settlements.get(settlement.id)
+                stored.move(SettlementState.SETTLED, settlement.sent_in)
+                await work.settlements.save(stored)
+            response = await asyncio.wait_for(waiting, 10)
+    assert (response.success, response.transaction) == (True, settlement.sent_in)
