@@ -3,7 +3,9 @@
 import argparse
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from itertools import groupby
 from types import FrameType
 
 from rich.console import Console
@@ -11,9 +13,12 @@ from rich.console import Console
 from scripts.bench import (
     authorise,
     batch_gas,
+    first_receipt,
     full_call,
     ground,
+    growth,
     machine,
+    pending_terms,
     results,
     rounds,
     settled_rate,
@@ -22,7 +27,8 @@ from scripts.bench import (
     verify_rate,
 )
 from scripts.bench.errors import BenchFailed
-from scripts.bench.figure import Figure, Side
+from scripts.bench.figure import Figure, Ground, Side
+from scripts.bench.results import Result
 from scripts.children import StartFailed
 from scripts.stack import VAR, shown
 
@@ -35,11 +41,18 @@ FIGURES = (
     batch_gas.FIFTY_PAYEES,
     authorise.ON_DISK,
     authorise.IN_MEMORY,
+    pending_terms.FIGURE,
+    growth.SERVICES,
+    growth.TERMS,
+    growth.ORDERS,
+    first_receipt.COLD,
+    first_receipt.WARM,
 )
 """What can be measured; a new figure is a module and its name here."""
 ROUNDS, LEAST_ROUNDS, MOST_ROUNDS = 5, 5, 9
-MOST_SECONDS = 900
-"""For the whole run."""
+MOST_SECONDS = 5400
+"""For the whole run; SET_UP and the figures' parts come to no more."""
+SET_UP = 600
 WIDTH = 140
 """Of the tables where there is no terminal."""
 BUSY = 1.0
@@ -63,8 +76,13 @@ def main() -> None:
 
 
 def chosen(text: str) -> tuple[Figure, ...]:
-    """The figures that `--only` names, in their own order. Raises ArgumentTypeError for one that does not exist."""
+    """The figures that `--only` names, in their own order: P8 is that one, P10 all of P10S, P10O and P10C.
+
+    Raises ArgumentTypeError for one that does not exist.
+    """
     wanted, known = {name.strip().upper() for name in text.split(",")}, {figure.id for figure in FIGURES}
+    families = {name: {one for one in known if one[:-1] == name} or {name} for name in wanted - known}
+    wanted = (wanted & known).union(*families.values())
     if not wanted <= known:
         raise argparse.ArgumentTypeError(
             f"there is {', '.join(sorted(known))}, and no {', '.join(sorted(wanted - known))}"
@@ -78,21 +96,39 @@ def run(console: Console, figures: Sequence[Figure], count: int) -> None:
     described = machine.describe(pinned)
     if described["load_before"] > BUSY:
         console.print(f"  [yellow]this machine is busy (load {described['load_before']}): figures will scatter[/]")
-    with ground.opened(lambda text: console.print(f"  {text}", highlight=False), pinned) as sides:
-        where = f"servers on core {pinned.server}, load on core {pinned.load}" if pinned else "nothing pinned"
-        console.print(f"  measuring: {count} rounds, {where}", highlight=False)
-        found = []
-        for figure in figures:
-
-            def tell(side: Side, value: float, figure: Figure = figure) -> None:
-                console.print(f"    {figure.id}  {side.title:<18} {table.shown(value)} {figure.unit}", highlight=False)
-
-            found.append(rounds.measure(figure, sides, count, tell))
-        titles = {side.name: side.title for figure in figures for side in figure.sides(sides)}
+    where = f"servers on core {pinned.server}, load on core {pinned.load}" if pinned else "nothing pinned"
+    console.print(f"  measuring: {count} rounds where a figure has no number of its own, {where}", highlight=False)
+    found: list[Result] = []
+    titles: dict[str, str] = {}
+    with ground.only_run():
+        for opened, together in grounds(figures):
+            with opened(lambda text: console.print(f"  {text}", highlight=False), pinned) as sides:
+                for figure in together:
+                    found.append(rounds.measure(figure, sides, figure.rounds or count, teller(console, figure)))
+                    titles |= {f"{figure.id} {side.name}": side.title for side in figure.sides(sides)}
     path = VAR / "bench.json"
     results.write(path, described, count, found)
-    console.print(table.figures(found, titles, count), table.deeds({one.id: one.does for one in figures}, titles))
+    console.print(table.figures(found, titles), table.deeds({one.id: one.does for one in figures}, titles))
     console.print(f"  written to {shown(path)}; only ratios from one run count", highlight=False)
+
+
+def grounds(figures: Sequence[Figure]) -> Iterator[tuple[Ground, Sequence[Figure]]]:
+    """What is measured on the same ground, one after the other: first Paddock's stack with the peers that take part."""
+    shared = [figure for figure in figures if figure.ground is None]
+    if shared:
+        yield partial(ground.opened, wanted={name for figure in shared for name in figure.does}), shared
+    for own, together in groupby((figure for figure in figures if figure.ground), lambda figure: figure.ground):
+        assert own is not None
+        yield own, list(together)
+
+
+def teller(console: Console, figure: Figure) -> Callable[[Side, float], None]:
+    """Tells each value as it comes."""
+
+    def tell(side: Side, value: float) -> None:
+        console.print(f"    {figure.id}  {side.title:<18} {table.shown(value)} {figure.unit}", highlight=False)
+
+    return tell
 
 
 def end(number: int, _frame: FrameType | None) -> None:

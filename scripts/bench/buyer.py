@@ -34,15 +34,18 @@ def read(answer: Answer, header: str, status: int) -> JSON:
     return found
 
 
-def payment(account: LocalAccount, required: JSON) -> str:
-    """The PAYMENT-SIGNATURE header that pays the first of `accepts` exactly as it asks (x402 v2, EIP-3009)."""
+def payment(account: LocalAccount, required: JSON, seconds: int | None = None) -> str:
+    """The PAYMENT-SIGNATURE header that pays the first of `accepts` exactly as it asks (x402 v2, EIP-3009).
+
+    It is valid for so many seconds; without them for as long as the terms ask at least.
+    """
     entry = required["accepts"][0]
     fields = {
         "from": account.address,
         "to": entry["payTo"],
         "value": entry["amount"],
         "validAfter": "0",
-        "validBefore": str(int(time.time()) + entry["maxTimeoutSeconds"]),
+        "validBefore": str(int(time.time()) + (seconds or entry["maxTimeoutSeconds"])),
         "nonce": "0x" + secrets.token_bytes(32).hex(),
     }
     domain = {

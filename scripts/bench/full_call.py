@@ -68,4 +68,5 @@ FIGURE = Figure(
         EXPRESS: f"Express: {TYPESCRIPT_SETTLES}",
     },
     measure=measure,
+    part=200.0,
 )

@@ -2,7 +2,7 @@
 
 import fcntl
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -12,57 +12,64 @@ import httpx
 from scripts import children
 from scripts.bench import machine, peers
 from scripts.bench.errors import BenchFailed
-from scripts.bench.figure import SLUG, Market, Side
-from scripts.bench.machine import Cores
-from scripts.bench.peers import Say
+from scripts.bench.figure import SLUG, Cores, Market, Say, Side
 from scripts.bench.results import PADDOCK
 from scripts.children import Child
 from scripts.stack import PORT, VAR, Files, Stack
 
 FOLDER = VAR / "bench"
+Kind = Callable[..., Stack]
+"""A Stack, or one that is started otherwise."""
 
 
 @contextmanager
-def opened(say: Say, pinned: Cores | None) -> Iterator[tuple[Side, ...]]:
-    """Paddock and its peers, up and pinned. Raises BenchFailed and StartFailed, and leaves nothing running."""
+def opened(say: Say, pinned: Cores | None, wanted: Collection[str]) -> Iterator[tuple[Side, ...]]:
+    """Paddock and those of its peers, up and pinned. Raises BenchFailed and StartFailed, and leaves nothing running."""
     with ExitStack() as stack:
-        stack.enter_context(_only_run(FOLDER))
-        others = peers.installed(FOLDER, say)
-        files = Files(FOLDER / "stack")
-        children.end(children.recall(files.pids) + peers.left_over(FOLDER))
-        paddock, market, devnet = _paddock(stack, say, files)
-        sides = (paddock, *peers.opened(stack, FOLDER, say, others, market))
-        if pinned:
-            machine.pin(os.getpid(), pinned.load)
-            machine.pin(devnet.pid, pinned.load)
-            for pid in (pid for side in sides for pid in side.pids):
-                machine.pin(pid, pinned.server)
+        others = peers.installed(FOLDER, say, wanted)
+        children.end(peers.left_over(FOLDER))
+        own, devnet = paddock(stack, say, Files(FOLDER / "stack"))
+        sides = (own, *peers.opened(stack, FOLDER, say, others, own.market))
+        pin(pinned, sides, [devnet.pid])
         yield sides
 
 
-def _paddock(stack: ExitStack, say: Say, files: Files) -> tuple[Side, Market, Child]:
-    """The stack as `make up` starts it, on files of its own and with no settings but the defaults."""
-    for name in [name for name in os.environ if name.startswith("PADDOCK_")]:
-        del os.environ[name]
+def pin(pinned: Cores | None, sides: Sequence[Side], beside: Sequence[int]) -> None:
+    """The sides' processes to the one core, ourselves and those beside them to the other."""
+    if pinned:
+        for pid in (os.getpid(), *beside):
+            machine.pin(pid, pinned.load)
+        for pid in (pid for side in sides for pid in side.pids):
+            machine.pin(pid, pinned.server)
+
+
+def paddock(
+    stack: ExitStack, say: Say, files: Files, name: str = PADDOCK, title: str = "Paddock", kind: Kind = Stack
+) -> tuple[Side, Child]:
+    """The stack as `make up` starts it, on files of its own and with no settings but the defaults; and its devnet."""
+    children.end(children.recall(files.pids))
+    for variable in [one for one in os.environ if one.startswith("PADDOCK_")]:
+        del os.environ[variable]
     port = children.free_port(8402)
     os.environ[PORT] = str(port)
-    running = Stack(say, files, detach=False)
+    running = kind(say, files, detach=False)
     stack.callback(running.stop)
     described = running.start()
-    found = {child.name: child for child in children.recall(files.pids)}
+    known = children.recall(files.pids)
+    found = {child.name: child for child in known}
     machine.require_holder(found["server"].pid, port)
     machine.require_holder(found["devnet"].pid, int(httpx.URL(described["rpc"]).port or 0))
-    market = _market(described)
     side = Side(
-        name=PADDOCK,
-        title="Paddock",
+        name=name,
+        title=title,
         port=port,
-        pids=(found["server"].pid, found["worker"].pid),
-        market=market,
+        pids=tuple(child.pid for child in known if child.name != "devnet"),
+        market=_market(described),
         quotes=True,
         receipts=True,
+        database=files.database,
     )
-    return side, market, found["devnet"]
+    return side, found["devnet"]
 
 
 def _market(described: dict[str, Any]) -> Market:
@@ -81,7 +88,7 @@ def _market(described: dict[str, Any]) -> Market:
 
 
 @contextmanager
-def _only_run(folder: Path) -> Iterator[None]:
+def only_run(folder: Path = FOLDER) -> Iterator[None]:
     """Raises BenchFailed while another run uses the folder; a run that was killed holds nothing."""
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "lock").open("w") as lock:

@@ -7,23 +7,16 @@ import signal
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import psutil  # type: ignore[import-untyped]
 
 from scripts.bench.errors import BenchFailed
+from scripts.bench.figure import Cores
 
 CPU_INFO = Path("/proc/cpuinfo")
-
-
-@dataclass(frozen=True, slots=True)
-class Cores:
-    """`server` is for the side under measurement, `load` for the load generator and the devnet."""
-
-    server: int
-    load: int
 
 
 def cores() -> Cores | None:

@@ -1,7 +1,7 @@
 """The official SDKs as servers, each in an environment of its own, with a settlement key of its own."""
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -11,7 +11,7 @@ import httpx
 from scripts import children
 from scripts.accounts import account
 from scripts.bench import environment, machine
-from scripts.bench.figure import SLUG, TERMS, Market, Side
+from scripts.bench.figure import SLUG, TERMS, Market, Say, Side
 from scripts.bench.wire import HOST
 from scripts.children import Child
 from scripts.stack import TOP
@@ -20,7 +20,6 @@ SDK, HONO, EXPRESS = "python-sdk", "hono", "express"
 PATH = f"/v1/{SLUG}"
 STARTS_WITHIN = 30.0
 """Seconds."""
-Say = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +36,10 @@ class Peer:
     command: Callable[[int], Sequence[str]]
 
 
-def installed(folder: Path, say: Say) -> tuple[Peer, ...]:
-    """All peers, installed under the folder where they aren't yet. Raises BenchFailed."""
-    python, typescript = environment.python_sdk(folder, say), environment.typescript(folder, say)
+def installed(folder: Path, say: Say, wanted: Collection[str]) -> tuple[Peer, ...]:
+    """The peers of these names, installed under the folder where they aren't yet. Raises BenchFailed."""
+    python = environment.python_sdk(folder, say) if SDK in wanted else None
+    typescript = environment.typescript(folder, say) if {HONO, EXPRESS} & set(wanted) else None
 
     def by_uvicorn(port: int) -> Sequence[str]:
         """With the flags that Paddock's own uvicorn has."""
@@ -51,13 +51,14 @@ def installed(folder: Path, say: Say) -> tuple[Peer, ...]:
         return lambda port: ["node", str(typescript), framework, str(port)]
 
     sdk = f"Python SDK {environment.version('x402')}"
-    return (
+    known = (
         Peer(SDK, f"{sdk}, FastAPI", "stranger", "sdk_server", by_uvicorn),
         Peer(HONO, f"TypeScript SDK {environment.npm_version('@x402/hono')}, Hono", "approver", "sell.mjs",
              by_node("hono")),
         Peer(EXPRESS, f"TypeScript SDK {environment.npm_version('@x402/express')}, Express", "buyer", "sell.mjs",
              by_node("express")),
     )  # fmt: skip
+    return tuple(peer for peer in known if peer.name in wanted)
 
 
 def opened(stack: ExitStack, folder: Path, say: Say, peers: Sequence[Peer], market: Market) -> Iterator[Side]:

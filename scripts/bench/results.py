@@ -32,7 +32,8 @@ class Spread:
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """What Paddock's median over a peer's has to be: at least `least`, or at most `most`."""
+    """What Paddock's median over a peer's has to be: at least `least`, or at most `most`. With PADDOCK as the peer it
+    is the median itself, in the figure's unit."""
 
     peer: str
     least: float = 0.0
@@ -81,17 +82,18 @@ class Result:
     @property
     def met(self) -> bool | None:
         """See Goal.met."""
-        return self.goal.met(self.ratios)
+        return self.goal.met(self.ratios | {PADDOCK: statistics.median(self.values[PADDOCK])})
 
     def record(self) -> dict[str, Any]:
-        """As var/bench.json has it; `ratio` is the one over the first peer."""
+        """As var/bench.json has it; `ratio` is the one over the first peer, None where there is none."""
         spreads = {name: asdict(spread) for name, spread in self.spreads.items()}
         return {
             "id": self.id,
             "unit": self.unit,
             "paddock": spreads.pop(PADDOCK),
             "peers": spreads,
-            "ratio": next(iter(self.ratios.values())),
+            "ratio": next(iter(self.ratios.values()), None),
+            "rounds": len(self.values[PADDOCK]),
             "goal": self.goal.text,
             "met": self.met,
         }

@@ -59,4 +59,5 @@ FIGURE = Figure(
     ),
     does=full_call.FIGURE.does,
     measure=measure,
+    part=300.0,
 )

@@ -10,12 +10,12 @@ VERDICTS = {True: "[green]met[/]", False: "[red]missed[/]", None: "[yellow]open[
 """A goal is open while a peer that it names is not measured."""
 
 
-def figures(results: Sequence[Result], titles: Mapping[str, str], rounds: int) -> Table:
-    """One row for each side of each figure; `titles` are the sides' names for people."""
-    table = Table(title=f"medians of {rounds} interleaved rounds", title_justify="left")
+def figures(results: Sequence[Result], titles: Mapping[str, str]) -> Table:
+    """One row for each side of each figure; `titles` are the sides' names for people, by figure and name."""
+    table = Table(title="medians of interleaved rounds", title_justify="left")
     for heading in ("figure", "side"):
         table.add_column(heading)
-    for heading in ("median", "min - max", "ratio"):
+    for heading in ("rounds", "median", "min - max", "ratio"):
         table.add_column(heading, justify="right", no_wrap=True)
     for heading in ("goal", ""):
         table.add_column(heading)
@@ -25,7 +25,8 @@ def figures(results: Sequence[Result], titles: Mapping[str, str], rounds: int) -
             first = number == 0
             table.add_row(
                 f"[bold]{result.id}[/] {result.title}, {result.unit}" if first else "",
-                titles[name],
+                titles[f"{result.id} {name}"],
+                str(len(result.values[name])),
                 shown(spread.median),
                 between(spread),
                 "" if ratio is None else f"{ratio:.2f}",
@@ -43,7 +44,7 @@ def deeds(does: Mapping[str, Mapping[str, str]], titles: Mapping[str, str]) -> T
         table.add_column(heading)
     for figure, sides in does.items():
         for name, text in sides.items():
-            table.add_row(figure, titles[name], text)
+            table.add_row(figure, titles[f"{figure} {name}"], text)
     return table
 
 

@@ -11,7 +11,9 @@ from scripts.bench.results import Goal, Limit, Result, Spread, write
 FASTER = Goal("≥ 3 × Python SDK", (Limit("python-sdk", least=3.0),))
 BOTH = Goal("≥ 3 × Python SDK and ≥ Hono", (Limit("python-sdk", least=3.0), Limit("hono", least=1.0)))
 SOONER = Goal("≤ 0.35 × TypeScript", (Limit("typescript", most=0.35),))
-TITLES = {"paddock": "Paddock", "python-sdk": "Python SDK 2.25.0", "hono": "Hono"}
+TITLES = {
+    "P1 paddock": "Paddock", "P1 python-sdk": "Python SDK 2.25.0", "P1 hono": "Hono", "P6 paddock": "Another Paddock"
+}  # fmt: skip
 
 
 def result(paddock=(30.0, 10.0, 20.0), goal=FASTER, **peers):
@@ -57,6 +59,13 @@ def test_a_goal_is_open_only_while_a_peer_is_not_measured_and_no_measured_one_br
     assert BOTH.met(ratios) is met
 
 
+@pytest.mark.parametrize(("seconds", "met"), [((61.0, 59.0, 60.0), True), ((61.0, 59.0, 60.5), False)])
+def test_a_goal_without_a_peer_is_over_the_median_itself(seconds, met):
+    found = result(paddock=seconds, goal=Goal("≤ 60 s", (Limit("paddock", most=60.0),)))
+    assert found.met is met
+    assert (found.record()["ratio"], found.record()["met"]) == (None, met)
+
+
 def test_the_record_has_every_side_and_the_ratio_over_the_first_peer():
     found = result(python_sdk=(4.0, 5.0, 6.0), hono=(1.0, 1.0, 1.0)).record()
     assert found == {
@@ -68,6 +77,7 @@ def test_the_record_has_every_side_and_the_ratio_over_the_first_peer():
             "hono": {"median": 1.0, "min": 1.0, "max": 1.0},
         },
         "ratio": 4.0,
+        "rounds": 3,
         "goal": "≥ 3 × Python SDK",
         "met": True,
     }
@@ -96,12 +106,12 @@ def row(text, wanted):
 
 
 def test_the_table_has_a_row_for_each_side_with_its_spread_and_the_peers_ratio():
-    text = printed(table.figures([result(paddock=(9000.0, 1.0, 6000.0), python_sdk=(3.0, 2000.0, 5000.0))], TITLES, 3))
-    assert "medians of 3 interleaved rounds" in text
+    text = printed(table.figures([result(paddock=(9000.0, 1.0, 6000.0), python_sdk=(3.0, 2000.0, 5000.0))], TITLES))
+    assert "medians of interleaved rounds" in text
     assert row(text, "Paddock") == [
-        "P1 402s, per second", "Paddock", "6,000", "1.00 - 9,000", "", "≥ 3 × Python SDK", "met",
+        "P1 402s, per second", "Paddock", "3", "6,000", "1.00 - 9,000", "", "≥ 3 × Python SDK", "met",
     ]  # fmt: skip
-    assert row(text, "2.25.0") == ["", "Python SDK 2.25.0", "2,000", "3.00 - 5,000", "3.00", "", ""]
+    assert row(text, "2.25.0") == ["", "Python SDK 2.25.0", "3", "2,000", "3.00 - 5,000", "3.00", "", ""]
 
 
 @pytest.mark.parametrize(
@@ -109,7 +119,7 @@ def test_the_table_has_a_row_for_each_side_with_its_spread_and_the_peers_ratio()
     [(FASTER, 1.0, "met"), (FASTER, 10.0, "missed"), (BOTH, 1.0, "open"), (BOTH, 10.0, "missed")],
 )
 def test_the_table_calls_a_goal_met_missed_or_open(goal, sdk, word):
-    text = printed(table.figures([result(goal=goal, python_sdk=(sdk,))], TITLES, 1))
+    text = printed(table.figures([result(goal=goal, python_sdk=(sdk,))], TITLES))
     assert row(text, "Paddock")[-1] == word
 
 
@@ -118,7 +128,7 @@ def test_the_second_table_says_what_each_side_does_in_each_figure():
     text = printed(table.deeds(does, TITLES))
     assert row(text, "signs a quote") == ["P1", "Paddock", "signs a quote"]
     assert row(text, "no quote") == ["P1", "Python SDK 2.25.0", "no quote"]
-    assert row(text, "books it") == ["P6", "Paddock", "books it"]
+    assert row(text, "books it") == ["P6", "Another Paddock", "books it"]
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,133 @@
+"""Purchases whose settlement is held up: the devnet makes no blocks until it is told to, and then all are settled."""
+
+import asyncio
+import sqlite3
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+
+from eth_account import Account
+from eth_account.signers.local import LocalAccount
+
+from scripts.bench import full_call
+from scripts.bench.batch_gas import send
+from scripts.bench.buyer import asked, balance, payment, read
+from scripts.bench.errors import BenchFailed
+from scripts.bench.figure import TARGET, Side
+from scripts.bench.wire import Answer, Caller, request
+from server.domain.calls import encode_call
+
+PER_PAYER = 25
+"""Fewer than the 32 orders of one payer that may be in flight."""
+ON_THEIR_WAY = 40
+"""Purchases between request and pending at once: fewer than the 64 that a service may answer at once."""
+AGAIN = frozenset({409, 429, 503})
+"""Answers after which the same payment is sent again, as they say themselves."""
+VALID = 900
+"""Seconds: a payment outlives the wait for blocks."""
+LOOK_EVERY = 0.05
+
+
+@asynccontextmanager
+async def held(side: Side, count: int) -> AsyncIterator[None]:
+    """Within the block so many authorizations are accepted and not mined, by database and chain, and their buyers wait.
+
+    After it blocks are made again, and each is settled and delivered. Raises BenchFailed where that is not so.
+    """
+    market, payers = side.market, funded(side, count)
+    before = balance(market.rpc, market.asset, market.pay_to)
+    open_orders = pending(side)
+    with no_blocks(market.rpc):
+        buyers = []
+        for number in range(count):
+            buyers.append(asyncio.create_task(buy(side, payers[number // PER_PAYER])))
+            while len(buyers) - (pending(side) - open_orders) > ON_THEIR_WAY:
+                await waiting(buyers)
+        while pending(side) - open_orders < count:
+            await waiting(buyers)
+        require_pending(side, before, open_orders + count)
+        yield
+        require_pending(side, before, open_orders + count)
+    await asyncio.gather(*buyers)
+    moved = balance(market.rpc, market.asset, market.pay_to) - before
+    if moved != count * market.amount:
+        raise BenchFailed(f"{side.title}: {count} payments were answered, and {moved} atomic units moved")
+
+
+async def waiting(buyers: list[asyncio.Task[None]]) -> None:
+    """A moment. Raises what one of the buyers raised."""
+    await asyncio.sleep(LOOK_EVERY)
+    for buyer in buyers:
+        if buyer.done():
+            buyer.result()
+            raise BenchFailed("a purchase was settled while no block was made")
+
+
+async def buy(side: Side, payer: LocalAccount) -> None:
+    """One purchase, its payment sent again for as long as it is told to. Raises BenchFailed for any other answer."""
+    caller = await Caller.open(side.port)
+    try:
+        required = read(await caller.ask(request(side.port, TARGET)), "payment-required", 402)
+        header = payment(payer, required, VALID)
+        paying = request(side.port, TARGET, PAYMENT_SIGNATURE=header)
+        answer = await caller.ask(paying)
+        while answer.status in AGAIN:
+            await asyncio.sleep(pause(answer))
+            answer = await caller.ask(paying)
+        full_call.check(side, read(answer, "payment-response", 200))
+    finally:
+        caller.close()
+
+
+def pause(answer: Answer) -> float:
+    """Seconds that an answer asks to wait. Raises BenchFailed if it doesn't."""
+    return float(answer.header("retry-after"))
+
+
+def funded(side: Side, count: int) -> list[LocalAccount]:
+    """New payers with the money for their part of so many purchases."""
+    payers = [Account.create() for _ in range(-(-count // PER_PAYER))]
+    for payer in payers:
+        mint = encode_call("mint(address,uint256)", payer.address, PER_PAYER * side.market.amount)
+        send(side, "deployer", side.market.asset, mint)
+    return payers
+
+
+def pending(side: Side) -> int:
+    """Settlements in the database that are accepted and neither settled nor failed."""
+    with reading(side) as connection:
+        (found,) = connection.execute("SELECT count(*) FROM settlements WHERE state IN ('queued', 'sent')").fetchone()
+    return int(found)
+
+
+def require_pending(side: Side, before: int, count: int) -> None:
+    """Raises BenchFailed unless so many settlements are pending, and no money has moved."""
+    found, held_by_payee = pending(side), balance(side.market.rpc, side.market.asset, side.market.pay_to)
+    if found != count or held_by_payee != before:
+        raise BenchFailed(
+            f"{found} settlements are pending where {count} should be, and the payee has {held_by_payee - before} more"
+        )
+
+
+@contextmanager
+def reading(side: Side) -> Iterator[sqlite3.Connection]:
+    """The side's database, to look into."""
+    assert isinstance(side.database, Path)
+    connection = sqlite3.connect(f"file:{side.database}?mode=ro", uri=True, timeout=10)
+    try:
+        yield connection
+    finally:
+        connection.close()
+
+
+@contextmanager
+def no_blocks(node: str) -> Iterator[None]:
+    """The devnet makes no blocks within; afterwards one a second again, and one at once for every transaction."""
+    asked(node, "evm_setAutomine", False)
+    asked(node, "evm_setIntervalMining", 0)
+    try:
+        yield
+    finally:
+        asked(node, "evm_setIntervalMining", 1)
+        asked(node, "evm_setAutomine", True)
+        asked(node, "evm_mine")
