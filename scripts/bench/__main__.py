@@ -19,6 +19,7 @@ from scripts.bench import (
     growth,
     machine,
     pending_terms,
+    processes,
     results,
     rounds,
     settled_rate,
@@ -45,6 +46,7 @@ FIGURES = (
     growth.SERVICES,
     growth.TERMS,
     growth.ORDERS,
+    processes.FIGURE,
     first_receipt.COLD,
     first_receipt.WARM,
 )

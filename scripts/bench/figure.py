@@ -46,7 +46,8 @@ NO_MARKET = Market("", "", "", "", "", 0, "", "")
 class Side:
     """A server under measurement, on a port of this machine. `pids` are all of its processes, and none of others'.
     `quotes` tells whether it claims to quote each request by itself, and `receipts` whether it signs receipts.
-    `database` is the SQLite file of a side that has one."""
+    `database` is the SQLite file of a side that has one, `more` are the ports of further server processes, and `beside`
+    processes that work for other sides too."""
 
     name: str
     title: str
@@ -56,6 +57,8 @@ class Side:
     quotes: bool
     receipts: bool
     database: Path | None = None
+    more: tuple[int, ...] = ()
+    beside: tuple[int, ...] = ()
 
 
 Ground = Callable[[Say, Cores | None], AbstractContextManager[tuple[Side, ...]]]

@@ -159,7 +159,7 @@ def test_figures_are_chosen_by_their_ids():
 
 
 def test_a_number_that_is_no_figure_of_its_own_takes_all_with_that_number():
-    assert [one.id for one in command.chosen("P10,P8")] == ["P8", "P10S", "P10T", "P10O"]
+    assert [one.id for one in command.chosen("P10,P8")] == ["P8", "P10S", "P10T", "P10O", "P10C"]
     assert [one.id for one in command.chosen("P10O")] == ["P10O"]
 
 
