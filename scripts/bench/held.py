@@ -2,6 +2,7 @@
 
 import asyncio
 import sqlite3
+import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
@@ -26,6 +27,11 @@ AGAIN = frozenset({409, 429, 503})
 VALID = 900
 """Seconds: a payment outlives the wait for blocks."""
 LOOK_EVERY = 0.05
+_DUE = (
+    "SELECT count(*) FROM outbox WHERE done = 0 AND due <= strftime('%Y-%m-%d %H:%M:%f', 'now') "
+    "AND subject IN (SELECT id FROM orders)"
+)
+_UNCHAINED = "SELECT count(*) FROM receipt_queue"
 
 
 @asynccontextmanager
@@ -54,7 +60,21 @@ async def held(side: Side, count: int) -> AsyncIterator[None]:
         raise BenchFailed(f"{side.title}: {count} payments were answered, and {moved} atomic units moved")
 
 
-async def waiting(buyers: list[asyncio.Task[None]]) -> None:
+async def rested(side: Side) -> None:
+    """Wait until the worker has done what is due after the purchases that there were."""
+    while True:
+        if not at_work(side):
+            return
+        await asyncio.sleep(LOOK_EVERY)
+
+
+def at_work(side: Side) -> int:
+    """Jobs of orders that are due, and receipts that wait for their place in the chain."""
+    with reading(side) as connection:
+        return sum(connection.execute(query).fetchone()[0] for query in (_DUE, _UNCHAINED))
+
+
+async def waiting(buyers: list[asyncio.Task[float]]) -> None:
     """A moment. Raises what one of the buyers raised."""
     await asyncio.sleep(LOOK_EVERY)
     for buyer in buyers:
@@ -63,18 +83,23 @@ async def waiting(buyers: list[asyncio.Task[None]]) -> None:
             raise BenchFailed("a purchase was settled while no block was made")
 
 
-async def buy(side: Side, payer: LocalAccount) -> None:
-    """One purchase, its payment sent again for as long as it is told to. Raises BenchFailed for any other answer."""
+async def buy(side: Side, payer: LocalAccount) -> float:
+    """One purchase, its payment sent again for as long as it is told to; seconds from payment to answer.
+
+    Raises BenchFailed for any other answer.
+    """
     caller = await Caller.open(side.port)
     try:
         required = read(await caller.ask(request(side.port, TARGET)), "payment-required", 402)
         header = payment(payer, required, VALID)
-        paying = request(side.port, TARGET, PAYMENT_SIGNATURE=header)
+        paying, began = request(side.port, TARGET, PAYMENT_SIGNATURE=header), time.perf_counter()
         answer = await caller.ask(paying)
         while answer.status in AGAIN:
             await asyncio.sleep(pause(answer))
             answer = await caller.ask(paying)
+        took = time.perf_counter() - began
         full_call.check(side, read(answer, "payment-response", 200))
+        return took
     finally:
         caller.close()
 

@@ -23,6 +23,10 @@ def side(tmp_path):
         connection.execute("CREATE TABLE settlements (state TEXT)")
         states = [(state,) for state in ("queued", "sent", "settled", "failed") for _ in range(3)]
         connection.executemany("INSERT INTO settlements VALUES (?)", states)
+        connection.execute("CREATE TABLE orders (id TEXT)")
+        connection.execute("INSERT INTO orders VALUES ('one')")
+        connection.execute("CREATE TABLE outbox (subject TEXT, done INTEGER, due TEXT)")
+        connection.execute("CREATE TABLE receipt_queue (order_id TEXT)")
     connection.close()
     return Side("paddock", "Paddock", 1, (11,), MARKET, quotes=True, receipts=True, database=path)
 
@@ -76,6 +80,38 @@ def test_pending_is_what_is_queued_or_sent_in_the_database(side, monkeypatch):
             held.require_pending(side, before, count)
 
 
+PAST, FUTURE = "2020-01-01 00:00:00.000000", "2999-01-01 00:00:00.000000"
+
+
+@pytest.mark.parametrize(
+    ("job", "count"),
+    [(("one", 0, PAST), 1), (("one", 0, FUTURE), 0), (("one", 1, PAST), 0), (("books", 0, PAST), 0)],
+    ids=["due", "later", "done", "of no order"],
+)
+def test_the_worker_is_at_work_while_jobs_of_orders_are_due(side, job, count):
+    with sqlite3.connect(side.database) as connection:
+        connection.execute("INSERT INTO outbox VALUES (?, ?, ?)", job)
+    connection.close()
+    assert held.at_work(side) == count
+
+
+async def test_idle_begins_when_the_last_receipt_has_its_place(side, monkeypatch):
+    connection = sqlite3.connect(side.database)
+    with connection:
+        connection.execute("INSERT INTO receipt_queue VALUES ('one')")
+    looked = []
+
+    async def sleep(seconds):
+        looked.append(held.at_work(side))
+        with connection:
+            connection.execute("DELETE FROM receipt_queue")
+
+    monkeypatch.setattr(held.asyncio, "sleep", sleep)
+    await held.rested(side)
+    connection.close()
+    assert looked == [1]
+
+
 def test_blocks_are_made_again_whatever_happened_while_there_were_none(monkeypatch):
     told = []
     monkeypatch.setattr(held, "asked", lambda node, *call: told.append(call))
@@ -103,6 +139,7 @@ def market(side, monkeypatch):
         await made.blocks.wait()
         made.pending -= 1
         made.moved += made.each
+        return 1.0
 
     def asked(_node, method, *_parameters):
         if method == "evm_mine":
