@@ -125,7 +125,8 @@ class Stack:
         }
 
     def _database(self) -> None:
-        self._say(f"database: SQLite, {shown(self.files.database)}")
+        near = self._environ["PADDOCK_DATABASE_URL"].startswith("sqlite")
+        self._say(f"database: SQLite, {shown(self.files.database)}" if near else "database: PostgreSQL")
         for stale in self.files.var.glob("paddock.db*"):
             stale.unlink()
         self._once("migrate", [sys.executable, "-m", "server.cli", "migrate"])

@@ -22,6 +22,7 @@ INSTALLED = (".venv", "node_modules")
 LEFT_OUT = (".git", "var", "out", "cache", "__pycache__", ".build", "*.egg-info", ".*_cache", "31337.json")
 """What no fresh checkout has."""
 COPY, LOG = FOLDER / "checkout", FOLDER / "log" / "demo.log"
+CACHE = COPY / "var" / "cache" / "contracts"
 LOOK_EVERY = 0.05
 GOOD = "SELECT count(*) FROM receipts WHERE settlement IS NOT NULL AND findings = CAST('[]' AS BLOB)"
 ENDS_WITHIN = 30.0
@@ -65,8 +66,10 @@ async def nothing_built() -> None:
 
 
 async def built() -> None:
-    """A demo has been there before."""
-    if not (COPY / "var" / "cache").exists():
+    """A demo has been there before; the first one compiles no contracts that the bench has compiled."""
+    if not CACHE.exists():
+        if (TOP / CACHE.relative_to(COPY)).exists():
+            await asyncio.to_thread(shutil.copytree, TOP / CACHE.relative_to(COPY), CACHE)
         await demo()
 
 

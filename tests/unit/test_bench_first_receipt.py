@@ -15,6 +15,8 @@ def store(tmp_path, monkeypatch):
     """The agent's store in the copy, still empty."""
     monkeypatch.setattr(first_receipt, "COPY", tmp_path)
     monkeypatch.setattr(first_receipt, "LOG", tmp_path / "demo.log")
+    monkeypatch.setattr(first_receipt, "CACHE", tmp_path / "var" / "cache")
+    monkeypatch.setattr(first_receipt, "TOP", tmp_path / "top")
     path = tmp_path / "var" / "demo" / "agent" / "agent.db"
     path.parent.mkdir(parents=True)
     return path
@@ -91,3 +93,18 @@ def test_the_copy_has_the_checkouts_files_and_nothing_that_was_made_of_them(stor
     files = {path.relative_to(tmp_path / "copy").as_posix() for path in (tmp_path / "copy").rglob("*")}
     assert files == {"Makefile", "scripts", "deployments", "deployments/README.md", ".venv", "node_modules"}
     assert (tmp_path / "copy" / ".venv").resolve() == (top / ".venv").resolve()
+
+
+async def test_the_demo_that_warms_up_compiles_nothing_that_the_bench_has_compiled(store, monkeypatch):
+    compiled = first_receipt.TOP / "var" / "cache"
+    compiled.mkdir(parents=True)
+    (compiled / "contract.json").touch()
+    found = []
+
+    async def demo():
+        found.append((first_receipt.CACHE / "contract.json").exists())
+        return 1.0
+
+    monkeypatch.setattr(first_receipt, "demo", demo)
+    await first_receipt.WARM.measure(None)
+    assert found == [True, True]
