@@ -60,13 +60,14 @@ def on_postgres(say: Say, pinned: Cores | None) -> Iterator[tuple[Side, ...]]:
     with ExitStack() as stack:
         say("database: PostgreSQL, each commit synced")
         server = stack.enter_context(postgres())
-        sides = []
+        sides, devnets = [], []
         for name, title, second in ((PADDOCK, "two servers", children.free_port()), (ONE, "one server", None)):
             kind = partial(OnPostgres, url=server.create(f"bench_{name}"), second=second)
             side, devnet = paddock(stack, say, Files(FOLDER / f"stack-{name}"), name, title, kind)
             more = (second,) if second else ()
             sides.append(replace(side, database=None, more=more, beside=(server.pid,)))
-            pin(pinned, [sides[-1]], [devnet.pid, server.pid])
+            devnets.append(devnet.pid)
+        pin(pinned, sides, [*devnets, server.pid])
         yield tuple(sides)
 
 
@@ -133,6 +134,6 @@ FIGURE = Figure(
     },
     measure=measure,
     seconds=90.0,
-    part=400.0,
+    part=600.0,
     ground=on_postgres,
 )
