@@ -23,6 +23,8 @@ from scripts.solc.foundry import DEVNET
 TOP = Path(__file__).resolve().parents[1]
 VAR = TOP / "var"
 PORT, DEVNET_PORT = "PADDOCK_PORT", "PADDOCK_DEVNET_PORT"
+READY_WITHIN = 90.0
+"""Seconds that server and worker have: two on an idle machine, half a minute on one that others use too."""
 Say = Callable[[str], None]
 
 
@@ -144,13 +146,13 @@ class Stack:
     def _server(self) -> Callable[[], None]:
         self._say(f"server: http://127.0.0.1:{self.port} (Litestar; facilitator embedded)")
         command = [sys.executable, "-m", "server.cli", "serve"]
-        return self._run("server", command, "server.cli", lambda: http_ok(self._url("/health/ready")), 30)
+        return self._run("server", command, "server.cli", lambda: http_ok(self._url("/health/ready")), READY_WITHIN)
 
     def _worker(self) -> Callable[[], None]:
         self._say("worker: Dramatiq (in-memory broker, fed from the outbox)")
         self.files.ready.unlink(missing_ok=True)
         command = [sys.executable, "-m", "server.cli", "work"]
-        return self._run("worker", command, "server.cli", self.files.ready.exists, 30)
+        return self._run("worker", command, "server.cli", self.files.ready.exists, READY_WITHIN)
 
     def _run(
         self, name: str, command: list[str], mark: str, healthy: Callable[[], bool], seconds: float

@@ -20,7 +20,7 @@ from scripts.bench.held import AGAIN, pause
 from scripts.bench.postgres import postgres
 from scripts.bench.results import PADDOCK, Goal, Limit
 from scripts.bench.wire import HOST, Caller, request
-from scripts.stack import PORT, Files, Stack, http_ok
+from scripts.stack import PORT, READY_WITHIN, Files, Stack, http_ok
 
 ONE = "one"
 BUYERS, EACH, WARM = 16, 12, 2
@@ -44,7 +44,7 @@ class OnPostgres(Stack):
         own, self._environ = self._environ, self._environ | {PORT: str(self._second)}
         command = [sys.executable, "-m", "server.cli", "serve"]
         ready = f"http://{HOST}:{self._second}/health/live"
-        second = self._run("server-2", command, "server.cli", lambda: http_ok(ready), 30)
+        second = self._run("server-2", command, "server.cli", lambda: http_ok(ready), READY_WITHIN)
         self._environ = own
 
         def healthy() -> None:
