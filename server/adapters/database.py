@@ -172,11 +172,16 @@ def _reaching() -> Iterator[None]:
     try:
         yield
     except (OSError, PoolTimeout, asyncpg.PostgresError, asyncpg.InterfaceError, DBAPIError, sqlite3.Error) as error:
-        away = not isinstance(error, DBAPIError) or error.connection_invalidated
+        away = not isinstance(error, DBAPIError) or error.connection_invalidated or _is_full(error)
         if not away and not isinstance(error, OperationalError | InterfaceError):
             raise
         log.warning("the database did not answer: %s", type(error).__name__)
         raise DatabaseUnavailable(f"the database did not answer: {type(error).__name__}") from error
+
+
+def _is_full(error: DBAPIError) -> bool:
+    """Whether PostgreSQL lacks what it needs for one more: connections, memory, disk (its class 53)."""
+    return str(getattr(error.orig, "sqlstate", "") or "").startswith("53")
 
 
 def async_url(url: str) -> str:

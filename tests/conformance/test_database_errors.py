@@ -2,6 +2,7 @@
 
 import pytest
 from sqlalchemy import text
+from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
 
 from server.adapters.clock import SystemClock
@@ -23,6 +24,21 @@ async def test_s30_a_database_that_is_away_is_our_own_error_and_says_no_password
             pass
     assert "secret" not in str(raised.value) + caplog.text
     await db.close()
+
+
+@pytest.mark.parametrize("way", ["begin", "read", "survey", "view"])
+async def test_a_database_that_takes_no_more_connections_is_one_that_did_not_answer(way, request, postgres_url):
+    postgres, _ = request.getfixturevalue("_postgres")
+    postgres.execute("CREATE ROLE crowded LOGIN CONNECTION LIMIT 0;")
+    db = SqlDatabase(make_url(postgres_url).set(username="crowded").render_as_string(), SystemClock())
+    opened = db.begin("claim") if way == "begin" else getattr(db, way)()
+    try:
+        with pytest.raises(DatabaseUnavailable, match="did not answer"):
+            async with opened:
+                pass
+    finally:
+        await db.close()
+        postgres.execute("DROP ROLE crowded;")
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "postgres"])
