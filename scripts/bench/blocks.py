@@ -5,7 +5,7 @@ import statistics
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
-from scripts.bench.buyer import asked, balance
+from scripts.bench.buyer import balance
 from scripts.bench.errors import BenchFailed
 from scripts.bench.figure import Cores, Figure, Say, Side
 from scripts.bench.ground import FOLDER, paddock, pin
@@ -28,12 +28,10 @@ class Roomy(Stack):
 
 @contextmanager
 def by_the_second(say: Say, pinned: Cores | None) -> Iterator[tuple[Side, ...]]:
-    """Such a stack, on a devnet that mines once a second and at no other time."""
+    """Such a stack, on a devnet that mines once a second and at no other time as soon as its payers have money."""
     with ExitStack() as stack:
         side, devnet = paddock(stack, say, Files(FOLDER / "stack"), kind=Roomy)
         pin(pinned, [side], [devnet.pid])
-        asked(side.market.rpc, "evm_setAutomine", False)
-        say(f"devnet: a block every {BLOCK:.0f} s, and none between")
         yield (side,)
 
 
@@ -42,10 +40,7 @@ async def purchases(side: Side) -> list[float]:
     each is settled and on the payee's account.
     """
     await rested(side)
-    market = side.market
-    asked(market.rpc, "evm_setAutomine", True)  # a block for each payer's money would take a second each
-    payers = funded(side, CONNECTIONS)
-    asked(market.rpc, "evm_setAutomine", False)
+    market, payers = side.market, funded(side, CONNECTIONS)
     before = balance(market.rpc, market.asset, market.pay_to)
     took = await asyncio.gather(*(buy(side, payers[number // PER_PAYER]) for number in range(CONNECTIONS)))
     moved = balance(market.rpc, market.asset, market.pay_to) - before

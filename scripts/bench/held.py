@@ -110,11 +110,13 @@ def pause(answer: Answer) -> float:
 
 
 def funded(side: Side, count: int) -> list[LocalAccount]:
-    """New payers with the money for their part of so many purchases."""
-    payers = [Account.create() for _ in range(-(-count // PER_PAYER))]
+    """New payers with the money for their part of so many purchases; from now on blocks come once a second only."""
+    market, payers = side.market, [Account.create() for _ in range(-(-count // PER_PAYER))]
+    asked(market.rpc, "evm_setAutomine", True)
     for payer in payers:
-        mint = encode_call("mint(address,uint256)", payer.address, PER_PAYER * side.market.amount)
-        send(side, "deployer", side.market.asset, mint)
+        mint = encode_call("mint(address,uint256)", payer.address, PER_PAYER * market.amount)
+        send(side, "deployer", market.asset, mint)
+    asked(market.rpc, "evm_setIntervalMining", 1)
     return payers
 
 
@@ -147,12 +149,10 @@ def reading(side: Side) -> Iterator[sqlite3.Connection]:
 
 @contextmanager
 def no_blocks(node: str) -> Iterator[None]:
-    """The devnet makes no blocks within; afterwards one a second again, and one at once for every transaction."""
-    asked(node, "evm_setAutomine", False)
+    """The devnet makes no blocks within; afterwards one at once, and one a second."""
     asked(node, "evm_setIntervalMining", 0)
     try:
         yield
     finally:
         asked(node, "evm_setIntervalMining", 1)
-        asked(node, "evm_setAutomine", True)
         asked(node, "evm_mine")

@@ -64,8 +64,8 @@ FIGURE = Figure(
     goal=Goal("≤ 2 × idle", (Limit(IDLE, most=2.0),)),
     does={
         PADDOCK: f"{_TERMS}, while {PENDING:,} buyers wait for a chain that makes no block: their payments are "
-        "verified, claimed, answered and accepted for settlement. The worker shares the core. Then blocks come, and "
-        "each payment must be settled and delivered with its receipts.",
+        "verified, claimed, answered and accepted for settlement. The worker shares the core. Then a block comes each "
+        "second, and each payment must be settled and delivered with its receipts.",
         IDLE: f"{_TERMS}; nothing is bought, and the worker, which shares the core, has done what was due.",
     },
     measure=measure,

@@ -29,7 +29,6 @@ def market(monkeypatch):
     monkeypatch.setattr(blocks, "buy", buy)
     monkeypatch.setattr(blocks, "rested", rested)
     monkeypatch.setattr(blocks, "funded", lambda side, count: told.append("funded") or [None] * count)
-    monkeypatch.setattr(blocks, "asked", lambda rpc, *call: told.append(call))
     monkeypatch.setattr(blocks, "balance", lambda rpc, asset, address: sold["moved"])
     return told, sold
 
@@ -37,7 +36,7 @@ def market(monkeypatch):
 async def test_a_purchase_is_as_many_blocks_as_fit_into_its_time(market):
     told, _ = market
     assert await blocks.purchases(SIDE) == [0.25, 0.5, 0.75]
-    assert told == ["rested", ("evm_setAutomine", True), "funded", ("evm_setAutomine", False)]
+    assert told == ["rested", "funded"]
 
 
 async def test_purchases_whose_money_did_not_move_are_no_figure(market):

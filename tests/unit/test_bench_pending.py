@@ -118,12 +118,20 @@ def test_blocks_are_made_again_whatever_happened_while_there_were_none(monkeypat
 
     def fails():
         with held.no_blocks("node"):
-            assert told == [("evm_setAutomine", False), ("evm_setIntervalMining", 0)]
+            assert told == [("evm_setIntervalMining", 0)]
             raise BenchFailed("no figure")
 
     with pytest.raises(BenchFailed):
         fails()
-    assert told[2:] == [("evm_setIntervalMining", 1), ("evm_setAutomine", True), ("evm_mine",)]
+    assert told[1:] == [("evm_setIntervalMining", 1), ("evm_mine",)]
+
+
+def test_payers_have_their_money_at_once_and_then_blocks_come_by_the_second(side, monkeypatch):
+    told = []
+    monkeypatch.setattr(held, "asked", lambda node, *call: told.append(call))
+    monkeypatch.setattr(held, "send", lambda side, role, to, data: told.append(role))
+    assert len(held.funded(side, held.PER_PAYER + 1)) == 2
+    assert told == [("evm_setAutomine", True), "deployer", "deployer", ("evm_setIntervalMining", 1)]
 
 
 @pytest.fixture
