@@ -9,7 +9,7 @@ from scripts.bench.buyer import balance
 from scripts.bench.errors import BenchFailed
 from scripts.bench.figure import Cores, Figure, Say, Side
 from scripts.bench.ground import FOLDER, paddock, pin
-from scripts.bench.held import PER_PAYER, buy, funded, rested
+from scripts.bench.held import PER_PAYER, funded, paid, rested, signed
 from scripts.bench.pending_terms import p99
 from scripts.bench.results import PADDOCK, Goal, Limit
 from scripts.stack import Files, Stack
@@ -42,7 +42,8 @@ async def purchases(side: Side) -> list[float]:
     await rested(side)
     market, payers = side.market, funded(side, CONNECTIONS)
     before = balance(market.rpc, market.asset, market.pay_to)
-    took = await asyncio.gather(*(buy(side, payers[number // PER_PAYER]) for number in range(CONNECTIONS)))
+    headers = [await signed(side, payers[number // PER_PAYER]) for number in range(CONNECTIONS)]
+    took = await asyncio.gather(*(paid(side, header) for header in headers))
     moved = balance(market.rpc, market.asset, market.pay_to) - before
     if moved != CONNECTIONS * market.amount:
         raise BenchFailed(f"{side.title} answered {CONNECTIONS} payments, and {moved} atomic units moved")
@@ -67,8 +68,8 @@ class Shared:
 
 _SHARED = Shared()
 _DOES = {
-    PADDOCK: f"{CONNECTIONS:,} buyers send one request each, at once, each on a connection of its own: 402, signature, "
-    "payment, answer with receipts; the time is from the payment to the answer. Who is told to come again does, and "
+    PADDOCK: f"{CONNECTIONS:,} payments, signed before, are sent at once, each on a connection of its own; the time is "
+    "from there to the answer with receipts. Who is told to come again does, and "
     "its time goes on. SQLite, each commit synced, the worker beside it; PADDOCK_ROUTE_RUNS is raised to "
     f"{CONNECTIONS:,} from 64, and {PER_PAYER} buyers share a payer."
 }

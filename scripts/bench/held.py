@@ -84,14 +84,27 @@ async def waiting(buyers: list[asyncio.Task[float]]) -> None:
 
 
 async def buy(side: Side, payer: LocalAccount) -> float:
-    """One purchase, its payment sent again for as long as it is told to; seconds from payment to answer.
+    """One purchase; see `paid`."""
+    return await paid(side, await signed(side, payer))
 
-    Raises BenchFailed for any other answer.
-    """
+
+async def signed(side: Side, payer: LocalAccount) -> str:
+    """The header that pays for a new quote."""
     caller = await Caller.open(side.port)
     try:
         required = read(await caller.ask(request(side.port, TARGET)), "payment-required", 402)
-        header = payment(payer, required, VALID)
+    finally:
+        caller.close()
+    return payment(payer, required, VALID)
+
+
+async def paid(side: Side, header: str) -> float:
+    """Pay on a connection of its own, again for as long as that is asked for; seconds to the answer.
+
+    Raises BenchFailed for any other answer than the service's, with a settlement and receipts.
+    """
+    caller = await Caller.open(side.port)
+    try:
         paying, began = request(side.port, TARGET, PAYMENT_SIGNATURE=header), time.perf_counter()
         answer = await caller.ask(paying)
         while answer.status in AGAIN:

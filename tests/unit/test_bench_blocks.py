@@ -16,7 +16,10 @@ def market(monkeypatch):
     """Each purchase moves `each` and takes half a second longer than the one before; what the devnet was told."""
     told, sold = [], {"each": 5000, "moved": 0, "count": 0}
 
-    async def buy(_side, _payer):
+    async def signed(_side, _payer):
+        told.append("signed")
+
+    async def paid(_side, _header):
         sold["count"] += 1
         sold["moved"] += sold["each"]
         return sold["count"] / 2
@@ -26,7 +29,8 @@ def market(monkeypatch):
 
     monkeypatch.setattr(blocks, "CONNECTIONS", 3)
     monkeypatch.setattr(blocks, "BLOCK", 2.0)
-    monkeypatch.setattr(blocks, "buy", buy)
+    monkeypatch.setattr(blocks, "signed", signed)
+    monkeypatch.setattr(blocks, "paid", paid)
     monkeypatch.setattr(blocks, "rested", rested)
     monkeypatch.setattr(blocks, "funded", lambda side, count: told.append("funded") or [None] * count)
     monkeypatch.setattr(blocks, "balance", lambda rpc, asset, address: sold["moved"])
@@ -36,7 +40,7 @@ def market(monkeypatch):
 async def test_a_purchase_is_as_many_blocks_as_fit_into_its_time(market):
     told, _ = market
     assert await blocks.purchases(SIDE) == [0.25, 0.5, 0.75]
-    assert told == ["rested", "funded"]
+    assert told == ["rested", "funded", "signed", "signed", "signed"]
 
 
 async def test_purchases_whose_money_did_not_move_are_no_figure(market):
