@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 
 from agent.decisions import Decision, deny
-from agent.policy_file import MerchantRules
+from agent.merchant_rules import MerchantRules
 from agent.terms import Terms
 from protocol.actions import Action
 from protocol.errors import ProtocolError

@@ -8,7 +8,8 @@ import httpx
 from agent.answers import came_from_elsewhere
 from agent.decisions import Decision, Verdict, deny
 from agent.errors import Refused
-from agent.payments import DIRECT, mode_of
+from agent.payments import mode_of
+from agent.payments.mode import Mode
 from agent.terms import Asked, Terms, place_of, read_terms
 from protocol.errors import ProtocolError
 from protocol.headers import PAYMENT_REQUIRED, decode, decode_json
@@ -40,7 +41,7 @@ def choose(response: httpx.Response, asked: Asked, decide: Callable[[Terms], Dec
     denial: Decision | None = None
     for entry in in_order(required):
         mode = mode_of(entry)
-        if mode is None or not speaks(required, mode.name):
+        if mode is None or not speaks(required, mode):
             continue
         try:
             terms = read_terms(asked, entry, mode.name)
@@ -88,9 +89,9 @@ def names(resource: str, asked: Asked) -> bool:
     return place.scheme == "mcp" and place.path.rpartition("/")[2] == asked.tool
 
 
-def speaks(required: PaymentRequired, mode: str) -> bool:
+def speaks(required: PaymentRequired, mode: Mode) -> bool:
     """Whether a mode can be paid in the 402's version: v1's payments have no place for what a contract is to do."""
-    return required.x402_version == 2 or mode == DIRECT
+    return required.x402_version == 2 or not mode.calls_contract
 
 
 def _in_header(response: httpx.Response) -> PaymentRequired | None:

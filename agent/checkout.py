@@ -16,7 +16,7 @@ from agent.decisions import Decision, Verdict, allow, ask, deny
 from agent.errors import Refused
 from agent.identity import AgentId
 from agent.models import Purchase, State
-from agent.payments import DIRECT
+from agent.payments import mode_named
 from agent.policy import Facts, Policy
 from agent.store import Store, add_purchase, attempts, change_purchase, purchase, unproven
 from agent.terms import Asked, Terms
@@ -148,7 +148,7 @@ class Checkout:
         terms, now = choice.terms, self._clock.now()
         found = offers.judged(self._policy, self._store, choice.required, terms, now, sources.keys)
         merchant = self._policy.merchant(terms)
-        if found is None and merchant is not None and merchant.agent_id and terms.mode == DIRECT:
+        if found is None and merchant is not None and merchant.agent_id and mode_named(terms.mode).to_merchant:
             found = identity.objection(merchant.agent_id, terms.pay_to, sources.wallet)
         if found is not None:
             raise Refused(found.rule, found.detail)

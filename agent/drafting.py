@@ -7,6 +7,7 @@ import msgspec
 from agent.chain import Chain
 from agent.errors import ChainUnavailable
 from agent.market import Offer
+from agent.payments import MODES
 from agent.policy_file import parse
 from agent.policy_template import ASSET_TEMPLATE, MERCHANT_TEMPLATE, TEMPLATE
 from agent.terms import Terms, is_loopback
@@ -53,6 +54,7 @@ def _merchant(seller: str, terms: list[Terms], executors: set[str]) -> str:
     return MERCHANT_TEMPLATE.format(
         origin=seller,
         routes=_list({f"{parent}/*" for parent in parents}),
+        modes=", ".join(_quoted(mode.name) for mode in MODES),
         pay_to=_list({one.pay_to for one in terms}),
         callbacks=_list({one.callback for one in terms if one.callback}),
         executors=_list(executors),

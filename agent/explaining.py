@@ -75,7 +75,7 @@ class Explainer:
 
     def _entry(self, asked: Asked, required: PaymentRequired, entry: PaymentRequirements, now: datetime) -> Explained:
         mode = mode_of(entry)
-        if mode is None or not speaks(required, mode.name):
+        if mode is None or not speaks(required, mode):
             unknown = deny("terms.unsupported", f"this agent does not speak the scheme {entry.scheme} in that mode")
             return Explained(entry, None, (Finding("scheme", unknown),))
         try:

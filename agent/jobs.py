@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from agent.errors import AgentError
-from agent.policy_file import Strict
+from agent.merchant_rules import Strict
 from protocol.amounts import atomic
 from protocol.errors import ProtocolError
 

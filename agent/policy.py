@@ -7,8 +7,9 @@ from datetime import datetime
 from agent import routes
 from agent.budgets import Budget
 from agent.decisions import Decision, allow, ask, deny
+from agent.merchant_rules import MerchantRules
 from agent.payments import mode_named
-from agent.policy_file import AssetRules, MerchantRules, PolicyFile
+from agent.policy_file import AssetRules, PolicyFile
 from agent.standing import UNKNOWN, Standing
 from agent.terms import Asked, Terms, host_of, is_loopback
 from protocol.amounts import atomic, display

@@ -65,7 +65,7 @@ MERCHANT_TEMPLATE = """\
 [[merchants]]
 origin = "{origin}"
 routes = [{routes}]
-modes = ["DIRECT", "DELEGATE"]
+modes = [{modes}]
 pay_to = [{pay_to}]
 callbacks = [{callbacks}]
 facilitators = [{facilitators}]

@@ -13,7 +13,7 @@ import msgspec
 from agent.errors import AgentError, SettingsError
 from agent.jobs import Job, JobError, Step, checked
 from agent.market import Offer
-from agent.policy_file import Strict
+from agent.merchant_rules import Strict
 from agent.privacy import redact
 from agent.settings import Settings
 from agent.terms import is_loopback, origin_of

@@ -4,7 +4,7 @@ import re
 from functools import lru_cache
 
 from agent.decisions import Decision, deny
-from agent.policy_file import MerchantRules
+from agent.merchant_rules import MerchantRules
 
 _DISGUISED = re.compile(r"%(?:2e|2f|5c)|\\|//|/\.\.?(?:/|$)|[^\x21-\x7e]", re.IGNORECASE)
 Tags = tuple[str, ...] | None

@@ -16,9 +16,10 @@ from sqlalchemy import Connection, select
 from agent import actions, budgets, switch
 from agent.clock import Clock
 from agent.errors import Refused
+from agent.merchant_rules import MerchantRules
 from agent.models import holds
 from agent.policy import Policy
-from agent.policy_file import AssetRules, MerchantRules
+from agent.policy_file import AssetRules
 from agent.signing import Money, SignAction, SignCommitment, SignPermit, SignTransfer, Wish
 from agent.store import Store
 from agent.wallet import Signer

@@ -12,7 +12,7 @@ from mcp.client.stdio import stdio_client
 from mcp.client.streamable_http import streamable_http_client
 
 from agent import connecting
-from agent.policy_file import MerchantRules
+from agent.merchant_rules import MerchantRules
 from agent.terms import is_written
 
 _PATIENCE = httpx2.Timeout(30.0, read=300.0)

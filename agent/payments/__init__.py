@@ -5,7 +5,6 @@ from agent.payments.direct import Direct
 from agent.payments.mode import Mode
 from protocol.wire import PaymentRequirements
 
-DIRECT = Direct.name
 MODES: tuple[Mode, ...] = (
     Direct(),
     Delegate(),

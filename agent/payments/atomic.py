@@ -4,7 +4,7 @@ import msgspec
 
 from agent import actions
 from agent.decisions import Decision, deny
-from agent.policy_file import MerchantRules
+from agent.merchant_rules import MerchantRules
 from agent.terms import Terms
 from agent.wallet import ApprovedTerms, Signer, require_signed
 from protocol.delegate import Commitment, action_in

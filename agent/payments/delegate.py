@@ -7,9 +7,9 @@ calldata, it is decoded by the policy's own list of functions, and signed beside
 
 from agent import actions
 from agent.decisions import Decision, deny
+from agent.merchant_rules import MerchantRules
 from agent.payments import atomic, permit2
 from agent.payments.mode import Extensions
-from agent.policy_file import MerchantRules
 from agent.terms import Terms
 from agent.wallet import ApprovedTerms, Signer, authorize, choose
 from protocol.actions import EXTENSION
@@ -24,6 +24,8 @@ class Delegate:
     """Implements mode.Mode."""
 
     name = "DELEGATE"
+    to_merchant = False
+    calls_contract = True
 
     def offered_in(self, entry: PaymentRequirements) -> bool:
         return entry.scheme in (SCHEME_EXACT, SCHEME_DELEGATE) and entry.extra.get("mode") == self.name

@@ -1,9 +1,9 @@
 """DIRECT: straight to the merchant's address, by EIP-3009 or Permit2: what every x402 seller offers."""
 
 from agent.decisions import Decision, deny
+from agent.merchant_rules import MerchantRules
 from agent.payments import permit2
 from agent.payments.mode import Extensions
-from agent.policy_file import MerchantRules
 from agent.terms import Terms
 from agent.wallet import ApprovedTerms, Signer, authorize
 from protocol.payment import Method
@@ -14,6 +14,8 @@ class Direct:
     """Implements mode.Mode."""
 
     name = "DIRECT"
+    to_merchant = True
+    calls_contract = False
 
     def offered_in(self, entry: PaymentRequirements) -> bool:
         """An entry that names no mode is a foreign seller's, and direct."""

@@ -3,7 +3,7 @@
 from typing import Any, Protocol
 
 from agent.decisions import Decision
-from agent.policy_file import MerchantRules
+from agent.merchant_rules import MerchantRules
 from agent.terms import Terms
 from agent.wallet import ApprovedTerms, Signer
 from protocol.wire import PaymentRequirements
@@ -15,6 +15,10 @@ class Mode(Protocol):
     """One way to pay. None of its methods does I/O but `pay` and `extensions`, which ask the signer once at most."""
 
     name: str
+    to_merchant: bool
+    """Whether the money goes straight to the merchant: then a merchant's registered wallet has to be the recipient."""
+    calls_contract: bool
+    """Whether a contract is to be called for it: then it cannot be paid in x402 v1, which has no place for that."""
 
     def offered_in(self, entry: PaymentRequirements) -> bool:
         """Whether the entry is of this mode. Never raises."""

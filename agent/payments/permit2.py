@@ -7,7 +7,7 @@ facilitator that may say what is taken of it.
 import msgspec
 
 from agent.decisions import Decision, deny
-from agent.policy_file import MerchantRules
+from agent.merchant_rules import MerchantRules
 from agent.terms import Terms
 from agent.wallet import ApprovedTerms, Signer, require_signed
 from protocol.permit2 import Permit, permit_digest

@@ -15,8 +15,9 @@ from server.domain.errors import DuplicateClaim, StaleWrite
 from server.domain.hours import hour_of, is_over
 from server.domain.merchant_orders import SERVICE as MERCHANT_ORDER
 from server.domain.order_status import EVERY_ORDER, OrderFilter, OrderStatus, status_of
-from server.domain.orders import Authorization, Mode, Order, Terms
+from server.domain.orders import Authorization, Order, Terms
 from server.domain.states import FulfilmentState, MoneyBackState, PaymentState
+from server.payments import mode_named
 from server.ports import Clock, Event
 
 _WAITING = (PaymentState.CREATED, PaymentState.AUTHORIZED)
@@ -55,7 +56,7 @@ class OrderRows:
         self._clock = clock
 
     async def add(self, order: Order) -> None:
-        values = {name: getattr(order.terms, name) for name in _TERMS}
+        values = {name: getattr(order.terms, name) for name in _TERMS} | {"mode": order.terms.mode.name}
         values |= {name: getattr(order.authorization, name) for name in _AUTHORIZATION}
         values |= {name: getattr(order, name) for name in (*_OWN, *_MUTABLE)}
         late = await self._late(order)
@@ -172,7 +173,7 @@ class OrderRows:
 
 
 def _order(row: RowMapping) -> Order:
-    terms = {name: row[name] for name in _TERMS} | {"mode": Mode(row["mode"])}
+    terms = {name: row[name] for name in _TERMS} | {"mode": mode_named(row["mode"]).facts}
     states = {
         "payment": PaymentState(row["payment"]),
         "fulfilment": FulfilmentState(row["fulfilment"]),

@@ -6,8 +6,9 @@ from collections.abc import AsyncIterator, Iterable, MutableMapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 
-from server.domain.errors import PaddockError
+from server.domain.errors import ConfigurationError, PaddockError
 from server.domain.upstreams import Upstream
+from server.payments import MODES, mode_named
 from server.ports import Database
 from server.services.service import Service
 from server.services.upstream import Door, service_of
@@ -51,14 +52,27 @@ class Shelf:
         there.pop(upstream.slug, None)
 
 
+def _require_mode(service: Service) -> None:
+    try:
+        facts = mode_named(service.mode).facts
+    except KeyError as error:
+        known = ", ".join(mode.facts.name for mode in MODES)
+        raise ConfigurationError(f"{service.slug}: mode {service.mode!r} is none of {known}") from error
+    if facts.calls_contract != (service.callback is not None):
+        verb = "calls a contract: name it" if facts.calls_contract else "calls no contract: name none"
+        raise ConfigurationError(f"{service.slug}: the mode {facts} {verb} (callback)")
+
+
 @asynccontextmanager
 async def kept_shelf(own: Iterable[Service], door: Door, db: Database, *, browser: bool) -> AsyncIterator[Shelf]:
     """What the code sells and what providers sell: read before the block begins, and again and again while it lasts.
 
-    Without a `browser` that may be used, what needs one is not on sale.
+    Without a `browser` that may be used, what needs one is not on sale. Raises ConfigurationError for a mode that is
+    none of `MODES`, or does not go with the service's callback.
     """
     shelf = Shelf({}, {}, door)
     for service in own:
+        _require_mode(service)
         if service.needs_browser and not browser:
             shelf.off_sale[service.slug] = replace(service, on_sale=False)
         else:

@@ -12,8 +12,9 @@ from server.application.screen import screen_purchase
 from server.application.sign_choice import keep_signature, require_runnable
 from server.application.watch import require_room
 from server.domain.errors import DuplicateClaim, PaymentConflict, PaymentRefused, StaleWrite
-from server.domain.orders import Authorization, Mode, Order, Terms
+from server.domain.orders import Authorization, Order, Terms
 from server.domain.states import FulfilmentState, PaymentState
+from server.payments import mode_named
 from server.services.service import Service
 
 FAR_FUTURE = datetime(9999, 12, 31, tzinfo=UTC)
@@ -133,7 +134,7 @@ def _terms(service: Service, call: PaidCall, presented: Presented) -> Terms:
     return Terms(
         service=service.slug,
         merchant=service.merchant,
-        mode=Mode(requirements.extra["mode"]),
+        mode=mode_named(requirements.extra["mode"]).facts,
         network=payment.network,
         asset=payment.asset,
         amount=payment.value,

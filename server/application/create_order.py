@@ -15,7 +15,8 @@ from server.domain.calls import encode_call, one_word
 from server.domain.errors import DuplicateClaim, OrderRefused, Reverted
 from server.domain.market import Asset, Merchant
 from server.domain.merchant_orders import SERVICE, MerchantOrder, Status, status_of
-from server.domain.orders import Mode, Order
+from server.domain.orders import Order
+from server.payments import mode_of_orders
 from server.ports import Call, UnitOfWork, Way
 from server.services.merchant_order import Agreed
 
@@ -107,8 +108,9 @@ async def _require_ready(ground: Ground, new: NewOrder, asset: Asset) -> None:
 async def _prepared(paddock: Paddock, new: NewOrder, ground: Ground, asset: Asset) -> tuple[Order, MerchantOrder]:
     """Not stored yet. Nonce and digest keep the database itself from making two orders of one name."""
     merchant, name = new.merchant, new.dapp_order_id
-    mode, pay_to = (Mode.DELEGATE, ground.market.delegate) if merchant.callback else (Mode.DIRECT, merchant.pay_to)
-    sold = Sold(SERVICE, merchant.id, mode, new.network, asset, new.amount, pay_to)
+    mode = mode_of_orders(merchant)
+    payee = mode.pay_to(ground.market, merchant)
+    sold = Sold(SERVICE, merchant.id, mode.facts, new.network, asset, new.amount, payee)
     terms = [merchant.id, name, new.network, asset.address, new.payer, str(new.amount), new.calldata.hex()]
     digest = hashlib.sha256(msgspec.json.encode(terms)).digest()
     wish = Wish(

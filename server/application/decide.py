@@ -7,7 +7,7 @@ from server.application.ask_refund import Desk, ask_refund
 from server.application.cases import REDELIVER
 from server.domain.cases import OPERATOR, Case, CaseKind, Outcome, checked_reason
 from server.domain.errors import CaseConflict, OperatorOnly, StaleWrite, UnknownCase
-from server.domain.orders import Mode, Order
+from server.domain.orders import Order
 from server.domain.states import FulfilmentState, MoneyBackState, PaymentState
 from server.ports import UnitOfWork
 
@@ -66,7 +66,7 @@ async def redelivered(work: UnitOfWork, order_id: str, now: datetime) -> bool:
 def may_run_again(order: Order) -> bool:
     """Whether its handler may make the answer once more: paid, nothing released, no money on its way back."""
     failed = order.payment is PaymentState.SETTLED and order.fulfilment is FulfilmentState.FAILED
-    return failed and order.money_back is MoneyBackState.NONE and order.terms.mode is Mode.DIRECT
+    return failed and order.money_back is MoneyBackState.NONE and not order.terms.mode.calls_contract
 
 
 def _require_right(case: Case, decision: Decision) -> None:

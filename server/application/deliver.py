@@ -10,7 +10,7 @@ from server.domain import ledger
 from server.domain.deliveries import Delivery
 from server.domain.errors import UnknownOrder
 from server.domain.evidence import TransferLog
-from server.domain.orders import Mode, Order
+from server.domain.orders import Order
 from server.domain.receipts import receipt_for
 from server.domain.states import FulfilmentState, MoneyBackState, PaymentState
 from server.ports import UnitOfWork
@@ -61,7 +61,7 @@ def receiver(order: Order) -> str:
     """The account that an order's payment arrives at."""
     if order.atomic:
         return ledger.executor(order)
-    return ledger.delegate(order) if order.terms.mode is Mode.DELEGATE else ledger.merchant(order)
+    return ledger.delegate(order) if order.terms.mode.held else ledger.merchant(order)
 
 
 async def _unbooked(work: UnitOfWork, order: Order, transfers: Sequence[TransferLog]) -> TransferLog | None:
@@ -89,7 +89,7 @@ async def proceed(paddock: Paddock, work: UnitOfWork, order: Order) -> None:
         delivery = await work.deliveries.get(order.id)
         assert delivery is not None
         await release(paddock, work, order, delivery)
-    elif order.terms.mode is Mode.DELEGATE:
+    elif order.terms.mode.calls_contract:
         order.fulfil(FulfilmentState.EXECUTING)
         await work.outbox.add(EXECUTE, order.id, paddock.clock.now())
     else:

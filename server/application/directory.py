@@ -31,7 +31,7 @@ class Listed:
     @cached_property
     def first(self) -> Service | None:
         """The cheapest that one command with nothing but a URL buys."""
-        plain = [one for one in self.services if one.mode == "DIRECT" and one.method == "GET" and not one.metered]
+        plain = [one for one in self.services if one.method == "GET" and not (one.callback or one.metered)]
         return min(plain, key=lambda service: service.amount, default=None)
 
     def search(self, text: str, most: int) -> list[Service]:

@@ -6,7 +6,7 @@ from protocol.functions import function_of
 from server.application.paddock import Paddock
 from server.application.sign_choice import choice_of
 from server.domain.market import Contract
-from server.domain.orders import Mode, Order
+from server.domain.orders import Order
 from server.domain.states import FulfilmentState, PaymentState
 from server.services.choices import callback_in, chosen_in
 from server.services.service import Service
@@ -50,7 +50,7 @@ def execution(paddock: Paddock, order: Order, *, signed: bool) -> dict[str, Any]
 
 def _callback(paddock: Paddock, order: Order) -> tuple[Service, Contract] | None:
     """None for an order that calls none, or whose service or contract was taken out since."""
-    if order.terms.mode is not Mode.DELEGATE:
+    if not order.terms.mode.calls_contract:
         return None
     try:
         service = paddock.service_of(order)

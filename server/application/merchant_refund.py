@@ -1,4 +1,4 @@
-"""Merchant refund: a DIRECT order's money goes back from the merchant's own wallet, by a refund that it signed."""
+"""Merchant refund: money that came straight to a merchant goes back from its own wallet, by a refund that it signed."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from server.application.refund_source import refund_by, require_free
 from server.application.wallet_signatures import accepted_on
 from server.domain.cases import CaseState, Outcome
 from server.domain.errors import BadArguments, RefundRefused, StaleWrite, UnknownOrder
-from server.domain.orders import Mode, Order
+from server.domain.orders import Order
 from server.domain.pledges import Pledge
 from server.domain.refund_payments import document, with_signature
 from server.domain.refunds import OWED_CASES, least_refund, most_refund, why_no_refund
@@ -54,7 +54,7 @@ class Signed:
 
 def refunded_from(order: Order) -> str | None:
     """The wallet whose signature sends the order's money back now; None where no wallet's does."""
-    by_wallet = order.terms.mode is Mode.DIRECT and why_no_refund(order) is None
+    by_wallet = not order.terms.mode.held and why_no_refund(order) is None
     return order.terms.pay_to if by_wallet else None
 
 
@@ -109,7 +109,7 @@ async def _refundable(office: Office, order_id: str) -> Order:
         order = await view.orders.get(order_id)
     if order is None:
         raise UnknownOrder(f"there is no order {order_id!r}")
-    if order.terms.mode is not Mode.DIRECT:
+    if order.terms.mode.held:
         raise RefundRefused("its money never was the merchant's: the delegate wallet refunds it", order_id=order_id)
     why = why_no_refund(order)
     if why:

@@ -6,8 +6,9 @@ from server.application.paddock import Paddock
 from server.domain import ledger
 from server.domain.errors import OrderRefused
 from server.domain.ledger import Entry
-from server.domain.merchant_orders import MerchantOrder, Status, flow_of, status_of
+from server.domain.merchant_orders import MerchantOrder, Status, status_of
 from server.domain.orders import Order
+from server.payments import mode_named
 
 PAID = (Status.PAYMENT_CONFIRMED, Status.INVOICED)
 
@@ -34,7 +35,7 @@ def _payload(paddock: Paddock, order: Order, row: Entry) -> ProofPayload:
         to_addr=terms.pay_to,
         amount_wei=str(row.amount),
         chain_id=chain_id(terms.network),
-        flow=flow_of(terms.mode, paddock.asset_of(order).method),
+        flow=mode_named(terms.mode.name).flow(paddock.asset_of(order).method),
     )
 
 

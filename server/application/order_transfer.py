@@ -13,7 +13,8 @@ from server.application.screen import screen_purchase
 from server.application.sell_through_core import at_core
 from server.domain.errors import BadArguments, DuplicateClaim, PaymentConflict
 from server.domain.market import Asset
-from server.domain.orders import Authorization, Mode, Order, Terms
+from server.domain.modes import Mode
+from server.domain.orders import Authorization, Order, Terms
 from server.domain.outages import TransfersUnwatched
 from server.domain.states import PaymentState
 from server.domain.transfers import SCHEME, Cursor
@@ -97,11 +98,12 @@ async def order_transfer(paddock: Paddock, wanted: Wanted) -> Order:
 def _place(paddock: Paddock, wanted: Wanted) -> tuple[Ground, Asset]:
     """Where and in what it is paid. Raises BadArguments."""
     service, ground = wanted.service, paddock.grounds.get(wanted.network or paddock.market.network)
-    if service.mode != Mode.DIRECT or service.metered:
+    mode = mode_named(service.mode)
+    if not mode.facts.sold_by_transfer or service.metered:
         raise BadArguments(f"{service.slug} is not sold by transfer; pay it by x402 at /v1/{service.slug}")
     if ground is None:
         raise BadArguments(f"network is one of {', '.join(paddock.grounds)}")
-    assets = mode_named(service.mode).assets(service, ground.market)
+    assets = mode.assets(service, ground.market)
     asset = next((one for one in assets if wanted.asset in (None, one.address)), None)
     if asset is None:
         taken = ", ".join(f"{one.address} ({one.symbol})" for one in assets)
@@ -110,9 +112,10 @@ def _place(paddock: Paddock, wanted: Wanted) -> tuple[Ground, Asset]:
 
 
 def _sold(paddock: Paddock, service: Service, ground: Ground, asset: Asset) -> Sold:
-    payee = mode_named(service.mode).pay_to(service, ground.market, paddock.merchants[service.merchant])
+    mode = mode_named(service.mode)
+    payee = mode.pay_to(ground.market, paddock.merchants[service.merchant])
     amount = asset.amount(service.amount)
-    return Sold(service.slug, service.merchant, Mode.DIRECT, ground.market.network, asset, amount, payee)
+    return Sold(service.slug, service.merchant, mode.facts, ground.market.network, asset, amount, payee)
 
 
 def fresh(paddock: Paddock, cursor: Cursor | None) -> Cursor:

@@ -66,7 +66,7 @@ def _quote(paddock: Books, order: Order) -> dict[str, Any]:
         "merchant": terms.merchant,
         "resourceUrl": terms.resource_url,
         "intentHash": "0x" + terms.intent.hex(),
-        "mode": terms.mode,
+        "mode": terms.mode.name,
         "network": terms.network,
         "asset": terms.asset,
         "amount": str(terms.amount),

@@ -102,7 +102,7 @@ def requirements(
     extra = {
         "name": asset.name,
         "version": asset.version,
-        "mode": mode.name.value,
+        "mode": mode.facts.name,
         "merchant": service.merchant,
         "quoteId": issued.id,
         "expiresAt": str(issued.expires_at),
@@ -113,14 +113,12 @@ def requirements(
         extra["assetTransferMethod"] = Method.PERMIT2.value
     if service.metered:
         extra["facilitatorAddress"] = paddock.facilitator.settlers()[market.network]
-    if service.settles_first and mode.name == "DIRECT":
-        extra["paymentFlow"] = "upfront"
     return PaymentRequirements(
         scheme=service.scheme,
         network=market.network,
         amount=str(asset.amount(service.amount)),
         asset=asset.address,
-        pay_to=mode.pay_to(service, market, merchant),
+        pay_to=mode.pay_to(market, merchant),
         max_timeout_seconds=PAY_SECONDS,
         extra=extra,
     )

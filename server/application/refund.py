@@ -21,7 +21,7 @@ from server.domain.evidence import Mined, Spend, TransferLog, search_from
 from server.domain.holds import give_back_call
 from server.domain.ledger import standing
 from server.domain.market import Contract
-from server.domain.orders import Mode, Order
+from server.domain.orders import Order
 from server.domain.payment_calls import MOST_WALLET_GAS, payment_call
 from server.domain.refunds import AWAITS_MERCHANT, BLOCKED, least_refund, with_block
 from server.domain.sending import ChainTransaction, TransactionState
@@ -213,7 +213,7 @@ async def _ended(paddock: Paddock, order: Order, source: Source) -> float | None
             await _block(paddock, order, f"{transfer.amount} of {order.price} atomic units went back")
         else:
             await _refunded(paddock, order, source.account, transfer)
-    elif order.terms.mode is Mode.DELEGATE and transfer.recipient == callback_of(paddock, order)[1].address:
+    elif order.terms.mode.calls_contract and transfer.recipient == callback_of(paddock, order)[1].address:
         mined = await chain.mined(transfer.transaction)
         if mined is None:
             return 0.5
@@ -234,7 +234,7 @@ async def _moved(paddock: Paddock, order: Order, spend: Spend) -> TransferLog | 
     """
     chain, since = paddock.on(order.terms.network).chain, search_from(order.since_block)
     found = await chain.spent_in(spend, since)
-    if order.terms.mode is Mode.DELEGATE and spend.method is Method.PERMIT2:  # its Transfers are found by their payee
+    if order.terms.mode.calls_contract and spend.method is Method.PERMIT2:  # its Transfers are found by their payee
         found += await chain.spent_in(outgoing(paddock, order, callback_of(paddock, order)[1].address), since)
     async with paddock.db.read() as view:
         for one in found:

@@ -9,7 +9,7 @@ from server.application.payout import PAYOUT_VALIDITY
 from server.domain import ledger
 from server.domain.errors import RefundRefused
 from server.domain.evidence import Spend, spend_of
-from server.domain.orders import Mode, Order
+from server.domain.orders import Order
 from server.domain.pledges import Pledge
 from server.domain.refund_payments import refund_payment, with_signature
 from server.ports import TransactionSigner
@@ -29,11 +29,11 @@ class Source:
 
 
 async def source_of(paddock: Paddock, order: Order) -> Source | None:
-    """The wallet that holds a DELEGATE order's money; of a DIRECT one what its merchant signed, else its float.
+    """The delegate wallet where it holds the order's money; else what the merchant signed, else its float.
 
-    None if a DIRECT order has neither. Raises ChainUnavailable.
+    None if the merchant has the money and there is neither. Raises ChainUnavailable.
     """
-    if order.terms.mode is Mode.DELEGATE:
+    if order.terms.mode.held:
         assert paddock.delegate is not None
         return Source(paddock.delegate.address, ledger.delegate(order), order.due_back, paddock.delegate)
     async with paddock.db.read() as view:
@@ -57,7 +57,7 @@ async def signed_by(paddock: Paddock, order: Order, source: Source) -> Payment:
         unsigned = refund_by(paddock.grounds, order, source.wallet, source.value, source.pledge.valid_before)
         return with_signature(unsigned, source.pledge.signature)
     valid_before = int((paddock.clock.now() + PAYOUT_VALIDITY).timestamp())
-    if order.terms.mode is Mode.DIRECT:
+    if not order.terms.mode.held:
         await require_free(paddock.grounds, order, source.pledge, source.wallet)
         async with paddock.db.begin("refund pledged") as work:
             await work.pledges.put(Pledge(order.refund_name, source.wallet, source.value, valid_before), source.pledge)

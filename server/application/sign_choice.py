@@ -21,7 +21,7 @@ from server.domain.errors import (
     UnknownOrder,
 )
 from server.domain.market import Contract
-from server.domain.orders import Mode, Order
+from server.domain.orders import Order
 from server.domain.states import FulfilmentState
 from server.ports import UnitOfWork
 from server.services.choices import callback_in, chosen_in
@@ -79,7 +79,7 @@ async def require_runnable(paddock: Paddock, order: Order, signature: bytes | No
 
 async def _require_leave(paddock: Paddock, order: Order) -> None:
     """By Permit2 neither payout nor refund moves until the delegate wallet has let Permit2 take that token."""
-    if order.terms.mode is not Mode.DELEGATE or order.atomic or paddock.asset_of(order).method is not Method.PERMIT2:
+    if not order.terms.mode.calls_contract or order.atomic or paddock.asset_of(order).method is not Method.PERMIT2:
         return
     ground = paddock.on(order.terms.network)
     delegate = ground.market.delegate

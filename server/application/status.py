@@ -48,7 +48,7 @@ def public_view(order: Order) -> dict[str, Any]:
         "refund_awaits": "merchant" if awaits_merchant(order) else None,
         "failure": order.failure,
         "service": terms.service,
-        "mode": terms.mode,
+        "mode": terms.mode.name,
         "network": terms.network,
         "asset": terms.asset,
         "amount": str(terms.amount),

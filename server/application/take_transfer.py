@@ -14,7 +14,7 @@ from server.domain import ledger
 from server.domain.cases import CaseKind
 from server.domain.evidence import Mined, TransferLog, plain_transfers
 from server.domain.ledger import Entry
-from server.domain.orders import Mode, Order
+from server.domain.orders import Order
 from server.domain.states import FulfilmentState, MoneyBackState, PaymentState
 from server.ports import UnitOfWork
 
@@ -107,7 +107,7 @@ async def _go_on(paddock: Paddock, work: UnitOfWork, order: Order, note: str) ->
     order.drop_lease()
     if order.fulfilment is FulfilmentState.RELEASED:
         await sign_again(paddock, work, order)
-    elif order.terms.mode is Mode.DELEGATE and order.fulfilment in (FulfilmentState.NONE, FulfilmentState.EXECUTING):
+    elif order.terms.mode.calls_contract and order.fulfilment in (FulfilmentState.NONE, FulfilmentState.EXECUTING):
         if order.fulfilment is FulfilmentState.NONE:
             order.fulfil(FulfilmentState.EXECUTING)
         await work.outbox.ensure(EXECUTE, order.id, now)

@@ -4,8 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from protocol.payment import Method
-from server.domain.orders import Mode, Order
+from server.domain.orders import Order
 from server.domain.states import FulfilmentState, PaymentState
 
 SERVICE = "merchant-order"
@@ -40,13 +39,6 @@ class MerchantOrder:
     merchant: str
     dapp_order_id: str
     symbol: str
-
-
-def flow_of(mode: Mode, method: Method) -> Flow:
-    """The flow of an order in an asset that moves by `method`."""
-    if mode is Mode.DIRECT:
-        return Flow.DIRECT
-    return Flow.PERMIT2 if method is Method.PERMIT2 else Flow.EIP3009
 
 
 def status_of(order: Order, now: datetime) -> Status:

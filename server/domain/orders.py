@@ -8,6 +8,7 @@ from protocol.payment import Method
 from protocol.wire import SCHEME_DELEGATE
 from server.domain.errors import IllegalTransition
 from server.domain.evidence import Spend
+from server.domain.modes import Mode
 from server.domain.states import (
     FULFILMENT_MOVES,
     MONEY_BACK_MOVES,
@@ -17,11 +18,6 @@ from server.domain.states import (
     PaymentState,
     checked,
 )
-
-
-class Mode(StrEnum):
-    DIRECT = "DIRECT"
-    DELEGATE = "DELEGATE"
 
 
 class Shown(StrEnum):
@@ -208,7 +204,7 @@ class Order:
         A payout goes by the order's own name. So where a callback has taken it, what comes back beside it has another
         one, and a refund in the place of the payout has the same.
         """
-        if self.terms.mode is Mode.DELEGATE and self.by_transfer and self.released_at:
+        if self.terms.mode.calls_contract and self.by_transfer and self.released_at:
             return self.id if self.fulfilment is FulfilmentState.FAILED else f"{self.id}.{self.refunds + 1}"
         return f"{self.id}.{self.refunds}" if self.refunds else self.id
 

@@ -14,7 +14,7 @@ def receipt_for(order: Order, delivery: Delivery, issued_at: int) -> Receipt:
         quote_id=order.id,
         resource_url=terms.resource_url,
         intent_hash="0x" + terms.intent.hex(),
-        mode=terms.mode.value,
+        mode=terms.mode.name,
         network=terms.network,
         asset=terms.asset,
         amount=str(order.price),

@@ -1,7 +1,7 @@
 """Refunds: whether an order's money can be sent back now, and if not, why."""
 
 from server.domain.cases import CaseKind
-from server.domain.orders import Mode, Order
+from server.domain.orders import Order
 from server.domain.states import FulfilmentState, MoneyBackState, PaymentState
 
 BLOCKED = "the refund is blocked, and the money is still owed"
@@ -29,7 +29,7 @@ def why_no_refund(order: Order) -> str | None:
     kept = order.by_transfer and order.money_back is MoneyBackState.REFUNDED and order.price > 0
     if order.money_back in _BACK and not (kept and order.fulfilment is FulfilmentState.RELEASED):
         return _BACK[order.money_back]
-    if order.fulfilment is FulfilmentState.RELEASED and order.terms.mode is Mode.DELEGATE:
+    if order.fulfilment is FulfilmentState.RELEASED and order.terms.mode.calls_contract:
         return "its contract call took the payment; the delegate wallet does not hold it any more"
     if order.fulfilment not in (FulfilmentState.FAILED, FulfilmentState.RELEASED):
         return f"it is still being worked on: its fulfilment is {order.fulfilment}"

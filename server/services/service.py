@@ -122,7 +122,8 @@ class Service:
     `amount` is the price of one `unit` in atomic units of the asset (6 decimals). `arguments` is a msgspec Struct: the
     query parameters of a GET, the JSON body of a POST; its JSON Schema is published, and `example` must satisfy it.
     `answers` is a Struct published as the answer's schema, or a media type. `run` must be pure for AFTER_VERIFICATION.
-    For mode DELEGATE `callback` names the deployed contract, and `run` is called after the callback succeeded.
+    `mode` names one of `MODES`; where it calls a contract (DELEGATE), `callback` names the deployed one, and `run` is
+    called after the callback succeeded.
     One with a `meter` is sold by scheme upto: `amount` is the most that a call costs, and each answer says what it did
     cost. `actions` are the functions of the callback (canonical signatures) that a buyer may choose instead of what it
     does by itself; `arguments` then has the member `calldata`. With `atomic` the callback also takes payments
@@ -149,7 +150,7 @@ class Service:
     example: dict[str, Any]
     run: Callable[[Any, Context], Awaitable[Answer]]
     method: Literal["GET", "POST"] = "GET"
-    mode: Literal["DIRECT", "DELEGATE"] = "DIRECT"
+    mode: str = "DIRECT"
     fulfilment: Fulfilment = Fulfilment.AFTER_VERIFICATION
     callback: str | None = None
     merchant: str = "paddock"
@@ -169,7 +170,7 @@ class Service:
     needs_browser: bool = False
 
     def __post_init__(self) -> None:
-        if self.metered and (self.settles_first or self.mode != "DIRECT"):
+        if self.metered and (self.settles_first or self.callback):
             raise ValueError(f"{self.slug}: what a call costs is known after it ran, so it cannot be paid first")
         if self.metered and self.tariff:
             raise ValueError(f"{self.slug}: its price follows from what it used, or from what was asked for")

@@ -94,7 +94,7 @@ def _row(paddock: Paddock, order: Order) -> list[str]:
     """As COLUMNS name it; amounts in atomic units and as people read them, times in UTC."""
     terms, asset = order.terms, paddock.shown_asset(order)
     at = order.created_at.isoformat().replace("+00:00", "Z")
-    about = [order.id, at, status_of(order), terms.service, terms.merchant, terms.mode, terms.network, terms.asset]
+    about = [order.id, at, status_of(order), terms.service, terms.merchant, terms.mode.name, terms.network, terms.asset]
     money = [asset.symbol, str(order.price), display(order.price, asset.decimals), order.authorization.payer]
     later = (order.settlement_tx, order.callback_tx, order.refund_tx, order.failure)
     return [*about, *money, *(value or "" for value in later)]

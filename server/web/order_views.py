@@ -9,9 +9,10 @@ from server.application.create_order import takes
 from server.application.paddock import Paddock
 from server.application.sign_choice import choice_of
 from server.domain.market import Merchant
-from server.domain.merchant_orders import MerchantOrder, flow_of, status_of
-from server.domain.orders import Mode, Order
+from server.domain.merchant_orders import MerchantOrder, status_of
+from server.domain.orders import Order
 from server.domain.states import PaymentState
+from server.payments import mode_named, mode_of_orders
 
 EXTENSION = "goatx402"
 
@@ -19,12 +20,12 @@ EXTENSION = "goatx402"
 def payment_required(paddock: Paddock, order: Order, made: MerchantOrder) -> dict[str, Any]:
     """The body of the 402; its header is the same, encoded."""
     terms = order.terms
-    flow = flow_of(terms.mode, paddock.asset_of(order).method)
+    flow = mode_named(terms.mode.name).flow(paddock.asset_of(order).method)
     extension = {
         "destinationChain": terms.network,
         "expiresAt": int(terms.expires_at.timestamp()),
         "paymentMethod": Method.TRANSFER,
-        "receiveType": terms.mode,
+        "receiveType": terms.mode.name,
     }
     to_sign: dict[str, Any] = {}
     choice = choice_of(paddock, order)
@@ -74,15 +75,15 @@ def order_view(paddock: Paddock, order: Order, made: MerchantOrder) -> dict[str,
 
 def merchant_view(paddock: Paddock, merchant: Merchant) -> dict[str, Any]:
     """Where each asset is to be sent that the merchant is paid in."""
-    mode = receive_type(merchant)
+    mode = mode_of_orders(merchant)
     return {
         "merchant_id": merchant.id,
         "name": merchant.name,
         "logo": merchant.logo,
-        "receive_type": mode,
+        "receive_type": mode.facts.name,
         "wallets": [
             {
-                "address": ground.market.delegate if merchant.callback else merchant.pay_to,
+                "address": mode.pay_to(ground.market, merchant),
                 "chain_id": ground.market.chain_id,
                 "token_symbol": asset.symbol,
                 "token_contract": asset.address,
@@ -92,8 +93,3 @@ def merchant_view(paddock: Paddock, merchant: Merchant) -> dict[str, Any]:
             if takes(ground, merchant, asset)
         ],
     }
-
-
-def receive_type(merchant: Merchant) -> Mode:
-    """DELEGATE where its money is handed to a contract."""
-    return Mode.DELEGATE if merchant.callback else Mode.DIRECT

@@ -28,6 +28,7 @@ from protocol.networks import v1_name
 from server.application.paddock import Paddock
 from server.application.quote import quote
 from server.domain.errors import PaddockError, UnknownService
+from server.payments import mode_named
 from server.services.arguments import published
 from server.services.service import Service
 from server.web.given import GivenPaddock
@@ -87,7 +88,7 @@ ENVIRONMENT = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
-ENVIRONMENT.globals["static"] = static
+ENVIRONMENT.globals |= {"static": static, "mode_words": lambda name: mode_named(name).words}
 ENVIRONMENT.filters |= {
     "short": short,
     "coded": coded,

@@ -15,6 +15,7 @@ from server.application.paddock import Paddock
 from server.application.present import PaidCall, read_arguments
 from server.application.quote import UNPAID
 from server.domain.errors import BadArguments
+from server.payments import mode_named
 from server.services.arguments import published
 from server.services.service import Service
 from server.web.guards import PAGE_POLICY
@@ -72,7 +73,7 @@ async def payment_page(paddock: Paddock, service: Service, call: PaidCall) -> Te
         paddock,
         422 if refused else 402,
         service=service,
-        merchant=paddock.merchants[service.merchant],
+        payee=mode_named(service.mode).payee(paddock.merchants[service.merchant]),
         price=price_of(service, paddock.market.asset),
         url=required.resource.url if fault is None else example_url(service, call.origin),
         target=call.intent.target.decode("ascii", "backslashreplace"),

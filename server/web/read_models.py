@@ -68,7 +68,7 @@ def row_of(paddock: Paddock, order: Order) -> Row:
         id=order.id,
         slug=terms.service,
         title=service.title if service else terms.service,
-        mode=terms.mode.value,
+        mode=terms.mode.name,
         amount=display(order.price, paddock.shown_asset(order).decimals),
         payer=order.authorization.payer,
         word=status_of(order),

@@ -235,7 +235,7 @@ def _responses(service: Service, schemas: dict[str, Any]) -> dict[str, Any]:
             "content": {"application/json": {"schema": {"type": "object"}}},
         },
     }
-    if service.mode == "DELEGATE":
+    if service.callback:
         found["202"] = {"description": "Paid; the contract call is still running: follow Location."}
     problem = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
     return found | {status: {"description": words, "content": problem} for status, words in _ERRORS.items()}

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal, NamedTuple
 
-from server.domain.orders import Mode, Order
+from server.domain.orders import Order
 from server.domain.states import FulfilmentState, MoneyBackState, PaymentState
 from server.ports import Event
 
@@ -49,13 +49,13 @@ def stages_of(order: Order, events: Sequence[Event], call: Call | None, *, prove
         Stage("Quoted", "done", terms.quoted_at, f"valid until {terms.expires_at:%H:%M:%S} UTC"),
         Stage("Claimed", "done", order.created_at, "signature verified; quote and authorization belong to this order"),
     ]
-    if terms.mode is Mode.DIRECT:
+    if not terms.mode.calls_contract:
         found.append(_made(order, events))
     found.append(_settled(order))
     if order.payment not in _UNPAID:
         if call:
             found.append(_chosen(order, call))
-        if terms.mode is Mode.DELEGATE:
+        if terms.mode.calls_contract:
             found.append(_executed(order, events))
         found += _after(order, events, proven)
     return _with_present(found)

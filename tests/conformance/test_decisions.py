@@ -11,8 +11,8 @@ from server.application.decide import Decision, decide
 from server.application.refund_by_hand import refund_by_hand
 from server.domain.cases import CaseKind, CaseState, Opening, Outcome
 from server.domain.errors import CaseConflict
-from server.domain.orders import Mode
 from server.domain.states import FulfilmentState, MoneyBackState, PaymentState
+from server.payments.delegate import DELEGATE
 from tests.conformance.rows import add, get
 from tests.fakes import samples
 from tests.fakes.samples import NOW
@@ -37,7 +37,7 @@ def desk(database):
 async def blocked(database):
     """A DELEGATE order whose refund is blocked."""
     order = samples.order(
-        mode=Mode.DELEGATE,
+        mode=DELEGATE,
         payment=PaymentState.SETTLED,
         fulfilment=FulfilmentState.FAILED,
         money_back=MoneyBackState.BLOCKED,

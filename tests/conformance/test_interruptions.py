@@ -13,9 +13,9 @@ from server.adapters.signers import LocalSigner
 from server.application.deliver import record_settled
 from server.application.paddock import Ground
 from server.domain.evidence import TransferLog
-from server.domain.orders import Mode
 from server.domain.states import FulfilmentState, PaymentState
 from server.facilitator.settler import Settler
+from server.payments.delegate import DELEGATE
 from tests.conformance.rows import add, get, race
 from tests.conformance.worlds import fake_world
 from tests.fakes import samples
@@ -55,7 +55,7 @@ async def test_a_cancelled_unit_of_work_ends_at_once_and_keeps_no_lock(database)
 
 
 async def test_f13_a_payment_that_many_write_down_at_once_is_booked_once_and_the_others_read_again(database):
-    order = await add(database, samples.order(mode=Mode.DELEGATE, payment=PaymentState.SETTLING))
+    order = await add(database, samples.order(mode=DELEGATE, payment=PaymentState.SETTLING))
     row = samples.entry(order)
     terms, payer = order.terms, order.authorization.payer
     transfer = TransferLog(

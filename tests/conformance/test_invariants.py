@@ -17,9 +17,12 @@ from server.domain.calls import address_in
 from server.domain.deliveries import Delivery
 from server.domain.evidence import Mined, TransferLog
 from server.domain.market import Market, Merchant
-from server.domain.orders import Mode, Order
+from server.domain.modes import Mode
+from server.domain.orders import Order
 from server.domain.receipts import receipt_for
 from server.domain.states import FulfilmentState, MoneyBackState, PaymentState
+from server.payments.delegate import DELEGATE
+from server.payments.direct import DIRECT
 from tests.conformance.worlds import World, fake_world, nonce_of, settle_call
 from tests.fakes import samples
 from tests.fakes.chain import FakeChain
@@ -60,24 +63,24 @@ class Stage:
         self.db.tables.entries = [row for row in self.db.tables.entries if row.kind != kind]
 
 
-async def sell(stage: Stage, mode: Mode = Mode.DIRECT, *, refund: bool = False) -> Order:
+async def sell(stage: Stage, mode: Mode = DIRECT, *, refund: bool = False) -> Order:
     """An honest purchase, from payment to release or refund, with its ledger rows."""
     world, payer = stage.world, await stage.world.payer()
     delegate = account("delegate")
-    pay_to = MERCHANT.pay_to if mode is Mode.DIRECT else delegate.address
+    pay_to = delegate.address if mode.held else MERCHANT.pay_to
     payment = buyer.payment(payer, world.entry(pay_to, 1_000_000))
     order = samples.order(
         mode=mode, asset=world.token, pay_to=pay_to, amount=1_000_000, payer=payer.address, nonce=nonce_of(payment),
         valid_before=datetime.now(UTC) + timedelta(minutes=2),
     )  # fmt: skip
-    receiver = ledger.merchant(order) if mode is Mode.DIRECT else ledger.delegate(order)
+    receiver = ledger.delegate(order) if mode.held else ledger.merchant(order)
     mined = await world.transact(world.token, settle_call(payment))
     order.settlement_tx, order.paid_at, order.released_at = mined.transaction, samples.NOW, samples.NOW
     order.pay(P.SETTLING)
     order.pay(P.SETTLED)
     rows = [ledger.entry(order, "settlement", receiver, ledger.payer(order), moved(mined, order.terms.asset))]
     order.fulfil(F.EXECUTING)
-    if mode is Mode.DELEGATE:
+    if mode.held:
         to = payer.address if refund else stage.market.contracts["AccessPass"].address
         nonce = "0x" + order_nonce(order.id).hex()
         onward = await world.transact(
@@ -127,8 +130,8 @@ def stage():
 
 async def test_an_honest_history_has_nothing_wrong(stage):
     await sell(stage)
-    await sell(stage, Mode.DELEGATE)
-    await sell(stage, Mode.DELEGATE, refund=True)
+    await sell(stage, DELEGATE)
+    await sell(stage, DELEGATE, refund=True)
     await unpaid(stage, P.EXPIRED)
     await unpaid(stage, P.SETTLING, P.IN_DOUBT, P.FAILED, valid=timedelta(hours=-1))
     await assert_invariants(stage, paid=3)
@@ -261,7 +264,7 @@ async def test_a_missing_order_is_found_out_by_the_number_of_those_paid(stage):
 
 
 async def test_g6_a_payout_that_went_elsewhere_is_found_out(stage):
-    order = await sell(stage, Mode.DELEGATE, refund=True)
+    order = await sell(stage, DELEGATE, refund=True)
     stage.change(order, fulfilment=F.RELEASED, money_back=M.NONE)
     with pytest.raises(AssertionError, match=f"released, and the money went to {order.authorization.payer}"):
         await assert_invariants(stage)

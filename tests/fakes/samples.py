@@ -12,9 +12,10 @@ from protocol.payment import Method
 from protocol.wire import FacilitatorRequest, PaymentPayload, PaymentRequirements
 from scripts.accounts import account
 from server.domain.ledger import Entry
-from server.domain.orders import Authorization, Mode, Order, Terms
+from server.domain.orders import Authorization, Order, Terms
 from server.domain.sending import Attempt, ChainTransaction, Fees
 from server.domain.settlements import Settlement, settlement_id
+from server.payments.direct import DIRECT
 
 NETWORK = "eip155:31337"
 TOKEN = account("settler").address
@@ -26,7 +27,7 @@ def order(order_id: str | None = None, **changes: Any) -> Order:
     terms = Terms(
         service="echo",
         merchant="paddock",
-        mode=Mode.DIRECT,
+        mode=DIRECT,
         network=NETWORK,
         asset=TOKEN,
         amount=50_000,

@@ -11,8 +11,8 @@ from server.adapters.clock import SystemClock
 from server.adapters.database import SqlDatabase
 from server.application.cases import open_case
 from server.domain.cases import CaseKind, CaseState, Outcome
-from server.domain.orders import Mode
 from server.domain.states import FulfilmentState, MoneyBackState, PaymentState
+from server.payments.delegate import DELEGATE
 from tests.fakes import samples
 from tests.fakes.samples import NOW
 
@@ -62,7 +62,7 @@ def shell(anvil, deployments, sqlite_url, monkeypatch, capsys):
 def blocked(shell, market):
     """The id of an order whose refund is blocked, and the id of its case."""
     order = samples.order(
-        mode=Mode.DELEGATE,
+        mode=DELEGATE,
         asset=market.asset.address,
         payment=PaymentState.SETTLED,
         fulfilment=FulfilmentState.FAILED,

@@ -23,10 +23,10 @@ from server.adapters.signers import LocalSigner
 from server.application.paddock import Ground, Paddock
 from server.application.trends import Trends
 from server.domain.deliveries import Delivery
-from server.domain.orders import Mode
 from server.domain.quotes import QuoteKeys
 from server.domain.receipts import receipt_for
 from server.domain.states import FulfilmentState, MoneyBackState, PaymentState
+from server.payments.delegate import DELEGATE
 from server.ports import Event
 from server.services import on_sale
 from server.web import live, storefront
@@ -443,7 +443,7 @@ async def test_the_right_token_becomes_a_cookie_for_the_console_only(stranger, b
 
 async def test_the_console_lists_orders_and_counts_them(operator, paddock):
     assert "No orders yet" in Read(await operator.get("/console")).text
-    first, second = await add(paddock), await add(paddock, amount=2_500_000, service="access-pass", mode=Mode.DELEGATE)
+    first, second = await add(paddock), await add(paddock, amount=2_500_000, service="access-pass", mode=DELEGATE)
     await deliver(paddock, first)
     await add(paddock)
     page = Read(await operator.get("/console"))
@@ -483,7 +483,7 @@ async def test_a_delivered_order_is_told_from_quote_to_proof(operator, paddock):
 
 
 async def test_a_refunded_order_tells_why_and_how_the_money_went_back(operator, paddock):
-    order = await add(paddock, service="launch-pass", mode=Mode.DELEGATE)
+    order = await add(paddock, service="launch-pass", mode=DELEGATE)
     await settle(paddock, order)
     order.fulfil(FulfilmentState.EXECUTING)
     order.failure = f"SoldOut(1) {HOSTILE}"
@@ -550,7 +550,7 @@ async def test_the_stream_tells_a_change_and_goes_on_where_it_was_left(operator,
         lines = answer.aiter_lines()
         _, counted = await told(lines, "pulse")
         assert (figure(counted, "orders"), figure(counted, "pending"), bool(counted["block"])) == ("1", "1", True)
-        order = await add(paddock, service="access-pass", mode=Mode.DELEGATE)
+        order = await add(paddock, service="access-pass", mode=DELEGATE)
         sequence, first = await told(lines, "order")
         assert (first["order"], first["what"], first["new"]) == (order.id, "payment", "authorized")
         assert (first["status"], first["sequence"]) == ("pending", sequence)

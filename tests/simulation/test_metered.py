@@ -293,7 +293,9 @@ def test_a_charge_is_rounded_down_where_the_asset_is_coarse_and_never_above_the_
         assert cents.charge(price) <= cents.amount(price)
 
 
-@pytest.mark.parametrize("changes", [{"fulfilment": Fulfilment.AFTER_SETTLEMENT}, {"mode": "DELEGATE"}])
+@pytest.mark.parametrize(
+    "changes", [{"fulfilment": Fulfilment.AFTER_SETTLEMENT}, {"mode": "DELEGATE", "callback": "AccessPass"}]
+)
 def test_what_is_charged_by_use_cannot_be_paid_first(changes):
     with pytest.raises(ValueError, match="cannot be paid first"):
         service("scan", None, meter=Meter("instruction", 1), **changes)

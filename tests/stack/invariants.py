@@ -13,7 +13,7 @@ from server.domain.anchors import Kind
 from server.domain.evidence import Spend, TransferLog, that_moved
 from server.domain.holds import holds_call
 from server.domain.ledger import Entry, standing
-from server.domain.orders import Mode, Order
+from server.domain.orders import Order
 from server.domain.states import FulfilmentState, MoneyBackState, PaymentState
 from server.ports import Call, Database, Event
 from server.settings import DEVNET_SECRETS
@@ -164,14 +164,14 @@ class _Look:
     async def check_order(self, order: Order, *, ended: bool) -> None:
         if order.by_transfer:
             self._check_transfers(order, ended)
-            if order.terms.mode is Mode.DELEGATE:
+            if order.terms.mode.calls_contract:
                 await self._check_payout(order, ended)
             return
         transfer = await self._payment_of(order)
         self._check_grant(order, transfer)
         self._check_ending(order, transfer, ended)
         self._check_entries(order, transfer)
-        if order.terms.mode is Mode.DELEGATE:
+        if order.terms.mode.calls_contract:
             await self._check_payout(order, ended)
         if order.payment in NOT_PAID:
             await self._check_failure(order, transfer)
@@ -239,7 +239,7 @@ class _Look:
             return
         if order.fulfilment is not FulfilmentState.RELEASED and order.money_back not in SETTLED_WELL:
             self._say("G2", f"order {order.id} was paid and is {order.fulfilment}, money back {order.money_back}")
-        kept = (MoneyBackState.NONE, *(SETTLED_WELL if order.terms.mode is Mode.DIRECT else ()))
+        kept = (MoneyBackState.NONE, *(() if order.terms.mode.held else SETTLED_WELL))
         if order.fulfilment is FulfilmentState.RELEASED and order.money_back not in kept:
             self._say("G2", f"order {order.id} is released and money back {order.money_back}")
 
@@ -249,7 +249,7 @@ class _Look:
         expected = {
             "settlement": order.payment is PaymentState.SETTLED and not order.waived,
             "refund": order.money_back is MoneyBackState.REFUNDED,
-            "payout": order.terms.mode is Mode.DELEGATE
+            "payout": order.terms.mode.calls_contract
             and (order.fulfilment is FulfilmentState.RELEASED or self._given_to_hold(order)),
         }
         for kind, wanted in expected.items():

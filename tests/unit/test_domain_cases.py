@@ -4,9 +4,10 @@ import pytest
 
 from server.domain.cases import MOST_NOTE, Case, CaseKind, CaseState, Opening, Outcome, checked_reason, opened
 from server.domain.errors import BadArguments, CaseConflict
-from server.domain.orders import Mode
 from server.domain.refunds import why_no_refund
 from server.domain.states import FulfilmentState, MoneyBackState, PaymentState
+from server.payments.delegate import DELEGATE
+from server.payments.direct import DIRECT
 from tests.fakes import samples
 from tests.fakes.samples import NOW
 
@@ -59,7 +60,7 @@ def test_a_reason_stands_without_the_space_around_it():
 
 
 def delegate(**changes):
-    usual = {"mode": Mode.DELEGATE, "payment": P.SETTLED, "fulfilment": F.FAILED}
+    usual = {"mode": DELEGATE, "payment": P.SETTLED, "fulfilment": F.FAILED}
     return samples.order(**usual | changes)
 
 
@@ -70,7 +71,7 @@ def test_f23_a_failed_delegate_order_can_be_refunded_also_after_it_was_blocked(m
 
 @pytest.mark.parametrize("fulfilment", [F.FAILED, F.RELEASED])
 def test_a_direct_order_can_be_refunded_also_after_its_answer_was_released(fulfilment):
-    assert why_no_refund(delegate(mode=Mode.DIRECT, fulfilment=fulfilment)) is None
+    assert why_no_refund(delegate(mode=DIRECT, fulfilment=fulfilment)) is None
 
 
 @pytest.mark.parametrize(
@@ -87,9 +88,9 @@ def test_a_direct_order_can_be_refunded_also_after_its_answer_was_released(fulfi
         ({"money_back": M.REFUNDED}, "went back already"),
         ({"fulfilment": F.RELEASED}, "took the payment"),
         ({"fulfilment": F.EXECUTING}, "worked on"),
-        ({"mode": Mode.DIRECT, "fulfilment": F.RELEASED, "charged": 0}, "nothing was charged"),
+        ({"mode": DIRECT, "fulfilment": F.RELEASED, "charged": 0}, "nothing was charged"),
         (
-            {"mode": Mode.DIRECT, "fulfilment": F.RELEASED, "charged": 0, "received": 9, "money_back": M.REFUNDED},
+            {"mode": DIRECT, "fulfilment": F.RELEASED, "charged": 0, "received": 9, "money_back": M.REFUNDED},
             "went back already",
         ),
     ],

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from server.domain import ledger
 from server.domain.books import Parties, booked, misbooked, standing_for, unbooked
 from server.domain.evidence import TransferLog
-from server.domain.orders import Mode
+from server.payments.delegate import DELEGATE
 from tests.fakes import samples
 from tests.fakes.samples import NETWORK, TOKEN
 
@@ -30,7 +30,7 @@ MOVED = TransferLog("0xabc", 7, 12, "0xblock", TOKEN, "0xfrom", "0xto", 2**255)
 
 
 def test_a_row_is_over_its_orders_whole_terms():
-    order = samples.order("order-1", amount=2**255, mode=Mode.DELEGATE)
+    order = samples.order("order-1", amount=2**255, mode=DELEGATE)
     row = ledger.entry(order, "settlement", ledger.delegate(order), ledger.payer(order), MOVED)
     assert (row.order_id, row.network, row.asset, row.amount) == ("order-1", NETWORK, TOKEN, 2**255)
     assert (row.transaction, row.block, row.block_hash, row.log_index) == ("0xabc", 12, "0xblock", 7)

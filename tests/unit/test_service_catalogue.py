@@ -8,6 +8,7 @@ import pytest
 
 from protocol.payment import PERMIT2
 from server.domain.evidence import Mined, TransferLog
+from server.payments import mode_named
 from server.services import on_sale
 from server.services.arguments import parse_arguments, published, shown_example
 from server.services.service import Execution, Fulfilment, Service, ServiceError
@@ -42,7 +43,7 @@ async def answer(service):
         for one in (moved.transaction, MINTED.transaction)
     }
     chain = FakeChainReader(codes=codes, logs=[moved], outcomes=mined)
-    execution = MINTED if service.mode == "DELEGATE" else None
+    execution = MINTED if service.callback else None
     browser = chromium.for_services() if service.needs_browser else None
     return await service.run(call(service), context(chain, execution, browser=browser))
 
@@ -75,9 +76,9 @@ def test_a_service_says_what_it_is(service):
 
 
 @every_service
-def test_a_callback_goes_with_delegate_and_with_nothing_else(service):
-    assert (service.mode == "DELEGATE") == (service.callback is not None)
-    if service.mode == "DELEGATE":
+def test_a_callback_goes_with_a_mode_that_calls_one_and_with_nothing_else(service):
+    assert mode_named(service.mode).facts.calls_contract == (service.callback is not None)
+    if service.callback:
         assert service.fulfilment is Fulfilment.AFTER_SETTLEMENT
     assert service.held_seconds == 0 or service.callback == "EscrowRelease"
 
