@@ -24,8 +24,8 @@ def lab_options(parser: argparse.ArgumentParser) -> None:
 
 def new_options(parser: argparse.ArgumentParser) -> None:
     """What `new` may be told; `python -m scripts.new` reads the same."""
-    parser.add_argument("kind", choices=("callback", "service"))
-    parser.add_argument("name", help="of the contract, as TipJar; of the service, as word-count")
+    parser.add_argument("kind", choices=("callback", "mode", "service"))
+    parser.add_argument("name", help="of the contract, as TipJar; of the mode, as TIP; of the service, as word-count")
 
 
 def prune_options(parser: argparse.ArgumentParser) -> None:
@@ -40,7 +40,7 @@ def callback_lab(_arguments: argparse.Namespace) -> int:
 
 
 def new(_arguments: argparse.Namespace) -> int:
-    """Write a callback contract or a service that passes as it stands, its test, and its line in the list."""
+    """Write a callback contract, a payment mode or a service that passes as it stands, its test, its line in the list."""
     return _run("scripts.new")
 
 

@@ -1,9 +1,10 @@
-"""`python -m scripts.new callback Name` and `… service name`, as `paddock new` runs them."""
+"""`python -m scripts.new callback Name`, `… service name` and `… mode NAME`, as `paddock new` runs them."""
 
 import argparse
 import sys
 
 from scripts.new.callback import new_callback
+from scripts.new.mode import new_mode
 from scripts.new.service import new_service
 from scripts.new.writing import NewError
 from scripts.solc import ROOT
@@ -11,6 +12,7 @@ from server.kit_commands import new_options
 
 KINDS = {
     "callback": (new_callback, "paddock callback-lab contracts/callbacks/{name}.sol, then docs/guides/callback.md"),
+    "mode": (new_mode, 'name it in a service, mode="{name}", then CONTRIBUTING.md, "Add a payment mode"'),
     "service": (new_service, "make up, look at its page /services/{name}, then docs/guides/provider.md"),
 }
 

@@ -8,8 +8,16 @@ from pathlib import Path
 
 from scripts.solc import ROOT
 
-FOLDERS = ("contracts", "docs", "scripts", "server", "protocol", "templates", "tests")
-FILES = ("README.md", "ARCHITECTURE.md", "foundry.toml", "networks.toml", "package.json", "pyproject.toml")
+FOLDERS = ("agent", "contracts", "docs", "scripts", "server", "protocol", "templates", "tests")
+FILES = (
+    "README.md",
+    "ARCHITECTURE.md",
+    "CONTRIBUTING.md",
+    "foundry.toml",
+    "networks.toml",
+    "package.json",
+    "pyproject.toml",
+)
 MADE = ("node_modules", "var")
 NOT_COPIED = (".git", ".venv", "node_modules", "var", "__pycache__", ".*_cache", "*.egg-info")
 
