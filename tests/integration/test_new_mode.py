@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from scripts.new.mode import BUYER, GUIDE, SELLER, new_mode
+from scripts.new.service import new_service
 from scripts.new.writing import NewError
 from tests.stack.checkouts import copy_checkout, run
 
@@ -45,6 +46,15 @@ def test_a_new_mode_passes_the_every_mode_suite_its_own_test_and_the_checks(chec
     written = [*files, SELLER, BUYER]
     done(checkout, "ruff", "format", "--check", *written)
     done(checkout, "ruff", "check", *written)
+
+
+@pytest.mark.timeout(600)
+def test_what_is_sold_in_a_new_mode_is_bought_on_a_devnet_by_the_bundled_agent(checkout: Path) -> None:
+    new_mode("TIP", checkout)
+    (service, *_) = new_service("word-count", checkout)
+    service.write_text(service.read_text().replace("    run=run,\n", '    run=run,\n    mode="TIP",\n'))
+    bought = done(checkout, "pytest", "-p", "no:cacheprovider", "-v", "-k", "TIP", "tests/e2e/test_every_mode.py")
+    assert "test_the_bundled_agent_buys_in_the_mode_and_proves_it[TIP] PASSED" in bought
 
 
 @pytest.mark.parametrize("name", ["", "tip", "Tip", "TIP-JAR", "TIP JAR", "9LIVES", "TIP_", "IF", "../TIP", "T" * 17])
