@@ -40,7 +40,7 @@ def callback_lab(_arguments: argparse.Namespace) -> int:
 
 
 def new(_arguments: argparse.Namespace) -> int:
-    """Write a callback contract, a payment mode or a service that passes as it stands, its test, its line in the list."""
+    """Write a callback contract, a payment mode or a service that passes as it stands, with its test, and list it."""
     return _run("scripts.new")
 
 
