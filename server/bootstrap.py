@@ -36,6 +36,7 @@ from server.domain.errors import ConfigurationError
 from server.domain.market import key_digest
 from server.domain.quotes import QuoteKeys
 from server.domain.webhooks import WebhookKeys
+from server.exporting import open_tracing
 from server.facilitator.cool_off import CoolOff
 from server.facilitator.local import LocalFacilitator
 from server.facilitator.settler import Settler
@@ -136,9 +137,11 @@ async def open_paddock(parts: Parts, facilitator: Facilitator, *, holds_delegate
         if holds_delegate:
             courier = HttpCourier(GuardedClient(egress_rules(settings)))
             stack.push_async_callback(courier.close)
+        tracing = stack.enter_context(open_tracing("worker" if holds_delegate else "server", wanted=settings.traces))
         delegate, floats = await _money_keys(settings, stack) if holds_delegate else (None, {})
         yield Paddock(
-            db=AnnouncingDatabase(parts.db),
+            db=AnnouncingDatabase(parts.db, tracing),
+            tracing=tracing,
             clock=parts.clock,
             facilitator=facilitator,
             grounds=parts.grounds,

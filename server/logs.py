@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from types import TracebackType
 
 from protocol.errors import ProtocolError
+from server.application.tracing import trace_id
 from server.domain.errors import PaddockError
 from server.domain.redaction import scrub
 
@@ -31,6 +32,11 @@ class DiscreetFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         record.exc_text = None  # another handler's wording of the same error
         return scrub(super().format(record), self._secrets)
+
+    def formatMessage(self, record: logging.LogRecord) -> str:
+        """With the trace that the process is at work on, if there is one."""
+        traced = trace_id()
+        return f"{super().formatMessage(record)} trace_id={traced}" if traced else super().formatMessage(record)
 
     def formatException(self, ei: Raised) -> str:
         error, lines = ei[1], list[str]()

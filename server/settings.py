@@ -99,6 +99,7 @@ class Settings:
     execution_gas: int
     ready_file: Path | None
     metrics_port: int
+    traces: bool
     wallet_limits: WalletLimits
     screening_file: Path | None
     chromium: Path | None
@@ -172,6 +173,7 @@ def _read(environ: Mapping[str, str], role: str) -> Settings:
         chromium=path(environ, "PADDOCK_CHROMIUM"),
         samples=flag(environ, "PADDOCK_SAMPLES", default=devnet),
         metrics_port=integer(environ, "PADDOCK_METRICS_PORT", 0),
+        traces=bool(environ.get("OTEL_EXPORTER_OTLP_ENDPOINT")),
         wallet_limits=read_wallet_limits(environ),
         delegate_address=environ.get("PADDOCK_DELEGATE_ADDRESS", "0x3C44CdDdB6a900fa2b585dd299e03d12FA4293BC"),
         float_address=address(environ, "PADDOCK_FLOAT_ADDRESS", DEVNET_FLOAT if devnet else ""),

@@ -25,6 +25,7 @@ from server.application.redeliver import redeliver
 from server.application.refund import refund
 from server.application.resend import resend
 from server.application.resolve import resolve
+from server.application.tracing import Ran, followed
 from server.application.watch import watch
 from server.application.watch_transfers import watch_transfers
 from server.application.webhook import webhook
@@ -89,6 +90,16 @@ def _actor(broker: Broker, paddock: Paddock, topic: str, use_case: UseCase) -> d
 
 async def perform(paddock: Paddock, job: Job, use_case: UseCase) -> None:
     """Run a job once, and write down whether it is done, or when it is due again."""
+    wait, error = await followed(paddock.tracing, paddock.db, job, lambda: _run(paddock, job, use_case))
+    async with paddock.db.begin("job") as work:
+        if wait is None:
+            await work.outbox.finish(job)
+        else:
+            await work.outbox.put_off(job, paddock.clock.now() + timedelta(seconds=wait), error)
+
+
+async def _run(paddock: Paddock, job: Job, use_case: UseCase) -> Ran:
+    """When it is due again, None for never, and what went wrong."""
     error: str | None = None
     try:
         held = job.topic in HELD_WHILE_PAUSED and await paddock.admission.pause.paused(paddock.db, paddock.clock)
@@ -101,11 +112,7 @@ async def perform(paddock: Paddock, job: Job, use_case: UseCase) -> None:
     except Exception as problem:
         log.exception("%s of %s failed", job.topic, job.subject)
         wait, error = backoff(job.attempts), f"{type(problem).__name__}: {problem}"
-    async with paddock.db.begin("job") as work:
-        if wait is None:
-            await work.outbox.finish(job)
-        else:
-            await work.outbox.put_off(job, paddock.clock.now() + timedelta(seconds=wait), error)
+    return wait, error
 
 
 def backoff(attempts: int) -> float:

@@ -34,6 +34,7 @@ from server.adapters.statements import Statements
 from server.adapters.suspect_rows import SuspectRows
 from server.adapters.switch_rows import SwitchRows
 from server.adapters.tally_rows import TallyRows
+from server.adapters.trace_rows import TraceRows
 from server.adapters.transaction_rows import TransactionRows
 from server.adapters.transfer_rows import TransferRows
 from server.adapters.upstream_rows import UpstreamRows
@@ -56,6 +57,7 @@ from server.ports import (
     MerchantOrders,
     Merchants,
     Orders,
+    OrderTraces,
     Outbox,
     Pledges,
     Proofs,
@@ -113,6 +115,7 @@ class SqlUnitOfWork:
         self.merchants: Merchants = MerchantRows(connection, clock)
         self.members: Members = MemberRows(connection, clock)
         self.sessions: Sessions = SessionRows(connection)
+        self.traces: OrderTraces = TraceRows(connection)
 
 
 class SqlDatabase:

@@ -7,9 +7,11 @@ from protocol.chains import merkle_root
 from server.application.callback import delegate_of
 from server.application.paddock import Paddock
 from server.application.send import Prepared, outcome, prepare, sign
+from server.application.tracing import BLOCK, TRANSACTION, mark
 from server.domain.anchors import Anchor, Chained, Site, expected_index
 from server.domain.calls import describe_revert
 from server.domain.errors import ConfigurationError, InternalError, Reverted
+from server.domain.evidence import Mined
 from server.domain.sending import TransactionState
 from server.ports import UnitOfWork
 
@@ -86,7 +88,18 @@ async def _follow(paddock: Paddock, batch: Anchor) -> float:
     async with paddock.db.begin("anchored") as work:
         await work.transactions.record(sent.hash, mined)
         await work.anchors.confirm(replace(batch, transaction=mined.transaction), mined.block)
+    await _tell(paddock, batch, mined)
     return 0.0
+
+
+async def _tell(paddock: Paddock, batch: Anchor, mined: Mined) -> None:
+    """Each order of the batch has it in its trace."""
+    if paddock.tracing is None:
+        return
+    async with paddock.db.read() as view:
+        entries = await view.receipt_chain.entries(batch.merchant, batch.first, batch.last - batch.first + 1)
+    seen: dict[str, str | int] = {TRANSACTION: mined.transaction, BLOCK: mined.block}
+    await mark(paddock.tracing, paddock.db, "anchored", [one.order_id for one in entries], seen)
 
 
 async def _send_again(paddock: Paddock, batch: Anchor) -> float:

@@ -10,6 +10,7 @@ import msgspec
 from protocol.webhooks import VERSION, WebhookMessage
 from server.application.measures import tell_moves
 from server.application.status import public_view
+from server.application.tracing import Tracing, committed, mark, to_keep
 from server.domain.cases import Case, CaseState, Opening
 from server.domain.orders import Change, Order
 from server.domain.webhooks import Announcement, Kind, delivery_of, kinds_of
@@ -53,12 +54,12 @@ class AnnouncingDatabase:
     """Implements ports.Database over another: an order that is saved announces its changes in the same unit of work.
 
     It stands around the database rather than in each use case, so that no place that saves an order can forget it,
-    and rather than in an adapter, so that the fake and the real one do the same. What was committed is counted, and
-    logged.
+    and rather than in an adapter, so that the fake and the real one do the same. What was committed is counted, logged,
+    and told to the order's trace; an order that is made in a trace keeps it.
     """
 
-    def __init__(self, db: Database) -> None:
-        self._db = db
+    def __init__(self, db: Database, tracing: Tracing | None = None) -> None:
+        self._db, self._tracing = db, tracing
 
     @asynccontextmanager
     async def begin(self, name: str) -> AsyncIterator[UnitOfWork]:
@@ -67,8 +68,8 @@ class AnnouncingDatabase:
             work.orders = cast(Orders, _AnnouncingOrders(work, moved))
             work.cases = cast(Cases, _AnnouncingCases(work))
             yield work
-        for order_id, changes in moved:
-            tell_moves(name, order_id, changes)
+        beside = committed(name, {order_id: tell_moves(name, order_id, changes) for order_id, changes in moved})
+        await mark(self._tracing, self._db, name, beside)
 
     def read(self) -> AbstractAsyncContextManager[UnitOfWork]:
         return self._db.read()
@@ -88,6 +89,9 @@ class _AnnouncingOrders:
 
     async def add(self, order: Order) -> None:
         await self._write(order, self._orders.add)
+        entry = to_keep(order.id)
+        if entry is not None:
+            await self._work.traces.put(order.id, entry)
 
     async def save(self, order: Order) -> None:
         await self._write(order, self._orders.save)

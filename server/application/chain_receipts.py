@@ -8,6 +8,7 @@ from protocol.revocations import Revocation, SignedRevocation
 from protocol.verification import content_of
 from server.application.deliver import ANCHOR, CHAIN_RECEIPTS
 from server.application.paddock import Paddock
+from server.application.tracing import mark
 from server.domain.anchors import Chained, Kind
 from server.domain.errors import UnknownOrder
 from server.domain.orders import Order
@@ -43,6 +44,7 @@ async def chain_receipts(paddock: Paddock, merchant: str) -> float | None:
             await _append(paddock, work, merchant, order_id, found[0])
         if waiting:
             await ask_to_anchor(paddock, work, merchant)
+    await mark(paddock.tracing, paddock.db, "chained", waiting)
     return 0.0 if len(waiting) == MOST_AT_ONCE else None
 
 

@@ -10,6 +10,7 @@ from server.application.paddock import Paddock
 from server.application.present import PaidCall, Presented, read_arguments, stored_form
 from server.application.screen import screen_purchase
 from server.application.sign_choice import keep_signature, require_runnable
+from server.application.tracing import stage
 from server.application.watch import require_room
 from server.domain.errors import DuplicateClaim, PaymentConflict, PaymentRefused, StaleWrite
 from server.domain.orders import Authorization, Order, Terms
@@ -38,7 +39,7 @@ async def claim(
         await require_open(paddock, network)
         await require_room(paddock, presented.requirements)
         await screen_purchase(paddock, presented.payment.payer, presented.payment.to)
-        with watching(paddock, VERIFY, network):
+        with watching(paddock, VERIFY, network), stage("verify"):
             verdict = await paddock.facilitator.verify(presented.payload, presented.requirements)
         if verdict.is_valid:
             order = _order(paddock, service, call, presented, arguments, await _height(paddock, network))
@@ -46,11 +47,7 @@ async def claim(
             require_settling(paddock)
             take_slot(slot, order)
             try:
-                async with paddock.db.begin("claim") as work:
-                    await work.orders.add(order)
-                    await require_place(paddock, work, order)
-                    await identify(work, call, presented, order)
-                    await keep_signature(paddock, work, order, presented.calldata_signature)
+                await _store(paddock, call, presented, order)
                 return order, True
             except DuplicateClaim:
                 slot.free()
@@ -59,6 +56,16 @@ async def claim(
             raise PaymentRefused(verdict.invalid_reason or "unexpected_verify_error", verdict.invalid_message or "")
     _require_same(known, presented, call)
     return await _take_over(paddock, known, slot)
+
+
+async def _store(paddock: Paddock, call: PaidCall, presented: Presented, order: Order) -> None:
+    """Raises DuplicateClaim where the quote or the payment has an order already."""
+    with stage("claim"):
+        async with paddock.db.begin("claim") as work:
+            await work.orders.add(order)
+            await require_place(paddock, work, order)
+            await identify(work, call, presented, order)
+            await keep_signature(paddock, work, order, presented.calldata_signature)
 
 
 async def _known(paddock: Paddock, presented: Presented) -> Order | None:

@@ -6,6 +6,7 @@ import msgspec
 
 from protocol.receipts import SignedReceipt, x402_receipt_digest
 from server.application.paddock import Paddock
+from server.application.tracing import on_chain, stage
 from server.domain import ledger
 from server.domain.deliveries import Delivery
 from server.domain.errors import UnknownOrder
@@ -37,6 +38,7 @@ async def record_settled(paddock: Paddock, order_id: str, transfers: Sequence[Tr
             return order
         was = order.payment
         order.settlement_tx, order.settlement_block = transfer.transaction, transfer.block
+        on_chain(transfer.transaction, transfer.block)
         order.paid_at = order.paid_at or paddock.clock.now()
         order.pay(PaymentState.SETTLED, "late" if was in UNPAID else transfer.transaction)
         order.drop_lease()
@@ -128,8 +130,9 @@ async def sign_again(paddock: Paddock, work: UnitOfWork, order: Order) -> None:
 async def _sign(paddock: Paddock, work: UnitOfWork, order: Order, delivery: Delivery) -> None:
     issued_at = int(paddock.clock.now().timestamp())
     receipt = receipt_for(order, delivery, issued_at)
-    signature = await paddock.receipts.sign_digest(receipt.digest())
-    standard = await _standard_receipt(paddock, order, issued_at)
+    with stage("receipt"):
+        signature = await paddock.receipts.sign_digest(receipt.digest())
+        standard = await _standard_receipt(paddock, order, issued_at)
     await work.receipts.put(order.id, SignedReceipt(receipt, "0x" + signature.hex()), standard)
 
 

@@ -9,6 +9,7 @@ from server.application.paddock import Paddock
 from server.application.payout import payout_call
 from server.application.send import GAS_MARGIN, call_of, outcome, prepare, sent_for, sign
 from server.application.sign_choice import choice_of
+from server.application.tracing import on_chain
 from server.domain import calls, ledger
 from server.domain.deliveries import Delivery
 from server.domain.errors import HandlerFailed, InternalError, Reverted, UnknownOrder
@@ -112,6 +113,7 @@ async def complete(paddock: Paddock, order: Order, service: Service, contract: C
     payout = payout_in(paddock, order, mined)
     if payout is None or payout.recipient != contract.address or payout.amount != order.terms.amount:
         raise InternalError(f"the callback of order {order.id} succeeded without taking exactly its payment")
+    on_chain(mined.transaction, mined.block)
     execution = Execution(mined.transaction, contract.address, events(contract, mined))
     try:
         answer = await run(paddock, service, order, execution)

@@ -44,8 +44,8 @@ for _outcome in OUTCOMES:
     SETTLE.labels(_outcome)
 
 
-def tell_moves(unit: str, order_id: str, changes: Iterable[Change]) -> None:
-    """Count what a unit of work committed of an order, and log it in one line under the order's id.
+def tell_moves(unit: str, order_id: str, changes: Iterable[Change]) -> str:
+    """Count what a unit of work committed of an order, and log it in one line under the order's id; returns the moves.
 
     Of a change's note, which may be anybody's words, the line has a chain transaction's hash and nothing else.
     """
@@ -57,6 +57,7 @@ def tell_moves(unit: str, order_id: str, changes: Iterable[Change]) -> None:
         words.append(f"{change.what} {moved} {change.note if _HASH.fullmatch(change.note) else ''}".rstrip())
     if words:
         log.info("order %s, %s: %s", order_id, unit, "; ".join(words))
+    return "; ".join(words)
 
 
 @contextmanager

@@ -13,6 +13,7 @@ from server.application.holdings import Holdings
 from server.application.post import Post
 from server.application.ranks import Ranks
 from server.application.standings import Standings
+from server.application.tracing import Tracing
 from server.application.trends import Trends
 from server.application.wallets import HotWallet
 from server.domain.errors import ConfigurationError
@@ -154,6 +155,8 @@ class Paddock:
     trends: Trends = field(default_factory=Trends)
     holdings: Holdings = field(default_factory=Holdings)
     custody: Custody = field(default_factory=Custody)
+    tracing: Tracing | None = None
+    """None where no traces are exported."""
     core: Core | None = None
     gateway: Gateway | None = None
     """The way out to providers' upstreams; their services are in `services` while they are on sale."""

@@ -17,6 +17,7 @@ from server.application.paddock import Paddock
 from server.application.present import PaidCall, present
 from server.application.settle import settle
 from server.application.sign_choice import awaits_signature
+from server.application.tracing import is_for, stage
 from server.domain.deliveries import Delivery
 from server.domain.errors import (
     AlreadyDelivered,
@@ -50,8 +51,10 @@ async def pay(paddock: Paddock, service: Service, call: PaidCall) -> Sold:
     Raises the errors of `domain.errors`; after each of them the buyer has lost nothing, or the order says what is due.
     """
     presented = present(paddock, service, call)
+    is_for(presented.quote.id)
     with paddock.admission.slot(service.slug) as slot:
         order, owned = await claim(paddock, service, call, presented, slot)
+        is_for(order.id)
         if owned:
             try:
                 order = await _work(paddock, service, order, slot)
@@ -64,9 +67,11 @@ async def pay(paddock: Paddock, service: Service, call: PaidCall) -> Sold:
 async def _work(paddock: Paddock, service: Service, order: Order, slot: Slot) -> Order:
     """Bring an order that this process owns as far as it goes; a slow settlement keeps no handler's place."""
     if order.fulfilment is FulfilmentState.RUNNING:
-        await fulfil(paddock, service, order)
+        with stage("fulfil"):
+            await fulfil(paddock, service, order)
     slot.free()
-    return await settle(paddock, order)
+    with stage("settle"):
+        return await settle(paddock, order)
 
 
 async def _watch(paddock: Paddock, order: Order) -> Order:

@@ -14,6 +14,7 @@ from server.application.payout import outgoing
 from server.application.refund_source import Source, signed_by, source_of, spend_from
 from server.application.screen import refused_refund
 from server.application.send import GAS_MARGIN, Prepared, outcome, prepare, sent_for, sign
+from server.application.tracing import on_chain
 from server.domain import calls, ledger
 from server.domain.cases import CaseKind
 from server.domain.errors import RefundRefused, Reverted
@@ -245,6 +246,7 @@ async def _moved(paddock: Paddock, order: Order, spend: Spend) -> TransferLog | 
 
 async def _refunded(paddock: Paddock, order: Order, account: str, transfer: TransferLog) -> None:
     """Who takes a payment back from an escrow may have it sent to another address: the row says to which."""
+    on_chain(transfer.transaction, transfer.block)
     async with paddock.db.begin("refunded") as work:
         row = ledger.entry(order, "refund", ledger.payer_at(transfer.recipient), account, transfer)
         if order.by_transfer:

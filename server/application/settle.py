@@ -11,6 +11,7 @@ from server.application.admit import watching
 from server.application.deliver import FOLLOW, record_settled
 from server.application.measures import timed_settlement
 from server.application.paddock import Paddock
+from server.application.tracing import stage
 from server.application.waive import waive
 from server.domain.errors import PaymentRefused
 from server.domain.evidence import TransferLog, that_moved, transfers_of
@@ -38,7 +39,7 @@ async def _settle(paddock: Paddock, order: Order) -> Order:
         if await _did_not_move(paddock, order, response):
             await _refuse(paddock, order, response)
             raise PaymentRefused(response.error_reason or "unexpected_settle_error", response.error_message or "")
-        with watching(paddock, order.terms.network, order.terms.network):
+        with watching(paddock, order.terms.network, order.terms.network), stage("evidence"):
             transfers = await evidence_in(paddock, order, response.transaction) if response.success else []
     except (FacilitatorUnavailable, ChainUnavailable, Paused) as error:
         await _doubt(paddock, order, error.detail)

@@ -6,6 +6,7 @@ from datetime import datetime
 from protocol.webhooks import sign
 from server.application.paddock import Paddock
 from server.application.post import MOST_AT_ONCE, Post, post_of
+from server.application.tracing import passed_on
 from server.domain.errors import ConfigurationError
 from server.domain.webhooks import GONE, DeliveryState, Endpoint, WebhookDelivery
 from server.ports import Courier, Reply, UnitOfWork
@@ -41,7 +42,7 @@ async def _attempt(paddock: Paddock, endpoint: Endpoint, delivery: WebhookDelive
         now = paddock.clock.now()
         names = endpoint.signing(now)
         secrets = [post.keys.secret(endpoint.id, name) for name in names]
-        headers = sign(secrets, delivery.id, int(now.timestamp()), body)
+        headers = sign(secrets, delivery.id, int(now.timestamp()), body) | passed_on()
         reply = await _courier(post).post(endpoint.url, body, headers)
         post.lanes.took(endpoint.id, reply.seconds)
         return await _record(paddock, endpoint, delivery, reply)

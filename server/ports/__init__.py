@@ -22,6 +22,7 @@ from server.ports.reputation import Reputation
 from server.ports.screening import OpenScreening, Party, Purpose, Screening, Verdict
 from server.ports.switches import Switches
 from server.ports.tallies import Tallies
+from server.ports.traces import OrderTraces
 from server.ports.transfers import Transfers, Way
 from server.ports.upstreams import Forwarded, Gateway, Reached, Upstreams
 from server.ports.webhooks import Courier, Reply, Webhooks
@@ -56,6 +57,7 @@ __all__ = [
     "MerchantOrders",
     "Merchants",
     "OpenScreening",
+    "OrderTraces",
     "Orders",
     "Outbox",
     "Party",

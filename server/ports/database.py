@@ -18,6 +18,7 @@ from server.ports.records import Deliveries, Ledger, Orders, Proofs, Receipts
 from server.ports.reputation import Reputation
 from server.ports.switches import Switches
 from server.ports.tallies import Tallies
+from server.ports.traces import OrderTraces
 from server.ports.transfers import Transfers
 from server.ports.upstreams import Upstreams
 from server.ports.webhooks import Webhooks
@@ -57,6 +58,7 @@ class UnitOfWork(Protocol):
     merchants: Merchants
     members: Members
     sessions: Sessions
+    traces: OrderTraces
 
 
 class Database(Protocol):

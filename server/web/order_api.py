@@ -18,6 +18,7 @@ from server.application.create_order import NewOrder, create_order
 from server.application.order_proof import order_proof
 from server.application.paddock import Paddock
 from server.application.sign_choice import sign_choice
+from server.application.tracing import purchased
 from server.domain.errors import (
     BadArguments,
     InternalError,
@@ -32,6 +33,7 @@ from server.domain.errors import (
 from server.domain.market import Merchant
 from server.domain.merchant_orders import MerchantOrder, Status, status_of
 from server.domain.orders import Order
+from server.services.merchant_order import SERVICE as MERCHANT_ORDER
 from server.web.api import NO_STORE, as_json
 from server.web.api_credentials import signing_merchant
 from server.web.given import GivenPaddock
@@ -66,7 +68,9 @@ class SignatureBody(msgspec.Struct, forbid_unknown_fields=True):
 async def create(request: Request[Any, Any, Any], paddock: GivenPaddock) -> Response[bytes]:
     """To be paid by a plain ERC-20 transfer to `payTo`, in a block before `expiresAt`."""
     merchant = await signing_merchant(request, paddock)
-    order, made = await create_order(paddock, _new_order(merchant, await request.body()))
+    wanted = _new_order(merchant, await request.body())
+    with purchased(paddock.tracing, MERCHANT_ORDER.slug, request.scope["headers"]):
+        order, made = await create_order(paddock, wanted)
     required = payment_required(paddock, order, made)
     also = {headers.PAYMENT_REQUIRED: headers.encode(required), **NO_STORE}
     return Response(headers.to_json(required), status_code=402, media_type="application/json", headers=also)

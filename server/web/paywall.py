@@ -17,6 +17,7 @@ from server.application.paddock import Paddock
 from server.application.pay import Sold, pay
 from server.application.present import PaidCall
 from server.application.sign_in import sign_in
+from server.application.tracing import purchased
 from server.domain.errors import CallbackFailed, MalformedPayment, Misdirected, PaddockError, PaymentRefused
 from server.services.service import Answer, Service
 from server.web.accepting import wants_page
@@ -60,7 +61,8 @@ async def paid_route(request: Request[Any, Any, Any], slug: FromPath[str], paddo
         OUTCOMES.labels(slug, "returned").inc()
         return _sold(call, returned)
     try:
-        sold = await pay(paddock, service, call)
+        with purchased(paddock.tracing, slug, request.scope["headers"]):
+            sold = await pay(paddock, service, call)
     except PaymentRefused as error:
         count_refusal(slug, error)
         return await _payment_required(paddock, service, call, error)

@@ -10,6 +10,7 @@ import msgspec
 from protocol.amounts import display
 from server.application.executions import execution
 from server.application.paddock import Paddock
+from server.application.tracing import id_in
 from server.domain.cases import Case
 from server.domain.choices import CalldataSignature
 from server.domain.errors import UnknownOrder
@@ -93,6 +94,7 @@ async def story(paddock: Paddock, order_id: str) -> Story:
         signed = await view.calldata.get(order_id)
         cases = await view.cases.of(order_id)
         told = await view.webhooks.deliveries_of(order_id, order.terms.merchant)
+        trace = (await view.traces.of([order_id])).get(order_id)
     return Story(
         id=order_id,
         word=status_of(order),
@@ -106,7 +108,7 @@ async def story(paddock: Paddock, order_id: str) -> Story:
         standard=msgspec.json.decode(receipts[1]) if receipts else None,
         signer=receipts[0].signer() if receipts else "",
         proof=msgspec.json.decode(proof) if proof else None,
-        facts=_binding(order),
+        facts=_binding(order) + ((Fact("trace", id_in(trace)),) if trace else ()),
         cases=cases,
         told=told,
     )

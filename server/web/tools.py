@@ -33,6 +33,7 @@ from protocol.wire import PaymentRequired, SettleResponse
 from server.application.paddock import Paddock
 from server.application.pay import Sold, pay
 from server.application.present import PaidCall
+from server.application.tracing import HEADER, purchased
 from server.domain.errors import BadArguments, CallbackFailed, Misdirected, PaddockError, PaymentRefused
 from server.domain.orders import Order
 from server.services.arguments import MAX_BODY, json_schema
@@ -66,7 +67,8 @@ async def call_tool(context: Context, params: CallToolRequestParams) -> CallTool
         if not call.v2:
             require_askable(service, call, given=bool(params.arguments))
             return _error(await terms(paddock, service, call))
-        return await _bought(paddock, service, call)
+        with purchased(paddock.tracing, service.slug, _traceparents(context)):
+            return await _bought(paddock, service, call)
     except PaddockError as error:
         return _problem(error)
 
@@ -85,6 +87,15 @@ async def _bought(paddock: Paddock, service: Service, call: PaidCall) -> CallToo
         raise
     OUTCOMES.labels(service.slug, "sold").inc()
     return _sold(call, sold)
+
+
+def _traceparents(context: Context) -> list[tuple[bytes, bytes]]:
+    """The trace that a call names in its `_meta`, as MCP has it, else those of the HTTP request."""
+    named = (context.meta or {}).get(HEADER)
+    if isinstance(named, str):
+        return [(HEADER.encode(), named.encode())]
+    given: list[tuple[bytes, bytes]] = _asked(context).scope["headers"]
+    return given
 
 
 def _call(paddock: Paddock, service: Service, context: Context, params: CallToolRequestParams) -> PaidCall:

@@ -16,6 +16,7 @@ from protocol.signatures import parse_address
 from server.application.order_transfer import Wanted, order_transfer
 from server.application.paddock import Paddock
 from server.application.status import order_status
+from server.application.tracing import purchased
 from server.domain.errors import BadArguments, BadSignedRequest, Misdirected, UnknownService
 from server.services.arguments import parse_arguments
 from server.services.service import Service, ServiceError
@@ -70,7 +71,8 @@ async def create(request: Request[Any, Any, Any], paddock: GivenPaddock) -> Resp
         network=network,
         asset=asset,
     )
-    order = await order_transfer(paddock, wanted)
+    with purchased(paddock.tracing, service.slug, request.scope["headers"]):
+        order = await order_transfer(paddock, wanted)
     status_url = f"{paddock.origin}/api/orders/{order.id}"
     return as_json(order_status(paddock, order) | {"payer": payer, "status_url": status_url}, 201)
 

@@ -30,6 +30,7 @@ from tests.fakes.rows import (
 )
 from tests.fakes.tables import Tables
 from tests.fakes.tally_rows import FakeTallies
+from tests.fakes.trace_rows import FakeOrderTraces
 from tests.fakes.transactions import FakeTransactions
 from tests.fakes.transfer_rows import FakeTransfers
 from tests.fakes.upstream_rows import FakeUpstreams
@@ -72,6 +73,7 @@ class FakeUnitOfWork:
         self.merchants = FakeMerchants(tables, clock)
         self.members = FakeMembers(tables, clock)
         self.sessions = FakeSessions(tables)
+        self.traces = FakeOrderTraces(tables)
 
 
 class FakeDatabase:

@@ -88,6 +88,7 @@ class Tables:
     members: dict[tuple[str, str], Member] = field(default_factory=dict)
     member_changes: list[MemberChange] = field(default_factory=list)
     sessions: dict[bytes, Session] = field(default_factory=dict)
+    traces: dict[str, str] = field(default_factory=dict)
 
     def copy(self) -> "Tables":
         return Tables(**{name: getattr(self, name).copy() for name in self.__dataclass_fields__})

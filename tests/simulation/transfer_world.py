@@ -10,6 +10,7 @@ from typing import Any
 from server.adapters.signers import LocalSigner
 from server.application.deliver import WATCH_TRANSFERS
 from server.application.send import prepare
+from server.application.tracing import Tracing
 from server.domain.calls import encode_call
 from server.domain.market import Asset
 from server.domain.orders import Order
@@ -81,9 +82,11 @@ class TransferWorld:
 
 
 @asynccontextmanager
-async def open_transfers(*services: Service, assets: tuple[Asset, ...] = (DOLLAR,)) -> AsyncIterator[TransferWorld]:
+async def open_transfers(
+    *services: Service, assets: tuple[Asset, ...] = (DOLLAR,), tracing: Tracing | None = None
+) -> AsyncIterator[TransferWorld]:
     """A world whose watcher has looked once."""
-    async with open_world(*services, assets=assets) as world:
+    async with open_world(*services, assets=assets, tracing=tracing) as world:
         found = TransferWorld(world, world.paddock.merchants["paddock"].pay_to)
         await found.watch()
         await world.work(2)

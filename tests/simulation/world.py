@@ -23,6 +23,7 @@ from server.application.catalogue import Shelf
 from server.application.paddock import Custody, Ground, Paddock, Settling
 from server.application.post import Post
 from server.application.send import prepare
+from server.application.tracing import Tracing
 from server.domain.addresses import EgressRules
 from server.domain.market import Asset, Merchant
 from server.domain.orders import Order
@@ -269,6 +270,7 @@ async def open_world(
     keys: int = 1,
     confirmations: int = 1,
     finality: int = 2,
+    tracing: Tracing | None = None,
 ) -> AsyncIterator[World]:
     """A world that sells these services beside echo, echo-post, dearer echo and the two passes.
 
@@ -293,7 +295,8 @@ async def open_world(
     courier, gateway, webhook_keys = FakeCourier(), FakeGateway(), WebhookKeys(1, {1: b"w" * 32})
     shelf = Shelf({one.slug: one for one in on_sale}, {}, Door(gateway, webhook_keys, clock))
     paddock = Paddock(
-        db=AnnouncingDatabase(db),
+        db=AnnouncingDatabase(db, tracing),
+        tracing=tracing,
         clock=clock,
         facilitator=facilitator,
         grounds=grounds,

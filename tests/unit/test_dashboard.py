@@ -115,7 +115,7 @@ def test_compose_gives_grafana_its_source_and_the_dashboard():
     assert {"datasource.yml", "dashboards.yml"} <= {path.name for path in seen}
 
 
-@pytest.mark.parametrize("service", ["prometheus", "grafana"])
+@pytest.mark.parametrize("service", ["prometheus", "grafana", "jaeger"])
 def test_what_watches_is_asked_for_by_its_profile_and_listens_on_this_machine_alone(service):
     assert COMPOSE[service]["profiles"] == ["observability"]
     assert all(port.startswith("127.0.0.1:") for port in COMPOSE[service]["ports"])
