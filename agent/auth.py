@@ -11,6 +11,7 @@ from agent.models import Purchase, State
 from agent.records import record
 from agent.store import Store, purchase
 from agent.terms import Asked
+from agent.tracing import mark
 from protocol.headers import PAYMENT_SIGNATURE, X_PAYMENT
 
 EXTENSION = "paddock"
@@ -64,6 +65,7 @@ class PaddockAuth(httpx.Auth):
             return
         if self._gate is not None:
             request = self._gate.vet(request, self._task)
+        mark(request)
         asked = Asked.of(request, self._task)
         bought = None if self._again else self._checkout.unfinished(asked)
         if bought is None:

@@ -30,6 +30,7 @@ from agent.settings import Settings
 from agent.store import Store, asked_in, new_id, purchase, purchases_in
 from agent.switch import Stop
 from agent.terms import Asked, Terms
+from agent.tracing import during
 from agent.waiting import Patience, Waiting
 from agent.wallet import Signer
 from protocol.payment import PERMIT2, Method
@@ -99,14 +100,15 @@ class Buyer:
         """
         full = httpx.URL(url).copy_merge_params(params) if params else httpx.URL(url)
         request = httpx.Request(method, full, json=json, content=content, headers=headers)
-        outcome = self._attempt(request, task, again)
-        if self.patience is None:
-            return outcome
-        return Waiting(self.store, self.settings.database, self.clock).through(
-            outcome,
-            self.patience,
-            lambda asked: self._attempt(request, task, again) if asked.startswith(QUESTION) else self.resume(asked)[0],
-        )
+        with during("buy", self.market.searches.taken(full)):
+            outcome = self._attempt(request, task, again)
+            if self.patience is None:
+                return outcome
+            return Waiting(self.store, self.settings.database, self.clock).through(
+                outcome,
+                self.patience,
+                lambda one: self._attempt(request, task, again) if one.startswith(QUESTION) else self.resume(one)[0],
+            )
 
     def explain(self, url: str, method: str = "GET", *, json: Any = None, task: str = "default") -> list[Explained]:
         """What each rule says to each way in which a URL could be paid; none for one that is free. Nothing is signed.

@@ -18,6 +18,7 @@ from agent.records import record
 from agent.sending import hash_of
 from agent.store import Store, asked_in, change_purchase, purchase, refunded_by
 from agent.terms import origin_of
+from agent.tracing import mark
 
 _FIRST_WAIT = 0.5
 
@@ -72,6 +73,7 @@ class Delivery:
     def _send(self, bought: Purchase) -> Answer | None:
         """The same bytes once more; None where no answer came."""
         request = asked_in(bought).request()
+        mark(request)
         try:
             response = self.client.send(paying(request, bought), follow_redirects=False)
         except httpx.HTTPError:

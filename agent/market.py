@@ -14,6 +14,7 @@ from agent.privacy import redact
 from agent.standing import UNKNOWN, Standing, read_standing
 from agent.store import Store
 from agent.terms import Asked, Terms, origin_of, path_of, read_terms
+from agent.tracing import Searches, during, named
 from protocol.errors import ProtocolError
 from protocol.headers import decode_json
 from protocol.wire import SCHEME_DELEGATE, PaymentRequirements
@@ -69,14 +70,17 @@ class Market:
     client: httpx.Client
     store: Store
     clock: Clock
+    searches: Searches = field(default_factory=Searches)
 
     def discover(self, seller: str, query: str = "") -> list[Offer]:
         """Offers of a seller's discovery, cheapest first per asset; with a query, those its search finds.
 
         Remembers the prices that the seller advertises for itself. Raises SellerUnavailable.
         """
-        items = self._search(seller, query) if query else self._all(seller)
+        with during("search") as trace:
+            items = self._search(seller, query) if query else self._all(seller)
         offers = [offer for item in items if (offer := _offer(item)) is not None]
+        self.searches.found((offer.url for offer in offers), trace)
         with self.store.begin() as connection:
             for offer in offers:
                 terms = offer.terms
@@ -102,7 +106,7 @@ class Market:
 
     def _get(self, url: str, params: dict[str, Any]) -> Listing:
         try:
-            response = self.client.get(url, params=params, follow_redirects=False)
+            response = self.client.get(url, params=params, headers=named(), follow_redirects=False)
             if response.status_code != 200:
                 raise SellerUnavailable(f"{url} answers HTTP {response.status_code}", "is it an x402 marketplace?")
             return decode_json(response.content, Listing)

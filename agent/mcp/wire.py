@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 import msgspec
 
+from agent.tracing import HEADER
 from protocol.errors import ProtocolError
 from protocol.headers import (
     MAX_HEADER,
@@ -29,10 +30,11 @@ FAILED = 422
 
 
 def payment_in(request: httpx.Request) -> dict[str, Any]:
-    """The `_meta` of a call: the payment that the request carries, if any."""
+    """The `_meta` of a call: the payment that the request carries, and the trace that it names, if any."""
     raw = dict(request.headers.raw)
     paid = raw.get(PAYMENT_SIGNATURE.encode()) or raw.get(X_PAYMENT.encode())
-    return {} if paid is None else {MCP_PAYMENT: decode(paid, dict)}
+    traced = {HEADER: request.headers[HEADER]} if HEADER in request.headers else {}
+    return traced if paid is None else traced | {MCP_PAYMENT: decode(paid, dict)}
 
 
 def answer(result: dict[str, Any], request: httpx.Request) -> httpx.Response:
