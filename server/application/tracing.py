@@ -209,7 +209,7 @@ def id_in(traceparent: str) -> str:
 def _start(tracer: Tracer, name: str, context: Context, order_id: str, kind: SpanKind = SpanKind.INTERNAL) -> Span:
     """Context is always given, so nothing that runs beside us gets into our traces."""
     attributes = {ORDER: order_id} if order_id else None
-    return tracer.start_span(name, context, kind, attributes, record_exception=False, set_status_on_exception=False)
+    return tracer.start_span(name, context, kind, attributes)
 
 
 def _fail(span: Span, kind: str) -> None:

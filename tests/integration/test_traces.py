@@ -13,6 +13,7 @@ import pytest
 
 from server.adapters import otlp
 from server.application.announce import AnnouncingDatabase
+from server.domain.errors import PaymentRefused
 from server.exporting import open_tracing
 from server.logs import DiscreetFormatter
 from server.settings import load
@@ -175,7 +176,10 @@ async def test_a_purchase_that_fails_is_a_failed_span_by_its_kind(collector):
     async with traced() as w:
         quoted = await w.buyer.ask(w.url("echo"))
         assert (await w.buyer.present(quoted, w.buyer.pay(quoted, value="1"))).status_code == 402
-    assert of(collector.spans, "purchase").failed
+    purchase = of(collector.spans, "purchase")
+    assert purchase.failed
+    assert purchase.events == []
+    assert purchase.attributes["error.type"] == PaymentRefused.slug
 
 
 async def test_a_malformed_traceparent_is_ignored(collector):
