@@ -7,6 +7,7 @@ from typing import Any
 
 import dramatiq
 from dramatiq import Broker
+from dramatiq.brokers.stub import StubBroker
 
 from server.application import announce, cases, deliver
 from server.application.advance import advance
@@ -68,8 +69,18 @@ QUEUE, WEBHOOKS = "paddock", "webhooks"
 
 
 def register(broker: Broker, paddock: Paddock) -> Callable[[Job], None]:
-    """Declare the actors on a broker; the answer hands a job to the actor of its topic."""
-    actors = {topic: _actor(broker, paddock, topic, use_case) for topic, use_case in USE_CASES.items()}
+    """Declare the actors on a broker; the answer hands a job to the actor of its topic.
+
+    All of them are there before the first queue is: from then on a worker reads it, and what it finds no actor for it
+    throws away, to be handed out again only when its lease is over.
+    """
+    draft = StubBroker(middleware=[])
+    actors = {topic: _actor(draft, paddock, topic, use_case) for topic, use_case in USE_CASES.items()}
+    for actor in actors.values():
+        actor.broker = broker
+        broker.actors[actor.actor_name] = actor
+    for queue in (QUEUE, WEBHOOKS):
+        broker.declare_queue(queue)
 
     def hand_over(job: Job) -> None:
         actors[job.topic].send(job.id, job.subject, job.generation, job.attempts)
