@@ -1,6 +1,6 @@
 """The facilitator's settlements as rows."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
 from sqlalchemy import RowMapping, bindparam, func, insert, select, update
@@ -15,6 +15,8 @@ from server.domain.errors import DuplicateClaim, StaleWrite
 from server.domain.settlements import Settlement, SettlementState
 from server.ports import Clock
 
+HELD_AT_ONCE = 1_000
+"""Names in one statement."""
 _MUTABLE = ("state", "lease_until", "transaction", "sent_in", "reason")
 _ADD = insert(settlements)
 _GET = select(settlements).where(settlements.c.id == bindparam("key"))
@@ -22,6 +24,9 @@ _SAVE = update(settlements).where(settlements.c.id == bindparam("key"), settleme
 _FAIL = _SAVE.values(failures=settlements.c.failures + 1)
 _FAILURES = select(func.coalesce(func.sum(settlements.c.failures), 0)).where(
     settlements.c.payer == bindparam("payer"), settlements.c.failed_at > bindparam("since")
+)
+_HOLD = update(settlements).where(
+    settlements.c.id.in_(bindparam("ids", expanding=True)), settlements.c.state == SettlementState.QUEUED
 )
 _SENT = select(settlements).where(settlements.c.sent_in == bindparam("hash"))
 
@@ -63,6 +68,12 @@ class SettlementRows:
         waiting = (settlements.c.state == SettlementState.QUEUED) & (settlements.c.network == network)
         query = select(settlements).where(waiting, settlements.c.lease_until <= lapsed_at).limit(limit)
         return [_settlement(row) for row in (await self._connection.execute(query)).mappings()]
+
+    async def hold(self, settlements: Collection[str], until: datetime) -> None:
+        names = list(settlements)
+        for start in range(0, len(names), HELD_AT_ONCE):
+            some = names[start : start + HELD_AT_ONCE]
+            await self._connection.execute(_HOLD, {"ids": some, "lease_until": until})
 
     async def failures_of(self, payer: str, since: datetime) -> int:
         return int((await self._connection.execute(_FAILURES, {"payer": payer, "since": since})).scalar_one())

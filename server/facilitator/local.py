@@ -21,12 +21,11 @@ from server.domain.errors import DuplicateClaim, StaleWrite
 from server.domain.settlements import Settlement, SettlementState, settlement_id
 from server.facilitator.bare_keys import BareKeys
 from server.facilitator.cool_off import USUAL, CoolOff
-from server.facilitator.settler import Settler
+from server.facilitator.settler import LEASE, Settler
 from server.facilitator.verify import amount_of, check, check_on_chain, check_signature, read
 from server.ports import Clock, Database
 
 PENDING = "settlement_pending"
-QUEUE_LEASE = timedelta(seconds=20)
 LOOK_EVERY, MOST_LOOKS = 0.25, 100
 """Seconds between two looks at a settlement that another process may record; and looks a second, whoever waits: those
 that this process records need none.
@@ -142,7 +141,7 @@ class LocalFacilitator:
             amount=amount,
             state=SettlementState.SETTLED if nothing else SettlementState.QUEUED,
             request=msgspec.json.encode(request),
-            lease_until=self._clock.now() + QUEUE_LEASE,
+            lease_until=self._clock.now() + LEASE,
             since_block=await self._grounds[payment.network].chain.recent_block(),
         )
         try:
@@ -156,7 +155,7 @@ class LocalFacilitator:
 
     async def _again(self, settlement: Settlement) -> Settlement:
         settlement.move(SettlementState.QUEUED)
-        settlement.lease_until = self._clock.now() + QUEUE_LEASE
+        settlement.lease_until = self._clock.now() + LEASE
         try:
             async with self._db.begin("settlement queued again") as work:
                 await work.settlements.save(settlement)

@@ -26,6 +26,8 @@ log = logging.getLogger(__name__)
 MOST_IN_BATCH = 50
 MOST_IN_FLIGHT = 4
 TIDY_EVERY = timedelta(seconds=2)
+LEASE = 10 * TIDY_EVERY
+"""After which a row in nobody's queue is another process's to take over."""
 PURPOSE = "settle"
 
 
@@ -39,6 +41,7 @@ class Settler:
         self._chain, self._network = ground.chain, ground.market.network
         self._poll, self._pause = poll, PauseWatch()
         self._queue: asyncio.Queue[Settlement] = asyncio.Queue(maxsize=10_000)
+        self._queued: set[str] = set()
         self._flying: dict[str, ChainTransaction] = {}
         self._wakeups = Wakeups(clock)
 
@@ -56,6 +59,7 @@ class Settler:
         """Queue a settlement whose row is stored; when the queue is full, the row waits for `run` to take it up."""
         with suppress(asyncio.QueueFull):
             self._queue.put_nowait(settlement)
+            self._queued.add(settlement.id)
             self._wakeups.change()
 
     async def recorded(self, settlement_id: str, timeout: float) -> None:
@@ -86,6 +90,7 @@ class Settler:
                 await self._wakeups.next_change(1.0)
             while not self._queue.empty() and len(waiting) < MOST_IN_BATCH:
                 waiting.append(self._queue.get_nowait())
+            self._queued.difference_update(one.id for one in waiting)
             try:
                 for batch in _batches(waiting):
                     await self._send(batch)
@@ -219,6 +224,7 @@ class Settler:
         while True:
             await self._resumed()
             await self._reopen()
+            await self._hold()
             await see_mined(self._db, self._chain, self._clock, self._network, self._signer, self._land)
             known = set(self._flying)
             async with self._db.read() as view:
@@ -257,8 +263,14 @@ class Settler:
                         settlement.move(SettlementState.SENT)
                         await work.settlements.save(settlement)
 
+    async def _hold(self) -> None:
+        """Keep what waits in this process: a queue may be longer than a lease, and what is taken over is read anew."""
+        if self._queued:
+            async with self._db.begin("settlements held") as work:
+                await work.settlements.hold(list(self._queued), self._clock.now() + LEASE)
+
     async def _take_over(self, settlement: Settlement) -> None:
-        settlement.lease_until = self._clock.now() + 10 * TIDY_EVERY
+        settlement.lease_until = self._clock.now() + LEASE
         try:
             async with self._db.begin("settlement taken over") as work:
                 await work.settlements.save(settlement)

@@ -1,6 +1,6 @@
 """What is kept of work in progress: jobs, settlements, chain transactions."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -72,6 +72,9 @@ class Settlements(Protocol):
 
     async def abandoned(self, network: str, lapsed_at: datetime, limit: int) -> Sequence[Settlement]:
         """Queued ones of a network whose lease is over."""
+
+    async def hold(self, settlements: Collection[str], until: datetime) -> None:
+        """Lease those of them that are still queued for longer. Whoever has read one may write it all the same."""
 
     async def failures_of(self, payer: str, since: datetime) -> int:
         """How often settlements of a payer have failed, of those that failed last after `since`."""

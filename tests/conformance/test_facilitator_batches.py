@@ -62,6 +62,40 @@ async def test_payments_gather_into_a_batch_while_one_is_in_flight():
         assert await counter.sent() == 2
 
 
+async def test_what_waits_for_longer_than_a_lease_stays_with_whom_it_waits_for():
+    world = fake_world()
+    async with ours(world, FakeDatabase(SystemClock())) as counter:
+        payments = [counter.payment(await world.payer()) for _ in range(5)]
+
+        def stored():
+            return counter.database.tables.settlements
+
+        with world.held():
+            first = asyncio.create_task(counter.settle(payments[0]))
+
+            async def in_flight():
+                return (counter.settler, 0) in world.fake.pending
+
+            await eventually(in_flight, 5, "the first is in flight")
+            others = [asyncio.create_task(counter.settle(payment)) for payment in payments[1:]]
+
+            async def admitted():
+                return len(stored()) == 5
+
+            await eventually(admitted, 5, "the others are admitted")
+            queued = [one.id for one in stored().values() if one.state is SettlementState.QUEUED]
+            for name in queued:
+                stored()[name] = replace(stored()[name], lease_until=samples.NOW)
+
+            async def held():
+                return all(stored()[name].lease_until > SystemClock().now() for name in queued)
+
+            await eventually(held, 10, "they are held")
+            assert [stored()[name].version for name in queued] == [0] * 4, "nobody took them over"
+        assert all(one.success for one in await asyncio.gather(first, *others))
+        assert await counter.sent() == 2
+
+
 async def test_a_bad_payment_among_nine_good_ones_fails_alone(our_counter):
     counter = our_counter
     payers = [await counter.world.payer() for _ in range(10)]

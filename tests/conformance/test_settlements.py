@@ -64,6 +64,23 @@ async def test_w2_a_settlement_is_taken_over_by_one(database):
     assert sorted(outcomes) == ["StaleWrite"] * 9 + ["won"]
 
 
+async def test_a_queued_settlement_is_held_without_a_change_of_its_version_and_a_sent_one_is_not(database):
+    queued = samples.settlement(lease_until=NOW)
+    sent = samples.settlement(lease_until=NOW, state=SettlementState.SENT, transaction="0x" + "aa" * 32)
+    other = samples.settlement(lease_until=NOW)
+    async with database.begin("admitted") as work:
+        for settlement in (queued, sent, other):
+            await work.settlements.add(settlement)
+    async with database.begin("held") as work:
+        await work.settlements.hold([queued.id, sent.id], LATER)
+    async with database.read() as view:
+        kept = [await view.settlements.get(one.id) for one in (queued, sent, other)]
+    assert [(one.lease_until, one.version) for one in kept] == [(LATER, 0), (NOW, 0), (NOW, 0)]
+    queued.move(SettlementState.SENT)
+    async with database.begin("sent") as work:
+        await work.settlements.save(queued)
+
+
 async def test_only_queued_settlements_without_an_owner_are_abandoned(database):
     queued = samples.settlement(lease_until=NOW)
     owned = samples.settlement(lease_until=LATER)

@@ -1,7 +1,7 @@
 """The fake database's repositories: the same guarantees as the adapters', on dictionaries."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from operator import attrgetter
@@ -193,6 +193,12 @@ class FakeSettlements:
         queued = (row for row in self.tables.settlements.values() if row.state is SettlementState.QUEUED)
         own = [row for row in queued if row.payment.network == network and row.lease_until <= lapsed_at]
         return [replace(row) for row in own[:limit]]
+
+    async def hold(self, settlements: Collection[str], until: datetime) -> None:
+        for one in settlements:
+            row = self.tables.settlements[one]
+            if row.state is SettlementState.QUEUED:
+                self.tables.settlements[one] = replace(row, lease_until=until)
 
     async def failures_of(self, payer: str, since: datetime) -> int:
         own = (i for i, row in self.tables.settlements.items() if row.payment.transfer.payer == payer)
