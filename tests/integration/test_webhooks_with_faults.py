@@ -163,7 +163,7 @@ async def stage(request):
     courier = DyingCourier(GuardedClient(RULES), PATIENCE)
     courier.faults = faults
     post = Post(WebhookKeys(1, {1: b"w" * 32}), RULES, courier)
-    worker = SimpleNamespace(db=DyingDatabase(db, faults), clock=clock, post=post)
+    worker = SimpleNamespace(db=DyingDatabase(db, faults), clock=clock, post=post, tracing=None)
     yield Stage(db, clock, worker, faults, [samples.order() for _ in range(40 if on_disk else 200)])
     await courier.close()
     await db.close()
