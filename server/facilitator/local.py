@@ -26,10 +26,9 @@ from server.facilitator.verify import amount_of, check, check_on_chain, check_si
 from server.ports import Clock, Database
 
 PENDING = "settlement_pending"
-LOOK_EVERY, MOST_LOOKS = 0.25, 100
-"""Seconds between two looks at a settlement that another process may record; and looks a second, whoever waits: those
-that this process records need none.
-"""
+LOOK_EVERY, LOOK_FOR_EACH = 0.25, 0.01
+"""Seconds between two looks at a settlement that another process may record; and, so that all of them together look no
+more than a hundred times a second, for each that waits. Those that this process records need none."""
 
 
 class LocalFacilitator:
@@ -171,7 +170,7 @@ class LocalFacilitator:
         self._waiting += 1
         try:
             while not settlement.ended and (left := (until - self._clock.now()).total_seconds()) > 0:
-                await settler.recorded(settlement.id, min(left, max(LOOK_EVERY, self._waiting / MOST_LOOKS)))
+                await settler.recorded(settlement.id, min(left, max(LOOK_EVERY, self._waiting * LOOK_FOR_EACH)))
                 async with self._db.read() as view:
                     found = await view.settlements.get(settlement.id)
                 assert found is not None

@@ -198,7 +198,7 @@ async def test_f15_a_broadcast_that_was_dropped_goes_out_again_with_the_same_byt
 
 
 async def test_many_who_wait_look_together_no_more_often_than_so_many_times_a_second(monkeypatch):
-    monkeypatch.setattr(local, "MOST_LOOKS", 5)
+    monkeypatch.setattr(local, "LOOK_FOR_EACH", 0.2)
     world, waits = fake_world(), []
     async with ours(world, FakeDatabase(SystemClock())) as counter:
         own = counter.facilitator._settlers[world.market.network][0]
