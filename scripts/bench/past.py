@@ -30,7 +30,7 @@ TABLES: dict[str, tuple[str, dict[str, str]]] = {
     "proofs": ("order_id = :order", {}),
     "outbox": ("subject = :order AND done", {"id": "t.topic || ':' || " + ID, "subject": ID}),
     "settlements": ('"transaction" = :transaction', {"id": "printf('%064x', n.i)", "sent_in": TRANSACTION}),
-    "chain_transactions": ("hash = :transaction", {"hash": TRANSACTION, "nonce": "1000000 + n.i",
+    "chain_transactions": ("hash = :transaction", {"hash": TRANSACTION, "nonce": "-n.i",
                                                    "mined_hash": TRANSACTION}),
     "chain_attempts": ('"transaction" = :transaction', {"hash": TRANSACTION}),
 }  # fmt: skip

@@ -72,7 +72,7 @@ async def see_mined(
 async def gone_from_chain(db: Database, chain: Chain, network: str, sender: str) -> list[ChainTransaction]:
     """A key's mined transactions that a reorganisation took off the chain: another block stands where theirs was."""
     mined = await _not_yet_final(db, chain, network, sender)
-    there = {one.block: await chain.block_hash(one.block or 0) for one in mined}
+    there = {block: await chain.block_hash(block or 0) for block in {one.block for one in mined}}
     return [one for one in mined if there[one.block] not in (None, one.block_hash)]
 
 
