@@ -172,7 +172,7 @@ ledger_entries = Table(
     Column("reversal", Boolean, nullable=False, default=False),
     Column("booked_at", Utc, nullable=False),
     Index(None, "booked_at"),
-    Index(None, "network", "block"),
+    *(Index(None, *names) for names in (("network", "block"), ("network", "block_hash", "log_index", "reversal"))),
     UniqueConstraint("order_id", "kind", "round", "reversal"),
     UniqueConstraint(
         "network", "transaction", "block_hash", "log_index", "round", "reversal", name="uq_ledger_entries_log"
@@ -284,7 +284,7 @@ chain_transactions = Table(
     Column("block_hash", String(66)),
     UniqueConstraint("network", "sender", "nonce"),
     Index(None, "purpose", "subject"),
-    Index(None, "network", "sender", "state"),
+    *(Index(None, "network", "sender", one) for one in ("state", "block")),
 )
 
 chain_attempts = Table(

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import ColumnElement, RowMapping, bindparam, insert, select, update
+from sqlalchemy import ColumnElement, RowMapping, bindparam, insert, select, union_all, update
 from sqlalchemy.exc import IntegrityError
 
 from server.adapters.models import chain_attempts, chain_transactions, sending_keys
@@ -12,7 +12,7 @@ from server.domain.evidence import Mined
 from server.domain.sending import Attempt, ChainTransaction, Fees, Sender, TransactionState
 
 _OWN = tuple(name for name in ChainTransaction.__dataclass_fields__ if name != "attempts")
-_T = chain_transactions.c
+_T, _OTHER = chain_transactions.c, chain_transactions.alias().c
 _OWN_KEY = (sending_keys.c.network == bindparam("chain")) & (sending_keys.c.address == bindparam("sender"))
 _NEXT = select(sending_keys.c.next_nonce).where(_OWN_KEY).with_for_update()
 _ALLOT = update(sending_keys).where(_OWN_KEY)
@@ -93,9 +93,11 @@ class TransactionRows:
         return await self._found(own & (_T.state == TransactionState.SIGNED))
 
     async def above(self, network: str, sender: str, block: int, nonce: int) -> Sequence[ChainTransaction]:
-        own = (_T.network == network) & (_T.sender == sender)
         mined = _T.state.in_((TransactionState.SUCCEEDED, TransactionState.REVERTED))
-        return await self._found(own & mined & ((_T.block > block) | (_T.nonce >= nonce)))
+        own = (_OTHER.network == network, _OTHER.sender == sender)
+        # Each by an index of its own: an `or` would have all that the key ever sent read.
+        found = (select(_OTHER.hash).where(*own, late) for late in (_OTHER.block > block, _OTHER.nonce >= nonce))
+        return await self._found(mined & _T.hash.in_(union_all(*found)))
 
     async def record(self, transaction: str, mined: Mined) -> None:
         state = TransactionState.SUCCEEDED if mined.succeeded else TransactionState.REVERTED
