@@ -13,6 +13,7 @@ from hypothesis import settings
 from sqlalchemy import text
 
 from scripts.accounts import account
+from scripts.postgres import UNSYNCED, run_postgres
 from scripts.solc.foundry import ToolMissing
 from server.adapters.clock import SystemClock
 from server.adapters.database import SqlDatabase
@@ -22,7 +23,6 @@ from tests.fakes.clock import FakeClock
 from tests.fakes.database import FakeDatabase
 from tests.stack.anvil import deploy, dump, run_anvil
 from tests.stack.databases import migrate
-from tests.stack.postgres import run_postgres
 from tests.stack.processes import free_port
 from tests.stack.valkey import run_valkey
 from tests.threats import coverage
@@ -155,7 +155,7 @@ def sqlite_url(_sqlite_template, tmp_path):
 def _postgres():
     """The session's PostgreSQL and the name of its migrated template."""
     try:
-        with run_postgres() as postgres:
+        with run_postgres(UNSYNCED) as postgres:
             template = postgres.create()
             migrate(postgres.url(template))
             yield postgres, template

@@ -17,9 +17,9 @@ from scripts.bench.errors import BenchFailed
 from scripts.bench.figure import TARGET, Cores, Figure, Say, Side
 from scripts.bench.ground import FOLDER, paddock, pin
 from scripts.bench.held import AGAIN, pause
-from scripts.bench.postgres import postgres
 from scripts.bench.results import PADDOCK, Goal, Limit
 from scripts.bench.wire import HOST, Caller, request
+from scripts.postgres import ROOM, run_postgres
 from scripts.stack import PORT, READY_WITHIN, Files, Stack, http_ok
 
 ONE = "one"
@@ -59,10 +59,10 @@ def on_postgres(say: Say, pinned: Cores | None) -> Iterator[tuple[Side, ...]]:
     """Stacks of two server processes and of one, each with its own database on one PostgreSQL server, and devnet."""
     with ExitStack() as stack:
         say("database: PostgreSQL, each commit synced")
-        server = stack.enter_context(postgres())
+        server = stack.enter_context(run_postgres(ROOM))
         sides, devnets = [], []
         for name, title, second in ((PADDOCK, "two servers", children.free_port()), (ONE, "one server", None)):
-            kind = partial(OnPostgres, url=server.create(f"bench_{name}"), second=second)
+            kind = partial(OnPostgres, url=server.url(server.create()), second=second)
             side, devnet = paddock(stack, say, Files(FOLDER / f"stack-{name}"), name, title, kind)
             more = (second,) if second else ()
             sides.append(replace(side, database=None, more=more, beside=(server.pid,)))

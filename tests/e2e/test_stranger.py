@@ -14,11 +14,9 @@ from playwright.async_api import expect
 
 from scripts.accounts import account
 from tests.e2e.test_browser_pages import Visit
-from tests.e2e.test_upstream_guide import printed
+from tests.e2e.test_upstream_guide import place, printed  # noqa: F401  place is a fixture
 from tests.stack.axe import hindrances
-from tests.stack.funds import fund
 from tests.stack.invariants import assert_invariants
-from tests.stack.marketplace import Marketplace
 from tests.stack.policies import policy
 from tests.stack.processes import ROOT, free_port, start_python
 from tests.stack.waiting import eventually
@@ -27,19 +25,6 @@ from tests.stack.web_wallet import WebWallet
 WALLET, BUYER = Account.from_key(keccak(b"stranger who sells")), account("buyer")
 ABOUT = json.loads(printed("json"))
 WRONG = {"type": "object", "properties": {"fahrenheit": {"type": "number"}}, "required": ["fahrenheit"]}
-
-
-@pytest.fixture
-def place(own_anvil, market, deployments, sqlite_url, tmp_path):
-    allowed = {"PADDOCK_WEBHOOK_ALLOW_PRIVATE": "1", "PADDOCK_OPEN_REGISTRATION": "1"}
-    place = Marketplace(tmp_path, own_anvil.url, sqlite_url, deployments, more=allowed)
-    fund(own_anvil, market, BUYER.address, 100_000_000)
-    try:
-        place.start_server()
-        place.start_worker()
-        yield place
-    finally:
-        place.stop()
 
 
 @dataclass
@@ -87,11 +72,11 @@ class Stranger:
         await expect(self.tab.locator(f".notice .status.{verdict}", has_text=check)).to_have_count(1)
 
 
-async def test_a_stranger_joins_lists_mends_sells_and_refunds_in_a_browser(browser, place, market, own_anvil, tmp_path):
+async def test_a_stranger_joins_lists_mends_sells_and_refunds_in_a_browser(browser, place, market, own_anvil, tmp_path):  # noqa: F811
     stranger = Stranger(Visit(place, await (await browser.new_context()).new_page()))
     await WebWallet(WALLET).enter(stranger.tab)
     await stranger.join()
-    await known(place)
+    await known(place.url)
     await stranger.come_in()
     port = free_port()
     secret = await stranger.describe(port)
@@ -109,8 +94,8 @@ async def test_a_stranger_joins_lists_mends_sells_and_refunds_in_a_browser(brows
         await stranger.press("List")
         await expect(stranger.tab.locator("tbody .status", has_text="listed")).to_have_count(1)
 
-        await on_sale(place)
-        done = await asyncio.to_thread(buy, place, market, own_anvil.url, tmp_path)
+        await on_sale(place.url)
+        done = await asyncio.to_thread(buy, place.url, market, own_anvil.url, tmp_path)
         assert done.returncode == 0, done.stderr
         assert json.loads(done.stdout) == {"city": "Graz", "celsius": 21.5}
         endpoint.require_running()
@@ -130,12 +115,12 @@ async def test_a_stranger_joins_lists_mends_sells_and_refunds_in_a_browser(brows
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-async def test_axe_finds_nothing_serious_where_services_are_described_and_no_page_is_too_wide(browser, place, scheme):
+async def test_axe_finds_nothing_serious_where_services_are_described_and_no_page_is_too_wide(browser, place, scheme):  # noqa: F811
     context = await browser.new_context(color_scheme=scheme)
     stranger = Stranger(Visit(place, await context.new_page()))
     await WebWallet(WALLET).enter(stranger.tab)
     await stranger.join()
-    await known(place)
+    await known(place.url)
     await stranger.come_in()
     await stranger.describe(free_port())
     await stranger.press("Probe")
@@ -158,35 +143,35 @@ async def looks(tab):
     return found, wide
 
 
-async def known(place):
+async def known(url):
     """Every process knows a new merchant within a second or so."""
-    await answers(place, "/api/merchants/acme/receipts", 200)
+    await answers(url, "/api/merchants/acme/receipts", 200)
 
 
-async def on_sale(place):
-    await answers(place, "/v1/acme.weather?city=Graz", 402)
+async def on_sale(url):
+    await answers(url, "/v1/acme.weather?city=Graz", 402)
 
 
-async def answers(place, path, status):
+async def answers(url, path, status):
     async def does():
         async with httpx.AsyncClient() as client:
-            return (await client.get(place.url + path)).status_code == status
+            return (await client.get(url + path)).status_code == status
 
     await eventually(does, 10, f"{path} answers {status}", every=0.1)
 
 
-def buy(place, market, rpc, folder):
+def buy(url, market, rpc, folder):
     """By the bundled agent, as a process."""
     (folder / "wallet.key").write_text(BUYER.key.hex())
     more = f'pay_to = ["{WALLET.address}"]\n'
-    (folder / "policy.toml").write_text(policy(market.network, market.asset, place.url, more))
+    (folder / "policy.toml").write_text(policy(market.network, market.asset, url, more))
     environ = {
         "PADDOCK_AGENT_HOME": str(folder),
         "PADDOCK_AGENT_RPC": rpc,
-        "PADDOCK_AGENT_SELLER": place.url,
+        "PADDOCK_AGENT_SELLER": url,
         "PADDOCK_AGENT_FINALITY": "latest",
         "PADDOCK_AGENT_KEY_FILE": str(folder / "wallet.key"),
         "PADDOCK_AGENT_STACK": str(folder / "none.json"),
     }
-    command = [sys.executable, "-m", "agent.cli", "fetch", f"{place.url}/v1/acme.weather?city=Graz"]
+    command = [sys.executable, "-m", "agent.cli", "fetch", f"{url}/v1/acme.weather?city=Graz"]
     return subprocess.run(command, cwd=ROOT, env=environ, capture_output=True, text=True, timeout=120)

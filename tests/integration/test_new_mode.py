@@ -7,7 +7,7 @@ import pytest
 from scripts.new.mode import BUYER, GUIDE, SELLER, new_mode
 from scripts.new.service import new_service
 from scripts.new.writing import NewError
-from tests.stack.checkouts import copy_checkout, run
+from tests.stack.checkouts import copy_checkout, done
 
 LISTS = (SELLER, BUYER, GUIDE)
 
@@ -15,13 +15,6 @@ LISTS = (SELLER, BUYER, GUIDE)
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
     return copy_checkout(tmp_path)
-
-
-def done(checkout: Path, *command: str) -> str:
-    """What a Python module of the copy printed, which must succeed."""
-    ended = run(checkout, *command)
-    assert ended.returncode == 0, ended.stdout + ended.stderr
-    return ended.stdout
 
 
 @pytest.mark.timeout(600)

@@ -6,19 +6,12 @@ import pytest
 
 from scripts.new.service import CATALOGUE, new_service
 from scripts.new.writing import NewError, with_entry
-from tests.stack.checkouts import copy_checkout, run
+from tests.stack.checkouts import copy_checkout, done
 
 
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
     return copy_checkout(tmp_path)
-
-
-def done(checkout: Path, *command: str) -> str:
-    """What a Python module of the copy printed, which must succeed."""
-    ended = run(checkout, *command)
-    assert ended.returncode == 0, ended.stdout + ended.stderr
-    return ended.stdout
 
 
 @pytest.mark.parametrize("name", ["word-count", "a-name-of-forty-characters-which-is-most-ok"[:40]])

@@ -7,7 +7,7 @@ import pytest
 from scripts.prune.__main__ import modules
 from server.services import CATALOGUE
 from server.services.samples import SAMPLES
-from tests.stack.checkouts import clone_checkout, commit, run
+from tests.stack.checkouts import clone_checkout, commit, done, run
 
 KEPT = CATALOGUE[-1].slug if len(CATALOGUE) == 1 else next(one.slug for one in CATALOGUE if one not in SAMPLES)
 DROPPED = {one.slug for one in CATALOGUE} - {one.slug for one in SAMPLES} - {KEPT}
@@ -29,13 +29,6 @@ SUITES = (
 @pytest.fixture(scope="module")
 def checkout(tmp_path_factory) -> Path:
     return clone_checkout(tmp_path_factory.mktemp("fork") / "checkout")
-
-
-def done(checkout: Path, *command: str) -> str:
-    """What a Python module of the clone printed, which must succeed."""
-    ended = run(checkout, *command)
-    assert ended.returncode == 0, ended.stdout[-6000:] + ended.stderr[-2000:]
-    return ended.stdout
 
 
 def files(checkout: Path) -> dict[Path, str]:

