@@ -1,16 +1,19 @@
 """Directory: what is on sale, sorted by its record and found by words, at a cost that hardly grows with the listing."""
 
 from collections import Counter, defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from heapq import heappush, heappushpop, merge
-from itertools import groupby
+from itertools import groupby, islice
 from operator import itemgetter
 
 from server.application.ranks import Ranked
 from server.domain.ranking import rarity, standing_weight
 from server.services.service import Service, words_of
+
+COMMON = 64
+"""A word is common that one of so many has: there are few such words, however many services there are."""
 
 
 @dataclass(frozen=True)
@@ -20,7 +23,7 @@ class Listed:
     services: Sequence[Service]
     ranked: Ranked
     index: Mapping[str, Collection[str]]
-    _places: dict[str, list[int]] = field(default_factory=dict)
+    _bits: dict[str, int] = field(default_factory=dict)
     _turns: dict[str, list[tuple[int, str]]] = field(default_factory=dict)
 
     @cached_property
@@ -53,16 +56,23 @@ class Listed:
                 heappushpop(best, this)
         return [self._weighed[-turn][1] for _, turn in sorted(best, reverse=True)]
 
-    def find(self, text: str) -> Sequence[Service]:
-        """Those that have each part of a text somewhere in what is said of them, the highest score first."""
-        places: set[int] | None = None
+    def find(self, text: str, offset: int, most: int) -> tuple[int, list[Service]]:
+        """How many have each part of a text somewhere in what is said of them, and `most` of these from `offset` on,
+        the highest score first.
+
+        Who has a word is a number with a bit for each place, so that many are combined and counted as fast as few.
+        """
+        offset, bits = min(offset, len(self.services)), (1 << len(self.services)) - 1
         for run in words_of(text):
-            near = set[int]().union(*(self._places_of(word) for word in self.index if run in word))
-            places = near if places is None else places & near
-        found = self.services if places is None else [self.services[place] for place in sorted(places)]
+            bits &= self._having(run)
         # What is letters and digits alone stands within a word; other parts may go over several.
         unsure = [part for part in text.lower().split() if not (part.isascii() and part.isalnum())]
-        return [one for one in found if all(part in one.described for part in unsure)] if unsure else found
+        if not unsure:
+            return bits.bit_count(), [self.services[place] for place in islice(_places(bits), offset, offset + most)]
+        found = [self.services[place] for place in _places(bits)]
+        for part in unsure:
+            found = [one for one in found if part in one.described]
+        return len(found), found[offset : offset + most]
 
     @cached_property
     def _place(self) -> Mapping[str, int]:
@@ -79,15 +89,46 @@ class Listed:
     def _turn(self) -> Mapping[str, int]:
         return {service.slug: turn for turn, (_, service) in enumerate(self._weighed)}
 
-    def _places_of(self, word: str) -> Sequence[int]:
-        if word not in self._places:
-            self._places[word] = [self._place[slug] for slug in self.index[word]]
-        return self._places[word]
+    def _having(self, run: str) -> int:
+        """A bit for each that has a word with these letters. What many have is kept, what few have is marked anew."""
+        kept, few = 0, self._no_flags()
+        for word in self.index:
+            if run not in word:
+                continue
+            if len(self.index[word]) > len(self.services) // COMMON:
+                kept |= self._bits_of(word)
+            else:
+                self._mark(few, word)
+        return kept | int.from_bytes(few, "little")
+
+    def _bits_of(self, word: str) -> int:
+        if word not in self._bits:
+            flags = self._no_flags()
+            self._mark(flags, word)
+            self._bits[word] = int.from_bytes(flags, "little")
+        return self._bits[word]
+
+    def _no_flags(self) -> bytearray:
+        return bytearray(len(self.services) // 8 + 1)
+
+    def _mark(self, flags: bytearray, word: str) -> None:
+        for slug in self.index[word]:
+            place = self._place[slug]
+            flags[place // 8] |= 1 << place % 8
 
     def _turns_of(self, word: str) -> Sequence[tuple[int, str]]:
         if word not in self._turns:
             self._turns[word] = [(turn, word) for turn in sorted(self._turn[slug] for slug in self.index[word])]
         return self._turns[word]
+
+
+def _places(bits: int) -> Iterator[int]:
+    """Where bits are set, from the lowest on."""
+    marks = f"{bits:b}"[::-1]
+    place = marks.find("1")
+    while place >= 0:
+        yield place
+        place = marks.find("1", place + 1)
 
 
 @dataclass

@@ -24,7 +24,7 @@ async def storefront(
 ) -> Template:
     """The catalogue from `offset` on, the best record first; `q` leaves the services that have all its words."""
     listed, offset = await paddock.listed(), max(offset, 0)
-    found = listed.find(q)
+    count, found = listed.find(q, offset, MOST)
     shown = await paddock.standings.read(paddock.db, paddock.clock)
     asset = paddock.market.asset
     first = listed.first
@@ -40,13 +40,13 @@ async def storefront(
                 "record": listed.ranked.record(service.slug),
                 "badge": shown.badge(service.merchant),
             }
-            for service in found[offset : offset + MOST]
+            for service in found
         ],
         kinds=[kind for kind, _ in listed.kinds.most_common(MOST_KINDS)],
-        found=len(found),
+        found=count,
         everything=len(listed.services),
         before=max(offset - MOST, 0) if offset else None,
-        after=offset + MOST if len(found) > offset + MOST else None,
+        after=offset + MOST if count > offset + MOST else None,
         first=first,
         first_url=example_url(first, link_origin(paddock, request)) if first else "",
         first_price=display(asset.amount(first.amount), asset.decimals) if first else "",

@@ -3,9 +3,10 @@
 from collections import Counter
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from server.application import directory as directory_module
 from server.application.directory import Directory, Listed
 from server.application.ranks import Ranked
 from server.services.service import words_of
@@ -25,17 +26,19 @@ def shelves(draw):
     return {one.slug: one for one in made}, Ranked(scores=scores)
 
 
+@pytest.mark.parametrize("common", [1, 4, 64], ids=["no word is common", "some are", "all are"])
 @given(st.lists(shelves(), min_size=1, max_size=3), TEXTS)
-@settings(deadline=None)
-def test_a_kept_index_finds_what_a_look_at_every_service_finds(changes, text):
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_a_kept_index_finds_what_a_look_at_every_service_finds(common, monkeypatch, changes, text):
+    monkeypatch.setattr(directory_module, "COMMON", common)
     directory = Directory()
     for services, ranked in changes:
         listed = directory.read(services, ranked)
         order = sorted(services.values(), key=ranked.score, reverse=True)
         assert listed.services == order
-        assert list(listed.find(text)) == [
-            one for one in order if all(part in one.described for part in text.lower().split())
-        ]
+        having = [one for one in order if all(part in one.described for part in text.lower().split())]
+        for offset, most in ((0, 100), (0, 2), (1, 2), (9, 2), (10**30, 2)):
+            assert listed.find(text, offset, most) == (len(having), having[offset : offset + most])
         shared = {one.slug for one in order if words_of(text) & one.words}
         found = listed.search(text, 100)
         assert {one.slug for one in found} == shared
