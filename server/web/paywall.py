@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 from litestar import Request, Response, route
 from litestar.enums import HttpMethod
 from litestar.params import FromPath
+from litestar.response import Redirect
 from litestar.types import HTTPScope
 
 from protocol import headers as names
@@ -41,9 +42,14 @@ TERMS = {"Cache-Control": "no-store", "Content-Type": "application/json"}
 
 @route("/v1/{slug:str}", http_method=[HttpMethod.GET, HttpMethod.POST], include_in_schema=False)
 async def paid_route(request: Request[Any, Any, Any], slug: FromPath[str], paddock: GivenPaddock) -> Response[Any]:
-    """402 with terms, or the answer to a payment; the gate is on the handler, so no spelling of a path gets round."""
+    """402 with terms, or the answer to a payment; the gate is on the handler, so no spelling of a path gets round.
+
+    A browser that opens what is asked with POST is shown the service's page, whose form asks it.
+    """
     service = await offered(paddock, slug)
     if request.method != service.method:
+        if request.method == "GET" and wants_page(request.scope["headers"]):
+            return Redirect(f"{paddock.prefix}/services/{slug}", status_code=303, headers=NO_STORE)
         detail = f"{slug} is asked with {service.method}"
         allow: dict[str, str] = {"Allow": service.method}
         return problem(405, "http-405", "That method is not for this path", detail, "Use that method.", {}, allow)

@@ -171,3 +171,16 @@ async def test_a_pause_stands_on_the_page(world):
     await turn(world.db, world.clock, on=True, reason="", by="test")
     world.clock.advance(1)
     assert PAUSED in (await ask(world, "/v1/echo", BROWSERS[0])).text
+
+
+@pytest.mark.parametrize("accept", BROWSERS)
+async def test_a_browser_that_opens_what_is_asked_with_post_is_shown_the_services_page(world, accept):
+    answer = await ask(world, "/v1/echo-post", accept)
+    assert (answer.status_code, answer.headers["location"]) == (303, "/services/echo-post")
+    assert (await ask(world, "/services/echo-post", accept)).status_code == 200
+
+
+@pytest.mark.parametrize("accept", PROGRAMS)
+async def test_a_program_that_asks_with_get_is_told_of_post(world, accept):
+    answer = await ask(world, "/v1/echo-post", accept)
+    assert (answer.status_code, answer.headers["allow"]) == (405, "POST")
