@@ -13,6 +13,7 @@ from scripts.compose_test import TestFailed, require_engine
 from scripts.stack import VAR
 from tests.scale.checks import MIB, grown
 from tests.scale.cluster import Cluster
+from tests.scale.load import PATIENCE
 from tests.scale.plans import REPLICAS, Plan, plan
 from tests.scale.runs import Run, Stage
 from tests.stack.waiting import until
@@ -107,6 +108,7 @@ def _outcomes(run: Run) -> None:
     _say("\n  " + ", ".join(f"{service} {outcome}: {many}" for (service, outcome), many in sorted(outcomes.items())))
     answered = ", ".join(f"server {place + 1}: {many}" for place, many in sorted(run.balancer.answers.items()))
     _say(f"requests answered by {answered}; payments sent again {run.load.sent_again} times")
+    _say(f"no answer within {PATIENCE:.0f} s, and asked for again at the end: {len(run.load.given_up)}")
 
 
 def _memory(run: Run) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import httpx
+from eth_account.signers.local import LocalAccount
 
 from tests.scale.checks import Bought, Outcome
 from tests.scale.plans import SERVICES, Kill
@@ -66,6 +67,8 @@ class Load:
     sent_again: int = 0
     differing: list[str] = field(default_factory=list)
     """Orders whose stored answer was another one the second time."""
+    given_up: list[tuple[LocalAccount, Quoted, str, str]] = field(default_factory=list)
+    """(payer, terms, payment header, service) of those who had no answer within their patience."""
     _moved: asyncio.Condition = field(default_factory=asyncio.Condition)
 
     async def reach(self, count: int) -> None:
@@ -86,8 +89,22 @@ class Load:
     async def _buy(self, buyer: Buyer, url: str, service: str) -> Bought:
         quoted = await eventually(lambda: _terms(buyer, url, service), PATIENCE, f"terms of {service}", every=0.2)
         header = buyer.pay(quoted)
-        signed = read_header(header)["payload"]["authorization"]
+        self.open += 1
+        try:
+            one = await self._present(buyer, quoted, header, service)
+        finally:
+            self.open -= 1
+        if one.outcome is Outcome.NEVER:
+            self.given_up.append((buyer.account, quoted, header, service))
+        return one
 
+    async def come_back(self, client: httpx.AsyncClient) -> None:
+        """Who gave up, on a machine that had more to do than it could, presents the same payment once more."""
+        for account, quoted, header, service in self.given_up:
+            one = await self._present(Buyer(client, account), quoted, header, service)
+            self.bought = [one if known.order == one.order else known for known in self.bought]
+
+    async def _present(self, buyer: Buyer, quoted: Quoted, header: str, service: str) -> Bought:
         async def answer() -> httpx.Response | None:
             try:
                 response = await buyer.present(quoted, header)
@@ -97,7 +114,6 @@ class Load:
             self.sent_again += response.status_code in WAITS
             return None if response.status_code in WAITS else response
 
-        self.open += 1
         try:
             said = await eventually(answer, PATIENCE, f"an answer for {quoted.id}", every=0.25)
         except AssertionError:
@@ -106,10 +122,8 @@ class Load:
             outcome = outcome_of(said.status_code, service)
             if outcome is Outcome.DELIVERED:
                 await self._ask_another(buyer, quoted, header, said.content)
-        finally:
-            self.open -= 1
-        payer = buyer.account.address
-        return Bought(quoted.id, service, payer, signed["nonce"], int(signed["value"]), outcome)
+        signed = read_header(header)["payload"]["authorization"]
+        return Bought(quoted.id, service, buyer.account.address, signed["nonce"], int(signed["value"]), outcome)
 
     async def _ask_another(self, buyer: Buyer, quoted: Quoted, header: str, content: bytes) -> None:
         """The same payment once more goes to the next server, which has to know the same answer."""

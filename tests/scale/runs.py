@@ -161,6 +161,8 @@ class Run:
                 await eventually(over, PATIENCE, "every order has ended and no job is left", every=0.5)
             except AssertionError as error:
                 return [str(error), *[f"not ended: {order}" for order in await all_orders(parts) if not order.ended]]
+            async with httpx.AsyncClient(transport=Balancer(lambda: self.cluster.ports), timeout=PATIENCE) as client:
+                await self.load.come_back(client)
             return await self._wrong(parts)
 
     async def _wrong(self, parts: Parts) -> list[str]:
