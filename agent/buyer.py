@@ -59,7 +59,14 @@ class Buyer:
         self.store = Store(settings.database)
         guarded = transport or connecting.transport(self.policy.file, (settings.rpc, settings.seller))
         tools = mounts(self.policy.file, settings.timeout)
-        self._client = httpx.Client(transport=guarded, mounts=tools, timeout=settings.timeout, follow_redirects=False)
+        hooks = [connecting.bearing(settings.seller, settings.buyer_key)] if settings.buyer_key else []
+        self._client = httpx.Client(
+            transport=guarded,
+            mounts=tools,
+            timeout=settings.timeout,
+            follow_redirects=False,
+            event_hooks={"request": hooks},
+        )
         self.chain = Chain(self._client, settings.rpc, settings.finality)
         self.signer = signer or signer_of(settings, self.chain)
         self.market = Market(self._client, self.store, self.clock)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from agent import approval_commands, commands, policy_commands
+from agent import approval_commands, commands, keys, policy_commands
 from agent.allowance import allow_permit2
 from agent.cancelling import cancel
 from agent.console.commands import console
@@ -84,6 +84,7 @@ def parser() -> argparse.ArgumentParser:
     _receipts(verbs)
 
     _opinions(verbs)
+    _keys(verbs)
 
     report = _verb(verbs, "report", commands.spending, "what was spent")
     report.add_argument("--by", choices=("task", "merchant", "day"), default="task")
@@ -177,6 +178,22 @@ def _opinions(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
     disputing = _verb(verbs, "dispute", dispute, "tell the seller what is wrong with a purchase")
     disputing.add_argument("id")
     disputing.add_argument("--reason", required=True, metavar="TEXT", help="sent without what is personal in it")
+
+
+def _keys(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    group = verbs.add_parser("keys", help="keys of the wallet's that bound what a program asks and spends at a seller")
+    actions = group.add_subparsers(required=True, metavar="ACTION")
+    making = _verb(actions, "add", keys.add, "make one, and print it this once")
+    making.add_argument("name", help="whom or what it is for")
+    making.add_argument("--per-minute", type=int, default=60, metavar="N", help="requests without a payment; 60")
+    making.add_argument("--days", type=int, default=90, metavar="N", help="how long it counts; 90")
+    words = "atomic units of a token (of [NETWORK:]ADDRESS) that it may spend in a day; may be given again"
+    making.add_argument("--limit", action="append", default=[], metavar="TOKEN=UNITS", help=words)
+    listing = _verb(actions, "list", keys.show, "all of them, newest first")
+    revoking = _verb(actions, "revoke", keys.revoke, "end one")
+    revoking.add_argument("id")
+    for verb in (making, listing, revoking):
+        verb.add_argument("--seller", metavar="ORIGIN")
 
 
 def _approvals(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:

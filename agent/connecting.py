@@ -15,6 +15,7 @@ import httpx
 from agent.policy_file import PolicyFile
 from agent.terms import is_written, origin_of, site_of
 from protocol.addresses import is_public
+from protocol.headers import BUYER_KEY
 
 Resolve = Callable[[str, int], Sequence[str]]
 """Host and port to addresses, in the order to try them. Raises OSError or UnicodeError for a name that has none."""
@@ -88,6 +89,17 @@ def transport(policy: PolicyFile, own: Collection[str]) -> httpx.BaseTransport |
     context = ssl.create_default_context()
     inside = written | {origin_of(httpx.URL(url)) for url in own}
     return GuardedTransport(inside, lambda: httpx.HTTPTransport(verify=context), resolve)
+
+
+def bearing(seller: str, key: str) -> Callable[[httpx.Request], None]:
+    """A hook of the agent's client: requests to the seller, and to nobody else, carry the buyer key."""
+    own = origin_of(httpx.URL(seller))
+
+    def bear(request: httpx.Request) -> None:
+        if origin_of(request.url) == own:
+            request.headers[BUYER_KEY] = key
+
+    return bear
 
 
 def resolve(host: str, port: int) -> Sequence[str]:

@@ -16,6 +16,7 @@
 | PADDOCK_AGENT_ACCOUNT_FORM | what that contract wants signed: SmartWallet or plain | SmartWallet |
 | PADDOCK_AGENT_SIGNER | URL of a `paddock-agent signer` that holds the key instead | – |
 | PADDOCK_AGENT_SIGNER_TOKEN | what the signer wants to be told before it signs | – |
+| PADDOCK_AGENT_BUYER_KEY | a key of the wallet's for the seller's marketplace, sent with what is asked there | – |
 | PADDOCK_AGENT_MODEL_URL, _MODEL | base URL and name of a model that `plan` asks for a job | – |
 | PADDOCK_AGENT_MODEL_API | what its API is compatible with: openai or anthropic | openai |
 | PADDOCK_AGENT_MODEL_KEY | its key | – |
@@ -67,6 +68,7 @@ class Settings:
     account_form: str = "SmartWallet"
     signer: str = ""
     signer_token: str | None = field(default=None, repr=False)
+    buyer_key: str = field(default="", repr=False)
     model_url: str = ""
     model: str = ""
     model_api: str = "openai"

@@ -18,6 +18,8 @@ WINDOW = 300
 """Seconds that a request is good for after it was issued."""
 SKEW = 30
 """Seconds by which the signer's clock may be ahead of ours."""
+MAKE_KEY, LIST_KEYS, REVOKE_KEY = "make-key", "list-keys", "revoke-key"
+"""Actions on a wallet's buyer keys: `order_id` is the URL that is asked."""
 MOST_REASON = 500
 MOST_BYTES = 4096
 

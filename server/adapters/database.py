@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 
 from server.adapters.allowlist_rows import AllowlistRows
 from server.adapters.book_rows import BookRows
+from server.adapters.buyer_key_rows import BuyerKeyRows
 from server.adapters.case_rows import CaseRows
 from server.adapters.choice_rows import CalldataSignatureRows
 from server.adapters.extension_rows import IdentifierRows, SignInRows
@@ -46,6 +47,7 @@ from server.ports import (
     Anchors,
     ApiNonces,
     Bookkeeping,
+    BuyerKeys,
     CalldataSignatures,
     Cases,
     Clock,
@@ -116,6 +118,7 @@ class SqlUnitOfWork:
         self.members: Members = MemberRows(connection, clock)
         self.sessions: Sessions = SessionRows(connection)
         self.traces: OrderTraces = TraceRows(connection)
+        self.buyer_keys: BuyerKeys = BuyerKeyRows(connection)
 
 
 class SqlDatabase:

@@ -9,6 +9,7 @@ from datetime import timedelta
 from server.application.allowlist import AllowlistWatch
 from server.application.breaker import Breaker
 from server.application.pause import PauseWatch
+from server.application.rates import Rates
 from server.domain.outages import RouteBusy
 
 VERIFY, SETTLE = "verify", "settle"
@@ -28,6 +29,7 @@ class Admission:
     rest: timedelta = timedelta(seconds=5)
     pause: PauseWatch = field(default_factory=PauseWatch)
     actions: AllowlistWatch = field(default_factory=AllowlistWatch)
+    rates: Rates = field(default_factory=Rates)
     running: Counter[str] = field(default_factory=Counter)
     breakers: dict[str, Breaker] = field(default_factory=dict)
 

@@ -11,6 +11,7 @@ from server.application.present import PaidCall, Presented, read_arguments, stor
 from server.application.screen import screen_purchase
 from server.application.sign_choice import keep_signature, require_runnable
 from server.application.tracing import stage
+from server.application.use_key import spend_by_key
 from server.application.watch import require_room
 from server.domain.errors import DuplicateClaim, PaymentConflict, PaymentRefused, StaleWrite
 from server.domain.orders import Authorization, Order, Terms
@@ -28,7 +29,8 @@ async def claim(
 
     Raises PaymentRefused if the facilitator does not accept the payment, PaymentConflict if it or its quote belongs to
     another purchase (or its identifier), BadArguments, WalletFull if the wallet that is paid may hold no more. No claim
-    is made without a valid signature, and none beyond a limit (TooBusy, Unavailable).
+    is made without a valid signature, and none beyond a limit (TooBusy, Unavailable) or by a key that does not allow it
+    (BadBuyerKey, ForeignBuyerKey, SpendLimitReached).
     """
     known = await _known(paddock, presented)
     if known is None:
@@ -64,6 +66,7 @@ async def _store(paddock: Paddock, call: PaidCall, presented: Presented, order: 
         async with paddock.db.begin("claim") as work:
             await work.orders.add(order)
             await require_place(paddock, work, order)
+            await spend_by_key(work, call, order)
             await identify(work, call, presented, order)
             await keep_signature(paddock, work, order, presented.calldata_signature)
 

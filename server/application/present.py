@@ -27,7 +27,8 @@ _MALFORMED = {"invalid_payload", "invalid_x402_version", "invalid_payment_requir
 
 @dataclass(frozen=True, slots=True)
 class PaidCall:
-    """A request with its headers as they arrived: `v2` PAYMENT-SIGNATURE, `v1` X-PAYMENT, `sign_in` SIGN-IN-WITH-X.
+    """A request with its headers as they arrived: `v2` PAYMENT-SIGNATURE, `v1` X-PAYMENT, `sign_in` SIGN-IN-WITH-X,
+    `keys` X-Buyer-Key.
 
     `origin` is the one of our origins that was asked; `resource` is what the terms call what is sold, where that is not
     the URL that was asked.
@@ -39,6 +40,7 @@ class PaidCall:
     v2: tuple[bytes, ...] = ()
     v1: tuple[bytes, ...] = ()
     sign_in: tuple[bytes, ...] = ()
+    keys: tuple[bytes, ...] = ()
     resource: str = ""
 
     @property

@@ -2,7 +2,7 @@
 
 PaddockError
 ├── TooBusy                 too much at once: answered with 429, nothing claimed, nothing charged
-│   └── TooManyOrders, RouteBusy
+│   └── TooManyOrders, RouteBusy, TooManyRequests
 └── Unavailable             try again with the same payment
     ├── SettlementInDoubt, ChainUnavailable, DatabaseUnavailable, SignerUnavailable, WalletFull
     ├── FacilitatorUnavailable: FacilitatorRefused
@@ -24,6 +24,15 @@ class TooManyOrders(TooBusy):
 
 class RouteBusy(TooBusy):
     slug, title = "route-busy", "This service answers as many requests as it can already"
+
+
+class TooManyRequests(TooBusy):
+    slug, title = "too-many-requests", "This buyer key has asked often enough in this minute"
+    action = "Send it again after Retry-After seconds, or a request that pays: those are not counted."
+
+    def __init__(self, detail: str, retry_after: int) -> None:
+        super().__init__(detail)
+        self.retry_after = retry_after
 
 
 class Unavailable(PaddockError):

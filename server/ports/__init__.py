@@ -3,6 +3,7 @@
 from server.domain.sending import Fees
 from server.ports.allowlists import Allowlists
 from server.ports.books import Bookkeeping
+from server.ports.buyer_keys import BuyerKeys
 from server.ports.cases import CaseEvent, Cases, Repeated, Suspects
 from server.ports.chain import Call, Chain, ChainReader, TransactionSigner
 from server.ports.choices import CalldataSignatures
@@ -33,6 +34,7 @@ __all__ = [
     "Anchors",
     "ApiNonces",
     "Bookkeeping",
+    "BuyerKeys",
     "Call",
     "CalldataSignatures",
     "CaseEvent",

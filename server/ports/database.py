@@ -5,6 +5,7 @@ from typing import Protocol
 
 from server.ports.allowlists import Allowlists
 from server.ports.books import Bookkeeping
+from server.ports.buyer_keys import BuyerKeys
 from server.ports.cases import Cases, Suspects
 from server.ports.choices import CalldataSignatures
 from server.ports.extensions import Identifiers, SignIns
@@ -59,6 +60,7 @@ class UnitOfWork(Protocol):
     members: Members
     sessions: Sessions
     traces: OrderTraces
+    buyer_keys: BuyerKeys
 
 
 class Database(Protocol):

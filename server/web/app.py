@@ -15,6 +15,7 @@ from server.application.paddock import Paddock, Settling
 from server.services.arguments import MAX_BODY
 from server.web import api, discovery, health, metrics, pages, paywall, receipts_api, statements, transfer_api
 from server.web.access import permit
+from server.web.buyer_keys_api import BUYER_KEYS
 from server.web.calldata_api import CALLDATA_API
 from server.web.case_api import CASE_API
 from server.web.console import CONSOLE
@@ -66,6 +67,7 @@ MARKETPLACE: tuple[Any, ...] = (
     *REFUND_API,
     *CALLDATA_API,
     *REPUTATION_API,
+    *BUYER_KEYS,
     transfer_api.create,
     discovery.resources,
     discovery.search,

@@ -19,6 +19,7 @@ from server.application.pay import Sold, pay
 from server.application.present import PaidCall
 from server.application.sign_in import sign_in
 from server.application.tracing import purchased
+from server.application.use_key import ask_by_key
 from server.domain.errors import CallbackFailed, MalformedPayment, Misdirected, PaddockError, PaymentRefused
 from server.services.service import Answer, Service
 from server.web.accepting import wants_page
@@ -31,11 +32,11 @@ from server.web.problems import from_paddock, problem
 
 NO_STORE = {"Cache-Control": "private, no-store"}
 _V2, _V1 = names.PAYMENT_SIGNATURE.lower().encode(), names.X_PAYMENT.lower().encode()
-_SIGN_IN = SIGN_IN.lower().encode()
+_SIGN_IN, _KEY = SIGN_IN.lower().encode(), names.BUYER_KEY.lower().encode()
 _LOOK_ALIKES = {_V2.replace(b"-", b"_"), _V1.replace(b"-", b"_")}
 _NOTHING = [b""]
-TELLING = frozenset({_V2, _V1, _SIGN_IN})
-"""Headers, in lower case, by which a request may get more than terms."""
+TELLING = frozenset({_V2, _V1, _SIGN_IN, _KEY})
+"""Headers, in lower case, by which a request may get something else than terms."""
 TERMS = {"Cache-Control": "no-store", "Content-Type": "application/json"}
 """Headers of an answer with terms."""
 
@@ -55,6 +56,7 @@ async def paid_route(request: Request[Any, Any, Any], slug: FromPath[str], paddo
         return problem(405, "http-405", "That method is not for this path", detail, "Use that method.", {}, allow)
     call = read_call(paddock, service, request.scope, await request.body())
     if not call.v2 and not call.v1:
+        await ask_by_key(paddock, call)
         if not call.sign_in and wants_page(request.scope["headers"]):
             return await payment_page(paddock, service, call)
         require_askable(service, call, given=bool(call.query or call.intent.body))
@@ -113,6 +115,7 @@ def read_call(paddock: Paddock, service: Service, scope: HTTPScope, body: bytes)
         v2=tuple(given.get(_V2, ())),
         v1=tuple(given.get(_V1, ())),
         sign_in=tuple(given.get(_SIGN_IN, ())),
+        keys=tuple(given.get(_KEY, ())),
     )
 
 

@@ -24,6 +24,7 @@ _ABOUT = (
 _HEADERS = {
     headers.PAYMENT_SIGNATURE: "The signed payment (x402 v2): base64 of JSON. Without it the answer is 402 with terms.",
     sign_in.HEADER: "A wallet's signed answer to the 402's challenge: gets again, without paying, what it paid for.",
+    headers.BUYER_KEY: "A key that the paying wallet made: bounds what is asked and spent with it.",
 }
 _PROBLEM = {
     "type": "object",
@@ -34,8 +35,11 @@ _PROBLEM = {
 }
 _ERRORS = {
     "400": "The request, its payment or its sign-in cannot be read or is for something else; nothing was charged.",
+    "401": "The buyer key does not count: nobody made it, or it has expired or was revoked; nothing was charged.",
+    "403": "The buyer key is another wallet's, or may not spend that today; nothing was charged.",
     "409": "The payment, its quote or its identifier is in use for another purchase.",
     "422": "The arguments do not fit; nothing was charged.",
+    "429": "Too much at once, or too many requests by this buyer key in a minute; nothing was charged.",
     "502": "The service or its contract call failed: nothing was charged, or the money is on its way back.",
     "503": "Not now: send the same request with the same payment again after Retry-After seconds.",
 }
@@ -215,7 +219,7 @@ def _header_parameter(name: str, description: str) -> dict[str, Any]:
         "name": name,
         "in": "header",
         "required": False,
-        "schema": {"type": "string", "contentEncoding": "base64"},
+        "schema": {"type": "string"} if name == headers.BUYER_KEY else {"type": "string", "contentEncoding": "base64"},
         "description": description,
     }
 

@@ -34,6 +34,7 @@ from server.application.paddock import Paddock
 from server.application.pay import Sold, pay
 from server.application.present import PaidCall
 from server.application.tracing import HEADER, purchased
+from server.application.use_key import ask_by_key
 from server.domain.errors import BadArguments, CallbackFailed, Misdirected, PaddockError, PaymentRefused
 from server.domain.orders import Order
 from server.services.arguments import MAX_BODY, json_schema
@@ -65,6 +66,7 @@ async def call_tool(context: Context, params: CallToolRequestParams) -> CallTool
         service = await offered(paddock, params.name)
         call = _call(paddock, service, context, params)
         if not call.v2:
+            await ask_by_key(paddock, call)
             require_askable(service, call, given=bool(params.arguments))
             return _error(await terms(paddock, service, call))
         with purchased(paddock.tracing, service.slug, _traceparents(context)):
@@ -120,7 +122,8 @@ def _call(paddock: Paddock, service: Service, context: Context, params: CallTool
     )
     paid = (context.meta or {}).get(names.MCP_PAYMENT)
     header = (names.encode(paid).encode(),) if isinstance(paid, dict) else ()
-    return PaidCall(intent, origin, query, v2=header, resource=resource_of(service))
+    keys = tuple(key.encode("latin-1") for key in _asked(context).headers.getlist(names.BUYER_KEY))
+    return PaidCall(intent, origin, query, v2=header, keys=keys, resource=resource_of(service))
 
 
 def _text(name: str, value: object) -> str:

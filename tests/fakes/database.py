@@ -8,6 +8,7 @@ from typing import Any
 from server.ports import Clock
 from tests.fakes.allowlist_rows import FakeAllowlists
 from tests.fakes.book_rows import FakeBooks
+from tests.fakes.buyer_key_rows import FakeBuyerKeys
 from tests.fakes.case_rows import FakeCases, FakeSuspects
 from tests.fakes.choice_rows import FakeCalldataSignatures
 from tests.fakes.extension_rows import FakeIdentifiers, FakeSignIns
@@ -74,6 +75,7 @@ class FakeUnitOfWork:
         self.members = FakeMembers(tables, clock)
         self.sessions = FakeSessions(tables)
         self.traces = FakeOrderTraces(tables)
+        self.buyer_keys = FakeBuyerKeys(tables)
 
 
 class FakeDatabase:

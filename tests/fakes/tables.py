@@ -7,6 +7,7 @@ from protocol.receipts import SignedReceipt
 from server.domain.allowlists import AllowlistChange, ListedAction
 from server.domain.anchors import Anchor, Chained, Site
 from server.domain.books import WalletCursor
+from server.domain.buyer_keys import BuyerKey
 from server.domain.cases import Case
 from server.domain.choices import CalldataSignature
 from server.domain.deliveries import Delivery
@@ -89,6 +90,8 @@ class Tables:
     member_changes: list[MemberChange] = field(default_factory=list)
     sessions: dict[bytes, Session] = field(default_factory=dict)
     traces: dict[str, str] = field(default_factory=dict)
+    buyer_keys: dict[str, BuyerKey] = field(default_factory=dict)
+    buyer_key_orders: dict[str, str] = field(default_factory=dict)
 
     def copy(self) -> "Tables":
         return Tables(**{name: getattr(self, name).copy() for name in self.__dataclass_fields__})

@@ -328,6 +328,7 @@ async def test_openapi_has_every_paid_route_with_its_price_and_no_dangling_refer
     for service in SOLD:
         operation = document["paths"][f"/v1/{service.slug}"][service.method.lower()]
         assert operation["x-price"]["amount"] == str(service.amount)
+        assert "X-Buyer-Key" in {one["name"] for one in operation["parameters"] if one["in"] == "header"}
         assert operation["x-price"]["mode"] == service.mode
         assert PAYMENT_REQUIRED in operation["responses"]["402"]["headers"]
     query = {one["name"]: one for one in document["paths"]["/v1/wallet-report"]["get"]["parameters"]}

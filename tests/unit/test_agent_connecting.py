@@ -176,3 +176,18 @@ def test_a22_terms_that_could_be_changed_on_the_way_are_not_paid(
     world = World(tmp_path, origin=origin, inside=inside)
     assert world.buyer.buy(f"{origin}/v1/echo").rule == rule
     assert len(world.signer.signed) == (rule != "transport.plain")
+
+
+def test_a_buyer_key_goes_with_what_is_asked_of_the_seller_and_to_nobody_else(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    settings = Settings(
+        home=tmp_path, rpc=RPC, seller=ORIGIN, policy_text=policy(), finality="latest", buyer_key="k" * 43
+    )
+    buyer = Buyer(settings, signer=world.signer, clock=world.seller.clock, transport=world.seller.transport)
+    others: list[httpx.Request] = []
+    handle_rpc = world.seller.chain.handle
+    world.seller.chain.handle = lambda request: (others.append(request), handle_rpc(request))[1]  # type: ignore[method-assign]
+    assert buyer.buy(URL).status == "delivered"
+    assert {request.headers.get("x-buyer-key") for request in world.seller.requests} == {"k" * 43}
+    assert {request.headers.get("x-buyer-key") for request in others} == {None}
+    assert "k" * 43 not in repr(settings)

@@ -205,7 +205,7 @@ def test_every_command_and_its_options_exist(page):
                 "operations",
             ),
         ),
-        ("paddock-agent", ("guides/buyer", "guides/assistant")),
+        ("paddock-agent", ("guides/buyer", "guides/buyer-keys", "guides/assistant")),
     ],
 )
 def test_every_subcommand_is_in_its_guide(program, guides):
