@@ -21,7 +21,7 @@ from server.adapters.goat_core import open_core
 from server.adapters.keys import address_of_key, open_signer
 from server.adapters.market_checks import check_market
 from server.adapters.merchant_rows import all_merchants, keep_fresh
-from server.adapters.networks import Depths, Known, market_of, read_deployments, read_networks
+from server.adapters.networks import Depths, Known, market_of, read_deployments, read_networks, require_apart
 from server.adapters.nodes import NodeChain
 from server.adapters.quorum import QuorumChain
 from server.adapters.screening import ListScreening
@@ -95,13 +95,14 @@ async def open_parts(settings: Settings) -> AsyncIterator[Parts]:
             there = known.get(network, Known())
             depths = there.depths
             found = market_of(network, chain_id(network), deployed, there, settings.delegate_address)
-            factories = frozenset(settings.wallet_factories)
-            market = replace(found, factories=factories, execution_gas=settings.execution_gas)
+            factories, test = frozenset(settings.wallet_factories), settings.devnet or found.test
+            market = replace(found, factories=factories, execution_gas=settings.execution_gas, test=test)
             chain = connect(settings, nodes, depths, clock)
             stack.push_async_callback(chain.close)
             await check_market(chain, market, on_sale(samples=settings.samples), devnet=settings.devnet)
             confirmations = _depth(settings.confirmations, depths.confirmations, 1)
             grounds[network] = Ground(market, chain, max(1, confirmations))
+        require_apart([ground.market for ground in grounds.values()])
         yield Parts(settings, db, grounds, clock)
 
 

@@ -1,7 +1,7 @@
 """What is traded where: `networks.toml` for networks that everybody has, a deployments file for our own contracts."""
 
 import tomllib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -34,11 +34,15 @@ def read_deployments(paths: Iterable[Path], delegate: str) -> dict[str, Market]:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What `networks.toml` says of a network; `contracts` are those that others deployed, by our names."""
+    """What `networks.toml` says of a network; `contracts` are those that others deployed, by our names.
+
+    `test`: its money is worth nothing.
+    """
 
     assets: tuple[Asset, ...] = ()
     depths: Depths = Depths()
     contracts: Mapping[str, Contract] = field(default_factory=dict)
+    test: bool = False
 
 
 def read_networks(path: Path) -> dict[str, Known]:
@@ -46,7 +50,12 @@ def read_networks(path: Path) -> dict[str, Known]:
     try:
         content = tomllib.loads(path.read_text())["networks"]
         return {
-            name: Known(_assets(one["assets"]), Depths(one["confirmations"], one["finality"]), _registries(one))
+            name: Known(
+                _assets(one["assets"]),
+                Depths(one["confirmations"], one["finality"]),
+                _registries(one),
+                one.get("test", False) is True,
+            )
             for name, one in content.items()
         }
     except (OSError, tomllib.TOMLDecodeError, KeyError, TypeError, ValueError) as error:
@@ -62,7 +71,17 @@ def market_of(network: str, chain_id: int, deployed: dict[str, Market], known: K
             f"nothing is known of {network}: deploy there with `python -m scripts.deploy` and name the file in "
             "PADDOCK_DEPLOYMENTS, or add its assets to networks.toml"
         )
-    return Market(chain_id, assets, delegate, {**known.contracts, **(own.contracts if own else {})})
+    return Market(chain_id, assets, delegate, {**known.contracts, **(own.contracts if own else {})}, test=known.test)
+
+
+def require_apart(markets: Collection[Market]) -> None:
+    """Raises ConfigurationError for test networks beside others: what is sold would be had for money worth nothing."""
+    tests = [market.network for market in markets if market.test]
+    if 0 < len(tests) < len(markets):
+        raise ConfigurationError(
+            f"PADDOCK_RPC_URL names test networks ({', '.join(tests)}) beside others, and each service would be sold "
+            "for money that is worth nothing; run a marketplace of its own on them, with a database of its own"
+        )
 
 
 def _read_deployment(path: Path, delegate: str) -> Market:

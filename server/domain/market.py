@@ -64,7 +64,8 @@ class Market:
     """One network to trade on. `delegate` is the delegate wallet's address; `contracts` the deployments by name.
 
     The first of `assets` is the one that DELEGATE contracts are made for. `factories` (checksummed) may make wallets of
-    payers at the facilitator's expense. `execution_gas` is the most that running one callback may use.
+    payers at the facilitator's expense. `execution_gas` is the most that running one callback may use. `test`: its
+    money is worth nothing.
     """
 
     chain_id: int
@@ -73,6 +74,7 @@ class Market:
     contracts: Mapping[str, Contract]
     factories: frozenset[str] = frozenset()
     execution_gas: int = EXECUTION_GAS
+    test: bool = False
 
     @property
     def network(self) -> str:

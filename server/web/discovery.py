@@ -64,6 +64,7 @@ async def well_known(request: Request[Any, Any, Any], paddock: GivenPaddock) -> 
         "receiptSigners": list(paddock.receipt_signers),
         "receiptDomain": {"name": "Paddock receipt", "version": "1", "chainId": market.chain_id},
         "anchor": published_anchor(paddock),
+        "test": market.test,
         "networks": [
             {"network": ground.market.network, "asset": asset.address, "symbol": asset.symbol, "method": asset.method}
             for ground in paddock.grounds.values()

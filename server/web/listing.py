@@ -41,6 +41,7 @@ def listing(service: Service, market: Market, origin: str, shown: Shown, ranked:
         "tariff": tariff_facts(service),
         "free_calls": service.free_calls,
         "network": market.network,
+        "test": market.test,
         "asset": market.asset.address,
         "merchant": service.merchant,
         "reputation": reputation_json(shown, service.merchant, service.slug),

@@ -171,13 +171,14 @@ async def reference_page(request: Request[Any, Any, Any], paddock: GivenPaddock)
     return page("reference.html", paddock, sections=sections(full), about=full["info"]["description"])
 
 
-def site(paddock: Paddock) -> dict[str, str]:
+def site(paddock: Paddock) -> dict[str, Any]:
     """What every page says of this marketplace; `base` goes before each path."""
     market = paddock.market
     return {
         "base": paddock.prefix,
         "network": market.network,
         "network_name": v1_name(market.network).removeprefix("paddock-"),
+        "test": market.test,
         "symbol": market.asset.symbol,
         "asset": market.asset.address,
         "signer": paddock.receipts.address,

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from server.adapters.networks import Known, market_of, read_deployments, read_networks
+from server.adapters.networks import Known, market_of, read_deployments, read_networks, require_apart
 from server.domain.errors import ConfigurationError
 from server.domain.market import Contract, Market
 from server.domain.reputation import IDENTITY_REGISTRY, REPUTATION_REGISTRY
@@ -34,6 +34,23 @@ def test_what_we_deployed_ourselves_comes_before_what_is_known() -> None:
         IDENTITY_REGISTRY: ours,
         REPUTATION_REGISTRY: theirs,
     }
+
+
+def test_which_networks_are_tests_is_told_and_their_markets_know_it() -> None:
+    known = read_networks(FILE)
+    markets = {name: market_of(name, int(name.partition(":")[2]), {}, one, DELEGATE) for name, one in known.items()}
+    assert {name for name, market in markets.items() if market.test} == {"eip155:84532", "eip155:48816"}
+    own = Market(1, (DOLLAR,), DELEGATE, {})
+    assert not market_of("eip155:1", 1, {"eip155:1": own}, Known(), DELEGATE).test, "what is not known is live"
+
+
+def test_a_marketplace_is_on_test_networks_or_on_others_and_never_on_both() -> None:
+    live, test = (Market(1, (DOLLAR,), DELEGATE, {}, test=one) for one in (False, True))
+    for apart in ([], [live], [test], [live, live], [test, test]):
+        require_apart(apart)
+    for together in ([live, test], [test, live, live]):
+        with pytest.raises(ConfigurationError, match=r"test networks \(eip155:1\) beside others"):
+            require_apart(together)
 
 
 def test_a_registry_that_is_no_address_stops_the_start(tmp_path: Path) -> None:
