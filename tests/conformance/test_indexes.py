@@ -11,6 +11,7 @@ from tests.fakes import samples
 NETWORK, KEY, HASH = "eip155:31337", "0x" + "11" * 20, "0x" + "22" * 32
 ASKED = {
     "a Transfer that is booked": (lambda view: view.ledger.booked(NETWORK, HASH, 0), {"block_hash=?"}),
+    "a buyer key": (lambda view: view.buyer_keys.find(b"k" * 32), {"secret=?"}),
     "transactions above a block": (lambda view: view.transactions.above(NETWORK, KEY, 5, 5), {"block>?", "nonce>?"}),
 }
 
