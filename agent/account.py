@@ -4,10 +4,11 @@ from typing import Protocol
 
 from eth_account.signers.local import LocalAccount
 
+from agent.calls import Call, Cancellation, Consent, Unsigned
 from agent.chain import Chain, encode_call
 from agent.clock import Clock
 from agent.errors import Refused, Reverted, SettingsError, WalletError
-from agent.sending import send
+from agent.sending import carried, unsigned
 from agent.settings import Settings
 from agent.wallet import LocalSigner, Signer, sign_digest
 from protocol.actions import Action
@@ -16,7 +17,7 @@ from protocol.errors import ProtocolError
 from protocol.hashing import keccak
 from protocol.networks import caip2
 from protocol.permit2 import Permit
-from protocol.signatures import parse_address
+from protocol.signatures import parse_address, recover
 from protocol.typed_data import TokenDomain, Transfer, typed_digest
 
 _YES = "0x1626ba7e" + "00" * 28
@@ -93,6 +94,10 @@ class AccountSigner:
     def address(self) -> str:
         return self._account
 
+    @property
+    def key(self) -> str:
+        return self._owner.key
+
     def sign_transfer(self, domain: TokenDomain, transfer: Transfer) -> bytes:
         self._require_token(domain)
         return self._owner.sign_transfer(domain, transfer)
@@ -112,6 +117,14 @@ class AccountSigner:
     def sign_action(self, action: Action) -> bytes:
         self._require_own(action.chain_id)
         return self._owner.sign_action(action)
+
+    def sign_cancellation(self, domain: TokenDomain, nonce: bytes) -> bytes:
+        self._require_own(domain.chain_id)
+        return self._owner.sign_cancellation(domain, nonce)
+
+    def sign_transaction(self, unsigned: Unsigned, call: Call, consent: Consent | None) -> bytes:
+        self._require_own(unsigned.chain_id)
+        return self._owner.sign_transaction(unsigned, call, consent)
 
     def verifies(self, digest: bytes, signature: bytes) -> bool:
         data = "0x" + encode_call("isValidSignature(bytes32,bytes)", digest, signature).hex()
@@ -152,19 +165,31 @@ class AccountSigner:
 
 
 class Sender:
-    """Who sends the wallet's own chain transactions: a key, for itself or for the account that it owns."""
+    """Who sends the wallet's own chain transactions: a signer's key, for itself or for the account that it owns."""
 
-    def __init__(self, key: LocalAccount, account: str = "", form: Form | None = None) -> None:
-        self.key, self.address, self._form = key, account or str(key.address), form
+    def __init__(self, signer: Signer, form: Form | None = None) -> None:
+        self.signer, self._form = signer, form
 
     @property
-    def is_account(self) -> bool:
-        """Whether a contract pays, and the key only speaks for it."""
-        return self._form is not None
+    def address(self) -> str:
+        """The wallet, whose money it is."""
+        return self.signer.address
 
-    def envelope(self, to: str, data: str) -> tuple[str, str]:
-        """Whom the key's transaction calls, and with what, so that the wallet calls `to` with `data`. Raises
-        WalletError."""
+    @property
+    def key(self) -> str:
+        """The key that pays the gas."""
+        return self.signer.key
+
+    def target(self, call: Call) -> tuple[str, str]:
+        """Whom the key's transaction calls, and with what (0x-hex), so that the wallet has that done.
+
+        A cancellation is signed for in this moment. Raises WalletError where the account cannot be told to call, and
+        what the signer raises.
+        """
+        if isinstance(call, Cancellation):
+            signature = self.signer.sign_cancellation(call.domain, call.place)
+            return call.parts(self.address, signature, by_bytes=self._form is not None)
+        to, data = call.parts()
         if self._form is None:
             return to, data
         wrapped = self._form.call(to, data)
@@ -173,21 +198,26 @@ class Sender:
             raise WalletError(f"an account of the form {self._form.name} cannot be told by its owner to call", hint)
         return self.address, wrapped
 
-    def send(self, chain: Chain, clock: Clock, to: str, data: str, what: str, mend: str) -> str:
-        """See sending.send."""
-        return send(chain, clock, self.key, *self.envelope(to, data), what, mend)
+    def unsigned(self, chain: Chain, call: Call, mend: str) -> Unsigned:
+        """See sending.unsigned."""
+        return unsigned(chain, self.key, *self.target(call), mend)
 
-    def sign(self, chain: int, digest: bytes) -> bytes:
-        """The wallet's signature over a digest."""
-        message = digest if self._form is None else self._form.message(self.address, chain, digest)
-        return sign_digest(self.key, message)
+    def signed(self, made: Unsigned, call: Call, consent: Consent | None = None) -> bytes:
+        """The bytes that any node takes. Raises WalletError, before anything is sent, unless they are the key's over
+        exactly that; and what the signer raises."""
+        signature = self.signer.sign_transaction(made, call, consent)
+        try:
+            is_own = recover(made.digest(), signature) == self.key
+        except ProtocolError as error:
+            raise WalletError(f"the signer gave no usable signature: {error.detail}") from error
+        if not is_own:
+            hint = "are account and form (PADDOCK_AGENT_ACCOUNT, _ACCOUNT_FORM) the same at the signer?"
+            raise WalletError("the signer signed another transaction than was asked for; nothing is sent", hint)
+        return made.raw(signature)
 
-
-def sender_of(settings: Settings) -> Sender:
-    """The key that can send transactions. Raises WalletError where a signer of its own has it."""
-    if settings.signer:
-        raise WalletError("a signer of its own has the key, and signs payments only", "do it where the key is")
-    return Sender(settings.owner(), *_account_of(settings)) if settings.account else Sender(settings.owner())
+    def send(self, chain: Chain, clock: Clock, call: Call, what: str, mend: str) -> str:
+        """Make, sign and send it; see sending.carried."""
+        return carried(chain, clock, self.signed(self.unsigned(chain, call, mend), call), what, mend)
 
 
 def local_signer(settings: Settings) -> LocalSigner:
@@ -200,6 +230,11 @@ def local_signer(settings: Settings) -> LocalSigner:
 def signing_for(settings: Settings, owner: Signer, chain: Chain) -> Signer:
     """The signer of the account that the settings name; the given one where they name none. Raises SettingsError."""
     return AccountSigner(owner, _account_of(settings)[0], chain) if settings.account else owner
+
+
+def sending_for(settings: Settings, signer: Signer) -> Sender:
+    """Who sends the chain transactions of the wallet that the settings name. Raises SettingsError."""
+    return Sender(signer, _account_of(settings)[1]) if settings.account else Sender(signer)
 
 
 def _account_of(settings: Settings) -> tuple[str, Form]:

@@ -3,12 +3,14 @@
 from argparse import Namespace
 
 from agent import switch
-from agent.account import Sender, sender_of
-from agent.chain import Chain, call_data
+from agent.account import Sender
+from agent.calls import Allowance
+from agent.chain import Chain
 from agent.clock import Clock, SystemClock
 from agent.commands import Shell
 from agent.errors import AgentError, Refused
 from agent.policy_file import PolicyFile
+from agent.remote import sender_of
 from protocol.amounts import atomic, display
 from protocol.errors import ProtocolError
 from protocol.payment import PERMIT2
@@ -19,9 +21,9 @@ _ZERO_FIRST = "some tokens want 0 first: allow 0, then again"
 
 def allow_permit2(shell: Shell, args: Namespace) -> int:
     """The command: exactly so much, whatever was allowed before, and never more than the policy spends in a day."""
-    sender = sender_of(shell.settings)
     with shell.client() as client:
         chain = shell.chain(client)
+        sender = sender_of(shell.settings, chain)
         try:
             asset = parse_address(args.asset, "TOKEN")
             decimals = chain.decimals(asset)
@@ -57,5 +59,4 @@ def allow(chain: Chain, clock: Clock, sender: Sender, asset: str, amount: int) -
     What Permit2 moves counts down. Waits until it is mined. Raises ChainUnavailable, and WalletError if it failed, or
     the wallet has nothing to pay the gas with.
     """
-    data = call_data("approve(address,uint256)", PERMIT2, hex(amount))
-    return sender.send(chain, clock, asset, data, "the approval", _ZERO_FIRST)
+    return sender.send(chain, clock, Allowance(token=asset, amount=str(amount)), "the approval", _ZERO_FIRST)

@@ -5,21 +5,20 @@ from contextlib import suppress
 
 import msgspec
 
-from agent.account import Sender, sender_of
+from agent.account import Sender
 from agent.buyer import Buyer
-from agent.cancellations import place_of
-from agent.chain import Chain, call_data, encode_call
+from agent.calls import Cancellation, PermitCancellation
+from agent.chain import Chain
 from agent.clock import SystemClock
 from agent.commands import STATUSES, Shell
 from agent.errors import AgentError, ChainUnavailable
 from agent.models import Purchase, State
 from agent.printing import show_outcome
-from agent.sending import broadcast, hash_of, mined, signed, unsigned
+from agent.remote import sender_of
+from agent.sending import broadcast, hash_of, mined
 from agent.store import change_purchase, purchase
 from protocol.eip3009 import token_domain
-from protocol.payment import PERMIT2, Method
-from protocol.signatures import parse_hex
-from protocol.typed_data import cancellation_digest
+from protocol.payment import Method
 from protocol.wire import PaymentRequirements
 
 _OPEN = (State.RESERVED, State.SENT, State.IN_DOUBT)
@@ -28,8 +27,8 @@ _MEND = "it may have been settled in this moment: see paddock-agent resume"
 
 def cancel(shell: Shell, args: Namespace) -> int:
     """The command: one transaction, also while the kill switch is on. The hold ends by the chain's word alone."""
-    sender, clock = sender_of(shell.settings), SystemClock()
-    buyer = Buyer.from_settings(shell.settings)
+    buyer, clock = Buyer.from_settings(shell.settings), SystemClock()
+    sender = sender_of(shell.settings, buyer.chain)
     with buyer.store.begin() as connection:
         bought = purchase(connection, args.id)
     require_open(buyer.chain, bought, sender)
@@ -37,8 +36,8 @@ def cancel(shell: Shell, args: Namespace) -> int:
         shell.out.print(f"{bought.id} can be cancelled now, by one transaction; nothing was signed", soft_wrap=True)
         return 0
     if bought.cancellation is None:
-        made = unsigned(buyer.chain, str(sender.key.address), *call_of(bought, sender), _MEND)
-        raw = signed(sender.key, made)
+        call = call_of(bought)
+        raw = sender.signed(sender.unsigned(buyer.chain, call, _MEND), call)
         with buyer.store.begin() as connection:
             change_purchase(connection, bought.id, clock.now(), cancellation=raw.hex())
         broadcast(buyer.chain, raw)
@@ -66,21 +65,12 @@ def require_open(chain: Chain, bought: Purchase, sender: Sender) -> None:
         raise AgentError(f"the payment of {bought.id} was used already: the money has moved", "paddock-agent resume")
 
 
-def call_of(bought: Purchase, sender: Sender) -> tuple[str, str]:
-    """Whom to call, and with what, so that the payment can never be settled. Raises WalletError."""
+def call_of(bought: Purchase) -> Cancellation | PermitCancellation:
+    """What the wallet has done, so that the payment can never be settled."""
     owed = bought.signed
     if owed.method is Method.PERMIT2:
-        word, mask = place_of(owed.nonce)
-        data = call_data("invalidateUnorderedNonces(uint256,uint256)", hex(word), hex(mask))
-        return sender.envelope(PERMIT2, data)
+        return PermitCancellation(nonce=owed.nonce)
     domain = token_domain(msgspec.json.decode(bought.entry or b"", type=PaymentRequirements))
-    nonce = parse_hex(owed.nonce, "nonce", 32)
-    signature = sender.sign(domain.chain_id, cancellation_digest(domain, owed.payer, nonce))
-    return owed.asset, "0x" + _cancellation(owed.payer, nonce, signature, by_bytes=sender.is_account).hex()
-
-
-def _cancellation(authorizer: str, nonce: bytes, signature: bytes, *, by_bytes: bool) -> bytes:
-    if by_bytes:
-        return encode_call("cancelAuthorization(address,bytes32,bytes)", authorizer, nonce, signature)
-    parts = signature[64], signature[:32], signature[32:64]
-    return encode_call("cancelAuthorization(address,bytes32,uint8,bytes32,bytes32)", authorizer, nonce, *parts)
+    return Cancellation(
+        chain_id=domain.chain_id, name=domain.name, version=domain.version, token=owed.asset, nonce=owed.nonce
+    )

@@ -13,7 +13,7 @@ import msgspec
 from eth_account.signers.local import LocalAccount
 from rich.console import Console
 
-from agent import approvals, receipts, report, shopping, transfers
+from agent import approvals, receipts, report, shopping, transfer_terms, transfers
 from agent.buyer import Buyer
 from agent.chain import Chain
 from agent.clock import SystemClock
@@ -161,7 +161,7 @@ def approve(shell: Shell, args: Namespace) -> int:
     shell.out.print(f"approved: {price} for {plain(terms.method)} {plain(terms.url)}, once", soft_wrap=True)
     then = (
         "repeat the call"
-        if terms.mode in (DISCLOSURE, transfers.MODE)
+        if terms.mode in (DISCLOSURE, transfer_terms.MODE)
         else f"go on with: paddock-agent resume {asked.id}"
     )
     shell.out.print(then, soft_wrap=True)

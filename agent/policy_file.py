@@ -14,7 +14,7 @@ from agent.identity import parse_agent
 from agent.merchant_rules import ActionRules, MerchantRules, Strict
 from agent.payments import MODES
 from agent.terms import TOOL_SCHEMES, origin_of
-from agent.transfer_rules import TransferRules
+from agent.transfer_rules import COIN_DECIMALS, SignerRules, TransferRules
 from protocol.amounts import atomic
 from protocol.errors import ProtocolError
 from protocol.functions import Function
@@ -105,6 +105,7 @@ class PolicyFile(Strict, frozen=True):
     standing: StandingRules = StandingRules()
     privacy: PrivacyRules = PrivacyRules()
     hours: HoursRules | None = None
+    signer: SignerRules = SignerRules()
 
 
 def load(path: Path) -> PolicyFile:
@@ -162,6 +163,7 @@ def _checked(policy: PolicyFile) -> PolicyFile:
         if not 0 <= rating <= 100 or reviews < 0:
             raise ProtocolError("invalid_policy", "least_rating is from 0 to 100, least_reviews not below 0")
     _check_hours(policy.hours)
+    _check_signer(policy.signer)
     merchants = tuple(_merchant(merchant, f"merchants[{i}]") for i, merchant in enumerate(policy.merchants))
     approver = policy.approval.approver
     approval = msgspec.structs.replace(
@@ -196,6 +198,13 @@ def _check_hours(hours: HoursRules | None) -> None:
     except (ZoneInfoNotFoundError, ValueError) as error:
         known = 'UTC or a name like "Europe/Vienna"'
         raise ProtocolError("invalid_policy", f"hours.zone: {hours.zone!r} is no time zone; give {known}") from error
+
+
+def _check_signer(signer: SignerRules) -> None:
+    try:
+        atomic(signer.gas_per_day or "0", COIN_DECIMALS)
+    except ProtocolError as error:
+        raise ProtocolError("invalid_policy", f'signer.gas_per_day: {error.detail}; write it like "0.01"') from error
 
 
 def _check_asset(policy: PolicyFile, asset: AssetRules, key: str) -> None:

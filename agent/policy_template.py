@@ -44,6 +44,10 @@ found = "ask"                    # personal data in a request: refuse, ask a per
 # to = "0x…"
 # per_day = "5.00"               # of each asset, in any 24 hours
 
+# What a signer of its own lets chain transactions (transfer, allow, cancel) cost: nothing without this.
+# [signer]
+# gas_per_day = "0.01"           # of each chain's own coin, in any 24 hours
+
 # The tokens it may pay in: check address and decimals against the issuer's own page.
 {assets}
 # Whom it may pay: the exact origin, the paths (* one segment, ** any rest), the recipients ([] is the first one

@@ -1,13 +1,16 @@
 """A signer in another process, over HTTP: it judges every wish by a policy of its own, and may refuse."""
 
+from functools import cached_property
+
 import httpx
 import msgspec
 
-from agent.account import local_signer, signing_for
+from agent.account import Sender, local_signer, sending_for, signing_for
+from agent.calls import Call, Cancellation, Consent, Unsigned
 from agent.chain import Chain
 from agent.errors import Refused, SettingsError, WalletError
 from agent.settings import Settings
-from agent.signing import SignAction, SignCommitment, SignPermit, SignTransfer, Wish
+from agent.signing import SignAction, SignCommitment, SignPermit, SignTransaction, SignTransfer, Wish
 from agent.terms import is_loopback, origin_of
 from agent.wallet import Signer
 from protocol.actions import Action
@@ -22,6 +25,7 @@ class _Said(msgspec.Struct):
     """What the service answers, of whatever kind."""
 
     address: str = ""
+    key: str = ""
     signature: str = ""
     rule: str = "signer.refused"
     detail: str = "the signer refused, and did not say why"
@@ -35,17 +39,23 @@ class RemoteSigner:
 
     def __init__(self, url: str, token: str, client: httpx.Client) -> None:
         self._url, self._headers, self._client = url.rstrip("/"), {"Authorization": f"Bearer {token}"}, client
-        self._address = ""
 
     @property
     def address(self) -> str:
-        if not self._address:
-            said = self._ask("GET", "address", b"")
-            try:
-                self._address = parse_address(said.address, "address")
-            except ProtocolError as error:
-                raise WalletError("the signer names no address", "is it a paddock-agent signer?") from error
-        return self._address
+        return self._addresses[0]
+
+    @property
+    def key(self) -> str:
+        return self._addresses[1]
+
+    @cached_property
+    def _addresses(self) -> tuple[str, str]:
+        """For whom it signs, and the key that it does so with; asked once."""
+        said = self._ask("GET", "address", b"")
+        try:
+            return parse_address(said.address, "address"), parse_address(said.key, "key")
+        except ProtocolError as error:
+            raise WalletError("the signer names no address", "is it a paddock-agent signer?") from error
 
     def sign_transfer(self, domain: TokenDomain, transfer: Transfer) -> bytes:
         return self._sign(
@@ -97,6 +107,31 @@ class RemoteSigner:
             )
         )
 
+    def sign_cancellation(self, domain: TokenDomain, nonce: bytes) -> bytes:
+        return self._sign(
+            Cancellation(
+                chain_id=domain.chain_id,
+                name=domain.name,
+                version=domain.version,
+                token=domain.contract,
+                nonce="0x" + nonce.hex(),
+            )
+        )
+
+    def sign_transaction(self, unsigned: Unsigned, call: Call, consent: Consent | None) -> bytes:
+        """The service makes the transaction anew from the call: `to` and `data` are not what it goes by."""
+        return self._sign(
+            SignTransaction(
+                chain_id=unsigned.chain_id,
+                nonce=unsigned.nonce,
+                gas=unsigned.gas,
+                max_fee=unsigned.max_fee,
+                max_tip=unsigned.max_tip,
+                call=call,
+                consent=consent,
+            )
+        )
+
     def verifies(self, digest: bytes, signature: bytes) -> bool:
         return recover(digest, signature) == self.address
 
@@ -133,6 +168,11 @@ def signer_of(settings: Settings, chain: Chain) -> Signer:
     if settings.account and settings.load_policy().approval.approver == settings.owner().address:
         raise SettingsError("the approver of the policy is the key that signs for the account", "let a person approve")
     return signing_for(settings, local_signer(settings), chain)
+
+
+def sender_of(settings: Settings, chain: Chain) -> Sender:
+    """Who sends the chain transactions of the wallet that the settings name. Raises like `signer_of`."""
+    return sending_for(settings, signer_of(settings, chain))
 
 
 def _service(settings: Settings) -> RemoteSigner:

@@ -4,9 +4,11 @@ from typing import Any
 
 from eth_account.signers.local import LocalAccount
 
+from agent.calls import Unsigned
 from agent.chain import Chain, Mined
 from agent.clock import Clock
 from agent.errors import ChainUnavailable, NoGas, WalletError
+from agent.wallet import sign_digest
 from protocol.hashing import keccak
 
 MOST_GAS = 1_000_000
@@ -15,19 +17,23 @@ _LOOKS, _LOOK_EVERY = 60, 1.0
 
 
 def send(chain: Chain, clock: Clock, account: LocalAccount, to: str, data: str, what: str, mend: str) -> str:
-    """Call a contract with no money; the transaction's hash, when it is mined.
+    """Call a contract with no money, by a key; the transaction's hash, when it is mined. See `carried`."""
+    made = unsigned(chain, account.address, to, data, mend)
+    return carried(chain, clock, made.raw(sign_digest(account, made.digest())), what, mend)
 
-    `what` names it in words, `mend` is what to do when it fails. Raises ChainUnavailable; NoGas, and nothing was sent,
-    if the wallet cannot pay for it; WalletError if it failed.
+
+def carried(chain: Chain, clock: Clock, raw: bytes, what: str, mend: str) -> str:
+    """Send a signed transaction; its hash, when it is mined.
+
+    `what` names it in words, `mend` is what to do when it fails. Raises ChainUnavailable, and WalletError if it failed.
     """
-    raw = signed(account, unsigned(chain, account.address, to, data, mend))
     transaction = broadcast(chain, raw)
     if not mined(chain, clock, transaction).success:
         raise WalletError(f"{what} {transaction} failed on chain", mend)
     return transaction
 
 
-def unsigned(chain: Chain, sender: str, to: str, data: str, mend: str) -> dict[str, Any]:
+def unsigned(chain: Chain, sender: str, to: str, data: str, mend: str) -> Unsigned:
     """The transaction as it is to be signed. Raises ChainUnavailable, NoGas, and WalletError for too much gas."""
     try:
         gas = _gas(chain, {"from": sender, "to": to, "data": data}, mend)
@@ -40,21 +46,7 @@ def unsigned(chain: Chain, sender: str, to: str, data: str, mend: str) -> dict[s
         raise ChainUnavailable("the RPC answers in a shape that is not Ethereum's") from error
     if held < gas * fee:
         raise NoGas(f"{sender} holds {held} wei; the gas may cost {gas * fee}", "send it some of the chain's coin")
-    return {
-        "to": to,
-        "data": data,
-        "value": 0,
-        "chainId": chain_id,
-        "nonce": nonce,
-        "gas": gas,
-        "maxFeePerGas": fee,
-        "maxPriorityFeePerGas": tip,
-    }
-
-
-def signed(account: LocalAccount, transaction: dict[str, Any]) -> bytes:
-    """The bytes that any node takes."""
-    return bytes(account.sign_transaction(transaction).raw_transaction)
+    return Unsigned(chain_id, nonce, to, data, gas, fee, tip)
 
 
 def hash_of(raw: bytes) -> str:

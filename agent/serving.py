@@ -4,7 +4,7 @@ from argparse import Namespace
 
 import uvicorn
 
-from agent.account import local_signer
+from agent.account import local_signer, sending_for
 from agent.clock import SystemClock
 from agent.commands import Shell
 from agent.errors import SettingsError
@@ -23,7 +23,8 @@ def serve_signer(shell: Shell, args: Namespace) -> int:
     if len(settings.signer_token or "") < LEAST_TOKEN:
         hint = "set it to a long random text, here and at the agent"
         raise SettingsError(f"PADDOCK_AGENT_SIGNER_TOKEN has fewer than {LEAST_TOKEN} characters", hint)
-    warden = Warden(Policy(settings.load_policy()), shell.store(), local_signer(settings), SystemClock())
+    sender = sending_for(settings, local_signer(settings))
+    warden = Warden(Policy(settings.load_policy()), shell.store(), sender, SystemClock())
     shell.err.print(f"signing for {warden.address} at http://{args.host}:{args.port}", soft_wrap=True)
     uvicorn.run(create_app(warden, settings.signer_token or ""), host=args.host, port=args.port, log_level="warning")
     return 0

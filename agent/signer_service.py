@@ -10,7 +10,7 @@ from litestar.connection import ASGIConnection
 from litestar.exceptions import NotAuthorizedException
 from litestar.handlers import BaseRouteHandler
 
-from agent.errors import Refused
+from agent.errors import Refused, WalletError
 from agent.signing import Wish
 from agent.warden import Warden
 from protocol.errors import ProtocolError
@@ -25,7 +25,7 @@ def create_app(warden: Warden, token: str) -> Litestar:
 
     @get("/address", sync_to_thread=False)
     def address() -> dict[str, str]:
-        return {"address": warden.address}
+        return {"address": warden.address, "key": warden.key}
 
     @post("/sign", status_code=200)
     async def sign(request: Request[Any, Any, Any]) -> dict[str, str]:
@@ -41,7 +41,12 @@ def create_app(warden: Warden, token: str) -> Litestar:
     return Litestar(
         [address, sign],
         guards=[has_token],
-        exception_handlers={Refused: _refused, ProtocolError: _unreadable, msgspec.DecodeError: _unreadable},
+        exception_handlers={
+            Refused: _refused,
+            WalletError: _unable,
+            ProtocolError: _unreadable,
+            msgspec.DecodeError: _unreadable,
+        },
         request_max_body_size=LARGEST,
         openapi_config=None,
     )
@@ -49,6 +54,10 @@ def create_app(warden: Warden, token: str) -> Litestar:
 
 def _refused(_request: Request[Any, Any, Any], refusal: Refused) -> Response[bytes]:
     return _problem(403, refusal.rule, str(refusal))
+
+
+def _unable(_request: Request[Any, Any, Any], error: WalletError) -> Response[bytes]:
+    return _problem(409, "wallet", str(error))
 
 
 def _unreadable(_request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:

@@ -4,6 +4,8 @@ from typing import NamedTuple
 
 import msgspec
 
+from agent.account import Sender
+from agent.calls import Call, Cancellation, Consent, Count, Unsigned
 from agent.wallet import Signer
 from protocol.actions import Action
 from protocol.amounts import parse_uint
@@ -16,7 +18,8 @@ from protocol.typed_data import TokenDomain, Transfer
 
 
 class Money(NamedTuple):
-    """What a signature can move: atomic units of an asset (network in CAIP-2), between two Unix times."""
+    """What a signature can move: atomic units of an asset (network in CAIP-2), between two Unix times; the nonce, of 32
+    bytes, in lower-case 0x-hex."""
 
     network: str
     asset: str
@@ -51,7 +54,7 @@ class SignTransfer(
         """What it can move."""
         moved, network = self.transfer(payer), caip2(self.chain_id)
         asset = parse_address(self.token, "token")
-        return Money(network, asset, moved.value, moved.to, moved.valid_after, moved.valid_before, self.nonce)
+        return Money(network, asset, moved.value, moved.to, moved.valid_after, moved.valid_before, _hex(moved.nonce))
 
     def sign(self, signer: Signer) -> bytes:
         """The signature."""
@@ -93,7 +96,7 @@ class SignCommitment(
     def money(self, payer: str) -> Money:
         """What it can move."""
         made, network = self.commitment(payer), caip2(self.chain_id)
-        return Money(network, made.token, made.amount, made.executor, 0, self.deadline, "0x" + made.nonce().hex())
+        return Money(network, made.token, made.amount, made.executor, 0, self.deadline, _hex(made.nonce()))
 
     def sign(self, signer: Signer) -> bytes:
         """The signature."""
@@ -125,7 +128,7 @@ class SignPermit(msgspec.Struct, frozen=True, kw_only=True, rename="camel", tag=
     def money(self, payer: str) -> Money:
         """What it can move."""
         permit = self.permit(payer)
-        network, nonce = caip2(self.chain_id), hex(permit.nonce)
+        network, nonce = caip2(self.chain_id), _hex(permit.nonce.to_bytes(32, "big"))
         return Money(network, permit.token, permit.amount, permit.to, permit.valid_after, permit.deadline, nonce)
 
     def sign(self, signer: Signer) -> bytes:
@@ -166,4 +169,34 @@ class SignAction(msgspec.Struct, frozen=True, kw_only=True, rename="camel", tag=
         return signer.sign_action(self.action(signer.address))
 
 
-Wish = SignTransfer | SignCommitment | SignPermit | SignAction
+class SignTransaction(
+    msgspec.Struct, frozen=True, kw_only=True, rename="camel", tag="transaction", forbid_unknown_fields=True
+):
+    """A chain transaction by the wallet's key: fees in wei for a unit of gas. What a person agreed to comes with it."""
+
+    chain_id: Count
+    nonce: Count
+    gas: Count
+    max_fee: Count
+    max_tip: Count
+    call: Call
+    consent: Consent | None = None
+
+    @property
+    def cost(self) -> int:
+        """The most that it can cost, in wei."""
+        return self.gas * self.max_fee
+
+    def sign(self, sender: Sender) -> bytes:
+        """The signature over what the sender makes of the call."""
+        to, data = sender.target(self.call)
+        made = Unsigned(self.chain_id, self.nonce, to, data, self.gas, self.max_fee, self.max_tip)
+        return sender.signer.sign_transaction(made, self.call, self.consent)
+
+
+Payment = SignTransfer | SignCommitment | SignPermit
+Wish = Payment | SignAction | SignTransaction | Cancellation
+
+
+def _hex(nonce: bytes) -> str:
+    return "0x" + nonce.hex()

@@ -2,7 +2,6 @@
 
 from argparse import Namespace
 
-from agent.account import sender_of
 from agent.chain import Chain
 from agent.clock import SystemClock
 from agent.commands import STATUSES, Shell
@@ -10,9 +9,11 @@ from agent.decisions import Verdict
 from agent.errors import AgentError, ChainUnavailable, Refused
 from agent.policy import Policy
 from agent.printing import plain, show_transfer
+from agent.remote import sender_of
 from agent.sending import broadcast, mined
 from agent.store import new_id
-from agent.transfers import Mover, State, Wish, follow
+from agent.transfer_terms import Wish
+from agent.transfers import Mover, State, follow
 from protocol.amounts import atomic
 from protocol.errors import ProtocolError
 from protocol.signatures import parse_address
@@ -24,9 +25,10 @@ _ENDS = {State.DONE: 0, State.FAILED: STATUSES["failed"], State.SENT: STATUSES["
 def transfer(shell: Shell, args: Namespace) -> int:
     """The command: once, within the policy's budgets, and never to an address that the policy does not name."""
     settings, clock = shell.settings, SystemClock()
-    sender, policy, store = sender_of(settings), Policy(settings.load_policy()), shell.store()
+    policy, store = Policy(settings.load_policy()), shell.store()
     with shell.client() as client:
         chain = shell.chain(client)
+        sender = sender_of(settings, chain)
         wish = wished(chain, args.asset, args.to, args.amount, args.task)
         mover = Mover(policy, store, chain, clock, sender, settings.session or new_id("ses"))
         if args.dry_run:

@@ -9,6 +9,7 @@ from coincurve import PrivateKey
 from eth_account import Account
 from eth_account.signers.local import LocalAccount
 
+from agent.calls import Call, Consent, Unsigned
 from agent.decisions import Decision, Verdict
 from agent.errors import WalletError
 from agent.terms import Terms
@@ -19,7 +20,7 @@ from protocol.errors import ProtocolError
 from protocol.keystores import open_keystore
 from protocol.permit2 import Permit, permit_digest
 from protocol.signatures import recover, sign
-from protocol.typed_data import RECEIVE_TYPE, TokenDomain, Transfer, authorization_digest
+from protocol.typed_data import RECEIVE_TYPE, TokenDomain, Transfer, authorization_digest, cancellation_digest
 from protocol.wire import ExactAuthorization, ExactPayload
 
 
@@ -29,6 +30,10 @@ class Signer(Protocol):
     @property
     def address(self) -> str:
         """The payer, checksummed."""
+
+    @property
+    def key(self) -> str:
+        """The key that sends the payer's chain transactions, and pays their gas: its address, checksummed."""
 
     def sign_transfer(self, domain: TokenDomain, transfer: Transfer) -> bytes:
         """65 bytes over the EIP-3009 TransferWithAuthorization. Not idempotent: call once per purchase."""
@@ -47,6 +52,13 @@ class Signer(Protocol):
     def sign_action(self, action: Action) -> bytes:
         """65 bytes over what a callback is to do with the payment. Not idempotent: call once per purchase."""
 
+    def sign_cancellation(self, domain: TokenDomain, nonce: bytes) -> bytes:
+        """65 bytes over the EIP-3009 CancelAuthorization of one of the payer's. Moves nothing; may be repeated."""
+
+    def sign_transaction(self, unsigned: Unsigned, call: Call, consent: Consent | None) -> bytes:
+        """65 bytes by `key` over a chain transaction that does just that, with what a person agreed to, where one was
+        asked. May be repeated: at most one transaction of a nonce is ever mined."""
+
     def verifies(self, digest: bytes, signature: bytes) -> bool:
         """Whether a signature over a 32-byte digest is the payer's. Raises ProtocolError for what is none at all."""
 
@@ -59,6 +71,10 @@ class LocalSigner:
 
     @property
     def address(self) -> str:
+        return self.key
+
+    @property
+    def key(self) -> str:
         return str(self._account.address)
 
     def sign_transfer(self, domain: TokenDomain, transfer: Transfer) -> bytes:
@@ -75,6 +91,12 @@ class LocalSigner:
 
     def sign_action(self, action: Action) -> bytes:
         return self._sign(action.chain_id, action.digest())
+
+    def sign_cancellation(self, domain: TokenDomain, nonce: bytes) -> bytes:
+        return self._sign(domain.chain_id, cancellation_digest(domain, self.address, nonce))
+
+    def sign_transaction(self, unsigned: Unsigned, call: Call, consent: Consent | None) -> bytes:
+        return sign(self._key, unsigned.digest())
 
     def verifies(self, digest: bytes, signature: bytes) -> bool:
         return recover(digest, signature) == self.address

@@ -5,24 +5,23 @@ most what this policy allows, and to nobody else. Of origins and routes the sign
 the policy must pin here, stand in for them.
 """
 
-import hashlib
 import threading
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-import msgspec
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection
 
 from agent import actions, budgets, switch
+from agent.account import Sender
+from agent.calls import Cancellation
 from agent.clock import Clock
 from agent.errors import Refused
 from agent.merchant_rules import MerchantRules
-from agent.models import holds
+from agent.outgoing import Outgoing, count, hashed, takes_back
 from agent.policy import Policy
 from agent.policy_file import AssetRules
-from agent.signing import Money, SignAction, SignCommitment, SignPermit, SignTransfer, Wish
+from agent.signing import Money, Payment, SignAction, SignCommitment, SignPermit, SignTransaction, SignTransfer, Wish
 from agent.store import Store
-from agent.wallet import Signer
 from protocol.amounts import atomic
 from protocol.functions import function_of
 from protocol.networks import caip2
@@ -34,28 +33,47 @@ SLACK = 30
 class Warden:
     """Signs what its policy allows. The same wish again gets the same signature, and counts once."""
 
-    def __init__(self, policy: Policy, store: Store, signer: Signer, clock: Clock) -> None:
-        self._policy, self._store, self._signer, self._clock = policy, store, signer, clock
-        self._lock = threading.Lock()
+    def __init__(self, policy: Policy, store: Store, sender: Sender, clock: Clock) -> None:
+        self._policy, self._store, self._sender, self._clock = policy, store, sender, clock
+        self._outgoing, self._lock = Outgoing(policy, sender), threading.Lock()
 
     @property
     def address(self) -> str:
-        return self._signer.address
+        """For whom it signs."""
+        return self._sender.address
+
+    @property
+    def key(self) -> str:
+        """The address of the key that it signs with."""
+        return self._sender.key
 
     def sign(self, wish: Wish) -> bytes:
         """65 bytes over what is wished. Raises Refused, naming the rule, and ProtocolError for what cannot be read."""
         with self._lock, self._store.begin() as connection:
-            switch.require_started(connection)
-            hours = self._policy.file.hours
-            if hours is not None and not hours.hold(self._clock.now()):
-                raise Refused("hours", f"this signer signs from {hours.from_} to {hours.to} {hours.zone} only")
-            if isinstance(wish, SignAction):
+            if not takes_back(wish):
+                self._require_open(connection)
+            if isinstance(wish, SignTransaction):
+                self._outgoing.judge(connection, wish, self._clock.now())
+            elif isinstance(wish, Cancellation):
+                self._outgoing.cancellation(connection, wish)
+            elif isinstance(wish, SignAction):
                 self._judge_action(wish)
             else:
                 self._judge_payment(connection, wish)
-        return wish.sign(self._signer)
+        if isinstance(wish, SignTransaction):
+            return wish.sign(self._sender)
+        signer = self._sender.signer
+        return (
+            signer.sign_cancellation(wish.domain, wish.place) if isinstance(wish, Cancellation) else wish.sign(signer)
+        )
 
-    def _judge_payment(self, connection: Connection, wish: SignTransfer | SignCommitment | SignPermit) -> None:
+    def _require_open(self, connection: Connection) -> None:
+        switch.require_started(connection)
+        hours = self._policy.file.hours
+        if hours is not None and not hours.hold(self._clock.now()):
+            raise Refused("hours", f"this signer signs from {hours.from_} to {hours.to} {hours.zone} only")
+
+    def _judge_payment(self, connection: Connection, wish: Payment) -> None:
         money = wish.money(self.address)
         asset = self._asset(money.network, money.asset)
         if isinstance(wish, SignTransfer | SignCommitment) and wish.name is not None:
@@ -108,13 +126,10 @@ class Warden:
         fits = money.since <= now + SLACK and now < money.until <= now + longest + SLACK
         _require(fits, "limits.validity", f"the authorization must count now, and for {longest} s at most")
 
-    def _reserve(self, connection: Connection, wish: Wish, money: Money, merchant: MerchantRules) -> None:
+    def _reserve(self, connection: Connection, wish: Payment, money: Money, merchant: MerchantRules) -> None:
         """Count it, once however often it is asked for. Nothing is given back: here nobody asks the chain."""
-        identity = hashlib.sha256(msgspec.json.encode(wish)).hexdigest()
-        if connection.execute(select(holds.c.purchase_id).filter_by(purchase_id=identity)).one_or_none():
-            return
         hold = budgets.Hold(
-            purchase_id=identity,
+            purchase_id=hashed(wish),
             network=money.network,
             asset=money.asset,
             amount=money.amount,
@@ -126,7 +141,7 @@ class Warden:
             valid_before=datetime.fromtimestamp(money.until, UTC),
         )
         counted = self._policy.budgets(money.network, money.asset, origin=merchant.origin)
-        budgets.reserve(connection, hold, counted, self._clock.now())
+        count(connection, hold, counted, self._clock.now())
 
     def _now(self) -> int:
         return int(self._clock.now().timestamp())

@@ -15,6 +15,7 @@ from eth_account.signers.local import LocalAccount
 from eth_utils.address import to_checksum_address
 
 from agent import Buyer, Settings
+from agent.calls import Call, Consent, Unsigned
 from agent.clock import ManualClock
 from agent.testing.corpus.cases import CONTRACT, Places
 from agent.wallet import LocalSigner, sign_digest
@@ -278,11 +279,11 @@ def policy(**changes: str) -> str:
 
 
 class SpySigner(LocalSigner):
-    """Remembers every transfer, permit and action it was asked to sign."""
+    """Remembers everything that it was asked to sign; of a cancellation the nonce."""
 
     def __init__(self, payer: LocalAccount | None = None) -> None:
         super().__init__(payer or account("buyer"))
-        self.signed: list[Transfer | Permit | Commitment | Action] = []
+        self.signed: list[Transfer | Permit | Commitment | Action | Unsigned | bytes] = []
 
     def sign_transfer(self, domain: TokenDomain, transfer: Transfer) -> bytes:
         self.signed.append(transfer)
@@ -303,6 +304,14 @@ class SpySigner(LocalSigner):
     def sign_action(self, action: Action) -> bytes:
         self.signed.append(action)
         return super().sign_action(action)
+
+    def sign_cancellation(self, domain: TokenDomain, nonce: bytes) -> bytes:
+        self.signed.append(nonce)
+        return super().sign_cancellation(domain, nonce)
+
+    def sign_transaction(self, unsigned: Unsigned, call: Call, consent: Consent | None) -> bytes:
+        self.signed.append(unsigned)
+        return super().sign_transaction(unsigned, call, consent)
 
 
 class World:

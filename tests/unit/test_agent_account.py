@@ -14,7 +14,7 @@ from litestar.testing import TestClient
 from rich.console import Console
 
 from agent import Buyer, Settings
-from agent.account import FORMS, AccountSigner, OwnerSigner, Plain, SmartWallet
+from agent.account import FORMS, AccountSigner, OwnerSigner, Plain, Sender, SmartWallet
 from agent.allowance import allow_permit2
 from agent.chain import Chain
 from agent.commands import Shell
@@ -144,7 +144,7 @@ def test_a_signer_of_another_address_is_not_asked_to_sign(world: World) -> None:
 
 def test_the_owners_key_may_be_with_a_signer_of_its_own(world: World, tmp_path: Path) -> None:
     owner, clock = SpyOwner(OWNER, ACCOUNT, SmartWallet()), world.seller.clock
-    warden = Warden(Policy(parse(policy(**PINNED))), Store(tmp_path / "signer.db"), owner, clock)
+    warden = Warden(Policy(parse(policy(**PINNED))), Store(tmp_path / "signer.db"), Sender(owner, SmartWallet()), clock)
     client = TestClient(create_app(warden, "a-token-of-this-test"))
     remote = RemoteSigner(str(client.base_url), "a-token-of-this-test", client)
     outcome = buyer(world, remote).buy(URL)

@@ -8,18 +8,12 @@ from typing import Any
 import httpx
 import msgspec
 import pytest
-from litestar.testing import TestClient
 
 from agent import Buyer, Settings, switch
 from agent.chain import Chain
 from agent.errors import Refused, SettingsError, WalletError
-from agent.policy import Policy
-from agent.policy_file import parse
 from agent.remote import RemoteSigner, signer_of
-from agent.signer_service import create_app
 from agent.signing import SignTransfer
-from agent.store import Store
-from agent.warden import Warden
 from protocol.actions import Action
 from protocol.delegate import Commitment
 from protocol.functions import Function
@@ -28,31 +22,11 @@ from protocol.permit2 import Permit
 from protocol.signatures import recover
 from protocol.typed_data import TokenDomain, Transfer, authorization_digest
 from tests.fakes.buyer_chain import NETWORK, RPC, TOKEN
-from tests.fakes.seller import CALLBACK, EXECUTOR, FACILITATOR, ORIGIN, SpySigner, World, account, policy
+from tests.fakes.seller import CALLBACK, EXECUTOR, FACILITATOR, ORIGIN, World, account, policy
+from tests.fakes.vault import DOMAIN, MERCHANT, PINNED, TOKEN_OF_SIGNER, Vault
 
 URL = f"{ORIGIN}/v1/echo"
-TOKEN_OF_SIGNER = "a-token-that-only-the-agent-has"
-MERCHANT = account("merchant").address
 OTHER = account("stranger").address
-DOMAIN = TokenDomain("TestUSD", "1", 31337, TOKEN)
-PINNED = {"pay_to": f'"{MERCHANT}"', "executors": f'"{EXECUTOR}"'}
-
-
-class Vault:
-    """A signer's own home: policy, budgets, key; `remote` is the agent's end of it."""
-
-    def __init__(self, home: Path, world: World, **rules: str) -> None:
-        self.signer, self.clock = SpySigner(), world.seller.clock
-        self.store = Store(home / "signer.db")
-        self.warden = Warden(Policy(parse(policy(**PINNED | rules))), self.store, self.signer, self.clock)
-        self.client = TestClient(create_app(self.warden, TOKEN_OF_SIGNER))
-        self.remote = RemoteSigner(str(self.client.base_url), TOKEN_OF_SIGNER, self.client)
-
-    def transfer(self, **changes: Any) -> bytes:
-        """Ask for a payment of 0.05 to the merchant, or for another one."""
-        now = int(self.clock.now().timestamp())
-        asked = Transfer(self.signer.address, MERCHANT, 50_000, 0, now + 60, b"\x01" * 32)._replace(**changes)
-        return self.remote.sign_transfer(DOMAIN, asked)
 
 
 @pytest.fixture
@@ -305,7 +279,7 @@ def test_wishes_that_cannot_be_read_are_refused_with_a_reason(tmp_path: Path, wo
 def test_a_signer_that_is_away_leaves_the_money_held_and_nothing_signed(world: World) -> None:
     def away(request: httpx.Request) -> httpx.Response:
         if request.url.path == "/address":
-            return httpx.Response(200, json={"address": account("buyer").address})
+            return httpx.Response(200, json={"address": account("buyer").address, "key": account("buyer").address})
         raise httpx.ConnectError("no connection", request=request)
 
     remote = RemoteSigner("http://signer.test", "token", httpx.Client(transport=httpx.MockTransport(away)))

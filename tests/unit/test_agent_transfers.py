@@ -13,6 +13,7 @@ from eth_account import Account
 from rich.console import Console
 
 from agent import Settings, approvals, transfers
+from agent import account as account_module
 from agent.chain import Chain
 from agent.commands import Shell
 from agent.errors import AgentError, ApprovalError, PolicyError, Refused, WalletError
@@ -137,13 +138,13 @@ def test_nothing_is_sent_while_the_kill_switch_is_on(world: World, send: Send) -
 def test_a_switch_thrown_between_the_decision_and_the_signature_stops_it(
     world: World, send: Send, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    prepare = transfers.unsigned
+    prepare = account_module.unsigned
 
     def stopped(*given: object) -> object:
         world.buyer.stop("now")
         return prepare(*given)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(transfers, "unsigned", stopped)
+    monkeypatch.setattr(account_module, "unsigned", stopped)
     with pytest.raises(Refused) as refused:
         send()
     assert (refused.value.rule, world.seller.chain.sent, level(world)) == ("switch.stopped", [], 0)
@@ -267,11 +268,6 @@ def test_an_account_sends_its_own_money_by_its_owners_key(world: World, send: Se
     assert (sent.sender, sent.to, chain.balances[ACCOUNT]) == (BUYER, ACCOUNT, 750_000)
     with pytest.raises(WalletError, match="cannot be told"):
         send(account=ACCOUNT, account_form="plain")
-
-
-def test_a_signer_of_its_own_sends_no_transfers(send: Send) -> None:
-    with pytest.raises(WalletError, match="a signer of its own"):
-        send(signer="http://127.0.0.1:8499")
 
 
 @pytest.mark.parametrize("given", [{"to": "bob"}, {"asset": "usd"}, {"amount": "much"}, {"amount": "-1"}])
