@@ -343,8 +343,10 @@ def test_a_job_is_planned_done_and_not_done_twice(shell: Shell) -> None:
 def test_a_signer_in_a_process_of_its_own_signs_what_its_policy_allows_and_ends_by_a_signal(shell: Shell) -> None:
     vault = shell.home / "signer"
     vault.mkdir()
-    pinned = f'"{account("merchant").address}"'
-    (vault / "policy.toml").write_text(policy(pay_to=pinned, per_day="0.05"))
+    pinned, friend = f'"{account("merchant").address}"', account("stranger").address
+    more = f'[[transfers]]\nto = "{friend}"\n[signer]\ngas_per_day = "0.01"\n'
+    (vault / "policy.toml").write_text(policy(pay_to=pinned, per_day="0.08", more=more))
+    (shell.home / "policy.toml").write_text(policy(more=more))
     token, port = "a-token-of-this-test-only", free_port()
     environ = shell.environ | {"PADDOCK_AGENT_HOME": str(vault), "PADDOCK_AGENT_SIGNER_TOKEN": token}
     signer = start("signer", [sys.executable, "-m", "agent.cli", "signer", "--port", str(port)], vault, environ)
@@ -356,6 +358,10 @@ def test_a_signer_in_a_process_of_its_own_signs_what_its_policy_allows_and_ends_
         assert (bought.returncode, bought.stdout.strip()) == (0, '{"answer":42}')
         refused = shell.run("fetch", f"{URL}&n=2", **keyless)
         assert (refused.returncode, "the signer" in refused.stderr) == (3, True)
+        sent, too_much = (shell.run("transfer", TOKEN, friend, amount, **keyless) for amount in ("0.03", "0.01"))
+        assert (sent.returncode, too_much.returncode, "the signer" in too_much.stderr) == (0, 3, True)
+        assert shell.run("allow", TOKEN, "0.08", **keyless).returncode == 0
+        assert [one.sender for one in shell.seller.chain.sent] == [account("buyer").address] * 2
     finally:
         signer.stop()
     assert signer.process.returncode in (0, -15)
