@@ -10,9 +10,11 @@ from agent.clock import Clock
 from agent.errors import Refused, Reverted, SettingsError, WalletError
 from agent.sending import carried, unsigned
 from agent.settings import Settings
+from agent.undeployed import Making, making_of
 from agent.wallet import LocalSigner, Signer, sign_digest
 from protocol.actions import Action
 from protocol.delegate import Commitment
+from protocol.erc6492 import is_wrapped, unwrap
 from protocol.errors import ProtocolError
 from protocol.hashing import keccak
 from protocol.networks import caip2
@@ -86,9 +88,10 @@ class AccountSigner:
     accounts, and WalletError for a signature that the account does not call its own.
     """
 
-    def __init__(self, owner: Signer, account: str, chain: Chain) -> None:
-        self._owner, self._account, self._chain = owner, account, chain
+    def __init__(self, owner: Signer, account: str, chain: Chain, making: Making | None = None) -> None:
+        self._owner, self._account, self._chain, self._making = owner, account, chain, making
         self._takes_bytes: set[str] = set()
+        self._is_there = False
 
     @property
     def address(self) -> str:
@@ -100,22 +103,27 @@ class AccountSigner:
 
     def sign_transfer(self, domain: TokenDomain, transfer: Transfer) -> bytes:
         self._require_token(domain)
-        return self._owner.sign_transfer(domain, transfer)
+        signature = self._owner.sign_transfer(domain, transfer)
+        return signature if self._making is None or self._deployed() else self._making.wrapped(signature)
 
     def sign_receive(self, domain: TokenDomain, committed: Commitment) -> bytes:
         self._require_token(domain)
+        self._require_there()
         return self._owner.sign_receive(domain, committed)
 
     def sign_permit(self, chain: int, permit: Permit) -> bytes:
         self._require_own(chain)
+        self._require_there()
         return self._owner.sign_permit(chain, permit)
 
     def sign_commitment(self, committed: Commitment) -> bytes:
         self._require_own(committed.chain_id)
+        self._require_there()
         return self._owner.sign_commitment(committed)
 
     def sign_action(self, action: Action) -> bytes:
         self._require_own(action.chain_id)
+        self._require_there()
         return self._owner.sign_action(action)
 
     def sign_cancellation(self, domain: TokenDomain, nonce: bytes) -> bytes:
@@ -127,17 +135,37 @@ class AccountSigner:
         return self._owner.sign_transaction(unsigned, call, consent)
 
     def verifies(self, digest: bytes, signature: bytes) -> bool:
-        data = "0x" + encode_call("isValidSignature(bytes32,bytes)", digest, signature).hex()
-        try:
-            said = self._chain.call(self._account, data)
-        except Reverted:
-            said = "0x"
-        if said.lower() != _YES:
-            hint = "is it deployed there, is the key its owner's, and is PADDOCK_AGENT_ACCOUNT_FORM right?"
+        if self._answer(digest, signature).lower() != _YES:
+            hint = (
+                "is it deployed there, is the key its owner's, and are PADDOCK_AGENT_ACCOUNT_FORM and _FACTORY right?"
+            )
             raise WalletError(
                 f"the account {self._account} does not call that signature its own; nothing is sent", hint
             )
         return True
+
+    def _answer(self, digest: bytes, signature: bytes) -> str:
+        """What the account says to a signature, or would once it is made by what comes with that."""
+        by_code = is_wrapped(signature)
+        inner = unwrap(signature).signature if by_code else signature
+        question = encode_call("isValidSignature(bytes32,bytes)", digest, inner)
+        try:
+            if by_code and self._making is not None:
+                return self._making.answer(self._chain, self._account, question)
+            return self._chain.call(self._account, "0x" + question.hex())
+        except Reverted:
+            return "0x"
+
+    def _deployed(self) -> bool:
+        """Whether the account is there; asked until it is."""
+        self._is_there = self._is_there or self._chain.has_code(self._account)
+        return self._is_there
+
+    def _require_there(self) -> None:
+        """Only a payment by EIP-3009 can bring its account along. Raises Refused, before anything is signed."""
+        if self._making is not None and not self._deployed():
+            detail = f"the account {self._account} is not there yet, and only a direct payment by EIP-3009 can make it"
+            raise Refused("wallet.undeployed", detail)
 
     def _require_own(self, chain: int) -> None:
         """The chain is the one that can be asked, and the owner's signer signs for this very account."""
@@ -199,7 +227,10 @@ class Sender:
         return self.address, wrapped
 
     def unsigned(self, chain: Chain, call: Call, mend: str) -> Unsigned:
-        """See sending.unsigned."""
+        """See sending.unsigned. An account that is not there cannot be told to call anything: raises WalletError."""
+        if self._form is not None and not chain.has_code(self.address):
+            hint = "deploy it, or let its first payment do so: PADDOCK_AGENT_ACCOUNT_FACTORY"
+            raise WalletError(f"the account {self.address} is not there yet", hint)
         return unsigned(chain, self.key, *self.target(call), mend)
 
     def signed(self, made: Unsigned, call: Call, consent: Consent | None = None) -> bytes:
@@ -229,7 +260,8 @@ def local_signer(settings: Settings) -> LocalSigner:
 
 def signing_for(settings: Settings, owner: Signer, chain: Chain) -> Signer:
     """The signer of the account that the settings name; the given one where they name none. Raises SettingsError."""
-    return AccountSigner(owner, _account_of(settings)[0], chain) if settings.account else owner
+    making = making_of(settings)
+    return AccountSigner(owner, _account_of(settings)[0], chain, making) if settings.account else owner
 
 
 def sending_for(settings: Settings, signer: Signer) -> Sender:

@@ -137,6 +137,14 @@ class Chain:
         """What a function of a contract answers now, 0x-hex. Raises Reverted where it refuses."""
         return str(self.ask("eth_call", {"to": contract, "data": data}, "latest"))
 
+    def run(self, code: bytes) -> str:
+        """What code that is in no contract answers now, 0x-hex: as a node runs it to make one, and makes none."""
+        return str(self.ask("eth_call", {"data": "0x" + code.hex()}, "latest"))
+
+    def has_code(self, address: str) -> bool:
+        """Whether a contract is there now."""
+        return str(self.ask("eth_getCode", address, "latest")) not in ("0x", "0x0")
+
     def decimals(self, asset: str) -> int:
         """ERC-20 decimals."""
         return self._number(asset, call_data("decimals()"), "latest")

@@ -14,6 +14,7 @@
 | PADDOCK_AGENT_KEY | the wallet's hex key, for the devnet only | the stack's buyer |
 | PADDOCK_AGENT_ACCOUNT | address of a contract (ERC-1271) that pays; the key is its owner's | – |
 | PADDOCK_AGENT_ACCOUNT_FORM | what that contract wants signed: SmartWallet or plain | SmartWallet |
+| PADDOCK_AGENT_ACCOUNT_FACTORY, _ACCOUNT_DEPLOYMENT | what makes it with its first payment: address, calldata | – |
 | PADDOCK_AGENT_SIGNER | URL of a `paddock-agent signer` that holds the key instead | – |
 | PADDOCK_AGENT_SIGNER_TOKEN | what the signer wants to be told before it signs | – |
 | PADDOCK_AGENT_BUYER_KEY | a key of the wallet's for the seller's marketplace, sent with what is asked there | – |
@@ -66,6 +67,8 @@ class Settings:
     mnemonic_path: str = DEFAULT_PATH
     account: str = ""
     account_form: str = "SmartWallet"
+    account_factory: str = ""
+    account_deployment: str = ""
     signer: str = ""
     signer_token: str | None = field(default=None, repr=False)
     buyer_key: str = field(default="", repr=False)

@@ -16,15 +16,18 @@ from rich.console import Console
 from web3 import HTTPProvider, Web3
 
 from agent import Buyer, Settings
+from agent.account import SmartWallet
 from agent.allowance import allow_permit2
 from agent.cancelling import cancel
-from agent.chain import Chain, authorizations, transfers
+from agent.chain import Chain, authorizations, encode_call, transfers
 from agent.commands import Shell
 from agent.errors import AgentError, ChainUnavailable
 from agent.models import Signed
 from agent.store import purchase
 from agent.transferring import transfer
+from agent.undeployed import Making
 from agent.wallet import LocalSigner, sign_digest
+from protocol.signatures import parse_address
 from protocol.typed_data import TokenDomain, Transfer, authorization_digest
 from protocol.wire import PaymentRequirements
 from scripts.accounts import ROLES
@@ -231,3 +234,22 @@ def test_a_transfer_really_arrives_and_counts(shop: Shop) -> None:
     assert transfer(Person.of(shop), given) == 0
     assert shop.buyer.chain.balance(asset, friend) == before + 250_000
     assert spent(shop) == 250_000
+
+
+@pytest.mark.parametrize(
+    "case", ["the account's", "another key's", "another account's", "no factory", "a call that fails"]
+)
+def test_what_an_account_will_say_is_tried_on_the_chain_and_makes_nothing(
+    shop: Shop, deployed: dict[str, Any], case: str
+) -> None:
+    owner, digest, chain = account("buyer"), b"\x09" * 32, shop.buyer.chain
+    factory, form, salt = deployed["contracts"]["SmartWalletFactory"]["address"], SmartWallet(), b"\x01" * 32
+    asked = encode_call("addressOf(address,bytes32)", owner.address, salt)
+    wallet = parse_address("0x" + chain.call(factory, "0x" + asked.hex())[-40:], "wallet")
+    call = encode_call("deploy(address,bytes32)", owner.address, b"\x02" * 32 if case == "another account's" else salt)
+    making = Making(wallet if case == "no factory" else factory, call[:-1] if case == "a call that fails" else call)
+    key = account("stranger") if case == "another key's" else owner
+    signature = sign_digest(key, form.message(wallet, 31337, digest))
+    said = making.answer(chain, wallet, encode_call("isValidSignature(bytes32,bytes)", digest, signature))
+    assert (said[:10] == "0x1626ba7e") is (case == "the account's")
+    assert (len(said), chain.has_code(wallet), chain.has_code(factory)) == (66, False, True)
