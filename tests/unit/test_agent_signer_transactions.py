@@ -25,6 +25,7 @@ from agent.policy import Policy
 from agent.policy_file import parse
 from agent.remote import RemoteSigner
 from agent.signer_service import create_app
+from agent.signing import SignTransaction
 from agent.store import Store
 from agent.transfer_terms import Wish
 from agent.transferring import transfer
@@ -308,6 +309,19 @@ def test_a_cancellation_is_signed_for_what_was_signed_here_alone(world: World) -
 
 def cancellation(nonce: str = "0x" + OWN_NONCE.hex()) -> Cancellation:
     return Cancellation(chain_id=31337, name="TestUSD", version="1", token=TOKEN, nonce=nonce)
+
+
+def test_a_cancellation_calls_no_contract_on_another_network_of_the_policy(world: World) -> None:
+    vault = vault_of(world)
+    vault.transfer(nonce=OWN_NONCE)
+    both = policy(**PINNED, more=GAS).replace(f'["{NETWORK}"]', f'["{NETWORK}", "eip155:1"]')
+    signer = SpySigner()
+    elsewhere = SignTransaction(chain_id=1, nonce=7, gas=50_000, max_fee=1, max_tip=1, call=cancellation())
+    warden = Warden(Policy(parse(both)), vault.store, Sender(signer), vault.clock)
+    with pytest.raises(Refused, match="another chain"):
+        warden.sign(elsewhere)
+    assert signer.signed == []
+    assert warden.sign(msgspec.structs.replace(elsewhere, chain_id=31337))
 
 
 def test_what_another_wallet_signed_is_not_cancelled(world: World, tmp_path: Path) -> None:

@@ -8,16 +8,23 @@ from typing import Any
 import httpx
 import pytest
 from eth_utils.address import to_checksum_address
+from litestar.testing import TestClient
 from rich.console import Console
 
 from agent import Buyer, Settings
-from agent.account import AccountSigner, OwnerSigner, SmartWallet
+from agent.account import AccountSigner, OwnerSigner, Sender, SmartWallet
 from agent.allowance import allow_permit2
 from agent.chain import Chain
 from agent.commands import Shell
 from agent.errors import Refused, SettingsError, WalletError
-from agent.remote import signer_of
+from agent.policy import Policy
+from agent.policy_file import parse
+from agent.remote import RemoteSigner, signer_of
+from agent.signer_service import create_app
+from agent.store import Store
 from agent.undeployed import Making
+from agent.wallet import Signer
+from agent.warden import Warden
 from protocol import headers, schemes
 from protocol.actions import Action
 from protocol.erc6492 import is_wrapped, unwrap
@@ -27,7 +34,7 @@ from protocol.signatures import recover
 from protocol.wire import PaymentPayload
 from tests.fakes.buyer_chain import NETWORK, RPC, TOKEN
 from tests.fakes.seller import CALLBACK, EXECUTOR, ORIGIN, World, account, policy
-from tests.fakes.vault import MERCHANT
+from tests.fakes.vault import MERCHANT, TOKEN_OF_SIGNER
 
 URL = f"{ORIGIN}/v1/echo"
 OWNER = account("buyer")
@@ -82,7 +89,7 @@ def world(tmp_path: Path) -> World:
     return made
 
 
-def buyer(world: World, owner: OwnerSigner, making: Making | None = MAKING) -> Buyer:
+def buyer(world: World, owner: Signer, making: Making | None = MAKING) -> Buyer:
     """An agent whose wallet is the account."""
     settings = Settings(home=world.home, rpc=RPC, policy_text=TEXT, finality="latest")
     chain = Chain(httpx.Client(transport=world.seller.transport), RPC, "latest")
@@ -108,6 +115,17 @@ def test_the_first_payment_makes_the_account_and_the_next_is_by_the_account_itse
     assert (unwrap(first).factory, unwrap(first).calldata) == (FACTORY, DEPLOYMENT)
     assert (is_wrapped(second), len(second), owner.count) == (False, 65, 2)
     assert world.seller.chain.balances[ACCOUNT] == 100_000_000 - 100_000
+
+
+def test_the_owners_key_may_be_with_a_signer_that_knows_nothing_of_factories(
+    world: World, owner: SpyOwner, tmp_path: Path
+) -> None:
+    shop, store = Shop(world, FACTORY), Store(tmp_path / "signer.db")
+    warden = Warden(Policy(parse(TEXT)), store, Sender(owner, SmartWallet()), world.seller.clock)
+    client = TestClient(create_app(warden, TOKEN_OF_SIGNER))
+    outcome = buyer(world, RemoteSigner(str(client.base_url), TOKEN_OF_SIGNER, client)).buy(URL)
+    assert (outcome.status, outcome.proof, owner.count) == ("delivered", "proven", 1), outcome.detail
+    assert [is_wrapped(one) for one in shop.signatures] == [True]
 
 
 def test_an_account_that_is_there_already_signs_plainly_whatever_could_make_it(world: World, owner: SpyOwner) -> None:
