@@ -46,8 +46,8 @@ NO_MARKET = Market("", "", "", "", "", 0, "", "")
 class Side:
     """A server under measurement, on a port of this machine. `pids` are all of its processes, and none of others'.
     `quotes` tells whether it claims to quote each request by itself, and `receipts` whether it signs receipts.
-    `database` is the SQLite file of a side that has one, `more` are the ports of further server processes, and `beside`
-    processes that work for other sides too."""
+    `database` is the SQLite file of a side that has one, `postgres` the URL of another's database, `more` are the ports
+    of further server processes, and `beside` processes that work for other sides too."""
 
     name: str
     title: str
@@ -57,6 +57,7 @@ class Side:
     quotes: bool
     receipts: bool
     database: Path | None = None
+    postgres: str | None = None
     more: tuple[int, ...] = ()
     beside: tuple[int, ...] = ()
 
@@ -71,8 +72,8 @@ class Figure:
     it and what it doesn't, by the sides' names: who isn't in it has no part. `others` are sides that are no server of
     their own, with their titles: another way to do the same on Paddock's ground. `seconds` is the most that one side's
     part of one round takes, `part` the most that the whole figure does; `rounds` is its own number of them, where one
-    takes long. `ground` is one of its own: without it Paddock's stack is up, and those peers that are in `does`. Raises
-    BenchFailed when an answer is not what was asked for."""
+    takes long.  `ground` is one of its own: without it Paddock's
+    stack is up, and those peers that are in `does`. Raises BenchFailed when an answer is not what was asked for."""
 
     id: str
     title: str

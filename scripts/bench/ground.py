@@ -18,6 +18,8 @@ from scripts.children import Child
 from scripts.stack import PORT, VAR, Files, Stack
 
 FOLDER = VAR / "bench"
+DEVNET, STUB = "devnet", "stub"
+"""Processes of a stack that are not its side's."""
 Kind = Callable[..., Stack]
 """A Stack, or one that is started otherwise."""
 
@@ -46,7 +48,8 @@ def pin(pinned: Cores | None, sides: Sequence[Side], beside: Sequence[int]) -> N
 def paddock(
     stack: ExitStack, say: Say, files: Files, name: str = PADDOCK, title: str = "Paddock", kind: Kind = Stack
 ) -> tuple[Side, Child]:
-    """The stack as `make up` starts it, on files of its own and with no settings but the defaults; and its devnet."""
+    """The stack as `make up` starts it, on files of its own and with no settings but the defaults; and its node: the
+    devnet, or the stub that a `kind` put before it."""
     children.end(children.recall(files.pids))
     for variable in [one for one in os.environ if one.startswith("PADDOCK_")]:
         del os.environ[variable]
@@ -58,18 +61,19 @@ def paddock(
     known = children.recall(files.pids)
     found = {child.name: child for child in known}
     machine.require_holder(found["server"].pid, port)
-    machine.require_holder(found["devnet"].pid, int(httpx.URL(described["rpc"]).port or 0))
+    node = found.get(STUB, found[DEVNET])
+    machine.require_holder(node.pid, int(httpx.URL(described["rpc"]).port or 0))
     side = Side(
         name=name,
         title=title,
         port=port,
-        pids=tuple(child.pid for child in known if child.name != "devnet"),
+        pids=tuple(child.pid for child in known if child.name not in (DEVNET, STUB)),
         market=_market(described),
         quotes=True,
         receipts=True,
         database=files.database,
     )
-    return side, found["devnet"]
+    return side, node
 
 
 def _market(described: dict[str, Any]) -> Market:

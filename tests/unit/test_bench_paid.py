@@ -1,0 +1,107 @@
+"""P2 counts paid requests within its time that left money and rows."""
+
+from dataclasses import replace
+from types import SimpleNamespace
+
+import pytest
+
+from scripts.bench import paid_rate
+from scripts.bench.errors import BenchFailed
+from scripts.bench.figure import Market, Side
+from scripts.bench.wire import Answer
+
+TOKEN = "0x" + "aa" * 20
+MARKET = Market("http://127.0.0.1:1", "eip155:31337", TOKEN, "USDC", "2", 5000, TOKEN, TOKEN)
+SIDE = Side("paddock", "Paddock", 1, (11, 12), MARKET, True, True, postgres="postgresql://nobody", beside=(21,))
+
+
+@pytest.fixture
+def market(monkeypatch):
+    """Each of two connections' purchases are answered so many seconds after the beginning, and leave all they should.
+    All takes one second, for `worked` seconds of which we are busy."""
+    made = SimpleNamespace(each=[1.5, 2.5], moved=5000, rows=[1, 1, 1], sold=0, worked=0.89, left=1)
+
+    async def opened(port):
+        return SimpleNamespace(close=lambda: None)
+
+    async def signed(side, callers):
+        return ["header"] * made.left
+
+    async def paying(side, caller, headers, until):
+        began = until - paid_rate.WARM_SECONDS - paid_rate.SECONDS
+        made.sold += len(made.each)
+        return [began + one for one in made.each]
+
+    async def counted(side):
+        return [made.sold * one for one in made.rows]
+
+    monkeypatch.setattr(paid_rate, "CONNECTIONS", 2)
+    monkeypatch.setattr(paid_rate.Caller, "open", opened)
+    monkeypatch.setattr(paid_rate, "signed", signed)
+    monkeypatch.setattr(paid_rate, "paying", paying)
+    monkeypatch.setattr(paid_rate, "counted", counted)
+    monkeypatch.setattr(paid_rate, "balance", lambda rpc, asset, address: made.sold * made.moved)
+    monkeypatch.setattr(paid_rate, "loaded", lambda side: made.worked if made.sold else 0.0)
+    clock = iter([100.0, 101.0])
+    monkeypatch.setattr(paid_rate, "time", SimpleNamespace(perf_counter=lambda: next(clock)))
+    return made
+
+
+async def test_answers_count_after_the_warm_up_and_before_the_end(market):
+    market.each = [0.5, 1.5, 5.9, 6.1]
+    assert await paid_rate.measure(SIDE) == 2 * 2 / paid_rate.SECONDS
+
+
+async def test_a_side_that_spends_every_payment_is_measured_until_it_has(market):
+    market.left, market.each = 0, [0.5, 1.5, 3.0]
+    assert await paid_rate.measure(SIDE) == 2 * 2 / 2.0
+
+
+async def test_payments_that_were_all_answered_while_warming_up_are_no_rate(market):
+    market.left, market.each = 0, [0.5, 0.9]
+    with pytest.raises(BenchFailed, match="4 payments were answered, none of them after the warm-up"):
+        await paid_rate.measure(SIDE)
+
+
+async def test_payments_whose_money_did_not_move_are_no_rate(market):
+    market.moved = 4999
+    with pytest.raises(BenchFailed, match="answered 4 payments, and 19996 atomic units moved"):
+        await paid_rate.measure(SIDE)
+
+
+@pytest.mark.parametrize("rows", [[0, 1, 1], [1, 0, 1], [1, 1, 0], [2, 2, 2]])
+async def test_payments_without_their_rows_are_no_rate(market, rows):
+    market.rows = rows
+    with pytest.raises(BenchFailed, match="answered 4 payments, and its database has"):
+        await paid_rate.measure(SIDE)
+
+
+async def test_a_rate_is_refused_where_the_core_beside_the_sides_was_busy(market):
+    market.worked = 0.91
+    with pytest.raises(BenchFailed, match="were busy for 91% of the time"):
+        await paid_rate.measure(SIDE)
+
+
+async def test_a_side_without_a_database_has_no_rows():
+    assert await paid_rate.counted(replace(SIDE, postgres=None)) == []
+
+
+class Selling:
+    """A connection on which each payment is answered with what was settled."""
+
+    def __init__(self, status=200):
+        self.status, self.sent = status, []
+
+    async def ask(self, data):
+        self.sent.append(data)
+        return Answer(b"HTTP/1.1 %d OK\r\npayment-response: e30=\r\n" % self.status, b"")
+
+
+async def test_each_payment_is_sent_once_until_all_are_spent(monkeypatch):
+    monkeypatch.setattr(paid_rate.full_call, "check", lambda side, settled: None)
+    headers, caller = ["a", "b", "c"], Selling()
+    assert len(await paid_rate.paying(SIDE, caller, headers, float("inf"))) == 3
+    assert headers == []
+    assert [one.partition(b"SIGNATURE: ")[2][:1] for one in caller.sent] == [b"c", b"b", b"a"]
+    with pytest.raises(BenchFailed, match="200 was due and 503 came"):
+        await paid_rate.paying(SIDE, Selling(503), ["d"], float("inf"))
