@@ -72,7 +72,7 @@ class Figure:
     it and what it doesn't, by the sides' names: who isn't in it has no part. `others` are sides that are no server of
     their own, with their titles: another way to do the same on Paddock's ground. `seconds` is the most that one side's
     part of one round takes, `part` the most that the whole figure does; `rounds` is its own number of them, where one
-    takes long.  `ground` is one of its own: without it Paddock's
+    takes long. What is `asked` for by its name only takes very long. `ground` is one of its own: without it Paddock's
     stack is up, and those peers that are in `does`. Raises BenchFailed when an answer is not what was asked for."""
 
     id: str
@@ -86,6 +86,7 @@ class Figure:
     part: float = 150.0
     rounds: int | None = None
     ground: Ground | None = None
+    asked: bool = False
 
     def sides(self, running: Sequence[Side]) -> tuple[Side, ...]:
         """Who is measured, of those that run and of `others`."""

@@ -1,11 +1,11 @@
-"""P2 counts paid requests within its time that left money and rows."""
+"""P2 counts paid requests within its time that left money and rows; M1 looks at memory after each part."""
 
 from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
 
-from scripts.bench import paid_rate
+from scripts.bench import memory, paid_rate
 from scripts.bench.errors import BenchFailed
 from scripts.bench.figure import Market, Side
 from scripts.bench.wire import Answer
@@ -105,3 +105,31 @@ async def test_each_payment_is_sent_once_until_all_are_spent(monkeypatch):
     assert [one.partition(b"SIGNATURE: ")[2][:1] for one in caller.sent] == [b"c", b"b", b"a"]
     with pytest.raises(BenchFailed, match="200 was due and 503 came"):
         await paid_rate.paying(SIDE, Selling(503), ["d"], float("inf"))
+
+
+@pytest.fixture
+def server(monkeypatch):
+    """A server whose memory is a hundred bytes, and one more for each part of the work."""
+    made = SimpleNamespace(size=100, moved=5000, sold=0)
+
+    async def answered(side):
+        made.size += 1
+
+    async def bought(side):
+        made.sold += memory.BUYERS * memory.EACH
+
+    monkeypatch.setattr(memory, "answered", answered)
+    monkeypatch.setattr(memory, "bought", bought)
+    monkeypatch.setattr(memory, "resident", lambda side: made.size)
+    monkeypatch.setattr(memory, "balance", lambda rpc, asset, address: made.sold * made.moved)
+    return made
+
+
+async def test_memory_after_the_last_part_is_over_that_after_the_first(server):
+    assert await memory.measure(SIDE) == 110 / 101
+
+
+async def test_memory_of_a_server_whose_sales_moved_no_money_is_no_figure(server):
+    server.moved = 4999
+    with pytest.raises(BenchFailed, match="answered 1000 payments, and 4999000 atomic units moved"):
+        await memory.measure(SIDE)
