@@ -19,7 +19,7 @@ SIDE = Side("paddock", "Paddock", 1, (11, 12), MARKET, True, True, postgres="pos
 def market(monkeypatch):
     """Each of two connections' purchases are answered so many seconds after the beginning, and leave all they should.
     All takes one second, for `worked` seconds of which we are busy."""
-    made = SimpleNamespace(each=[1.5, 2.5], moved=5000, rows=[1, 1, 1], sold=0, worked=0.89, left=1)
+    made = SimpleNamespace(each=[2.5, 3.5], moved=5000, rows=[1, 1, 1], sold=0, worked=0.89, left=1)
 
     async def opened(port):
         return SimpleNamespace(close=lambda: None)
@@ -48,17 +48,17 @@ def market(monkeypatch):
 
 
 async def test_answers_count_after_the_warm_up_and_before_the_end(market):
-    market.each = [0.5, 1.5, 5.9, 6.1]
+    market.each = [0.5, 2.5, 9.9, 10.1]
     assert await paid_rate.measure(SIDE) == 2 * 2 / paid_rate.SECONDS
 
 
 async def test_a_side_that_spends_every_payment_is_measured_until_it_has(market):
-    market.left, market.each = 0, [0.5, 1.5, 3.0]
+    market.left, market.each = 0, [0.5, 2.5, 4.0]
     assert await paid_rate.measure(SIDE) == 2 * 2 / 2.0
 
 
 async def test_payments_that_were_all_answered_while_warming_up_are_no_rate(market):
-    market.left, market.each = 0, [0.5, 0.9]
+    market.left, market.each = 0, [0.5, 1.9]
     with pytest.raises(BenchFailed, match="4 payments were answered, none of them after the warm-up"):
         await paid_rate.measure(SIDE)
 
@@ -80,6 +80,14 @@ async def test_a_rate_is_refused_where_the_core_beside_the_sides_was_busy(market
     market.worked = 0.91
     with pytest.raises(BenchFailed, match="were busy for 91% of the time"):
         await paid_rate.measure(SIDE)
+
+
+def test_only_ourselves_and_what_is_beside_the_side_are_the_load(monkeypatch):
+    asked = []
+    monkeypatch.setattr(paid_rate, "worked", lambda pids: asked.append(tuple(pids)) or 3.0)
+    monkeypatch.setattr(paid_rate.time, "process_time", lambda: 4.0)
+    assert paid_rate.loaded(SIDE) == 7.0
+    assert asked == [(21,)], "the side's own processes are children of ours"
 
 
 async def test_a_side_without_a_database_has_no_rows():
