@@ -113,9 +113,18 @@ async def buying(side: Side, caller: Caller, count: int) -> None:
 
 def worked(pids: Iterable[int]) -> float:
     """Seconds of processor time of these processes and their children, those that ended too."""
-    whole = [psutil.Process(pid) for pid in pids]
-    whole += [child for process in whole for child in process.children(recursive=True)]
-    return sum(sum(process.cpu_times()[:4]) for process in whole)
+    parents = [psutil.Process(pid) for pid in pids]
+    below = [child for process in parents for child in process.children(recursive=True)]
+    return sum(map(spent, (*below, *parents)))
+
+
+def spent(process: psutil.Process) -> float:
+    """One's seconds, and those of its children that ended. Of one that ended just now its parent has them, who is asked
+    after it: a database's sessions come and go."""
+    try:
+        return float(sum(process.cpu_times()[:4]))
+    except psutil.NoSuchProcess:
+        return 0.0
 
 
 _DOES = (

@@ -63,3 +63,24 @@ def test_the_time_of_children_counts_after_their_end_too():
         check=True,
     )
     assert processes.worked([os.getpid()]) - before >= float(spent.stdout) - 0.05
+
+
+def test_the_time_of_a_child_that_ends_meanwhile_is_its_parents(monkeypatch):
+    class Parent:
+        taken = 5.0
+
+        def __init__(self, pid):
+            pass
+
+        def children(self, recursive):
+            return [SimpleNamespace(cpu_times=self.ends)]
+
+        def ends(self):
+            Parent.taken += 2.0
+            raise processes.psutil.NoSuchProcess(1)
+
+        def cpu_times(self):
+            return (self.taken, 0.0, 0.0, 0.0, 99.0)
+
+    monkeypatch.setattr(processes.psutil, "Process", Parent)
+    assert processes.worked([1]) == 7.0
