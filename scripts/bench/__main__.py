@@ -40,6 +40,7 @@ FIGURES = (
     terms_rate.FIGURE,
     paid_rate.FIGURE,
     verify_rate.FIGURE,
+    paid_rate.DURABLE,
     settled_rate.FIGURE,
     full_call.FIGURE,
     batch_gas.ONE_PAYEE,

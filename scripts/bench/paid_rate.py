@@ -1,4 +1,4 @@
-"""P2: how many paid requests are answered in a second, with a chain that is a stub, and PostgreSQL that is none."""
+"""P2 and P4: how many paid requests are answered in a second on a chain that is a stub; and over what nobody keeps."""
 
 import asyncio
 import time
@@ -14,6 +14,7 @@ from scripts.bench.full_call import PAYER
 from scripts.bench.peers import EXPRESS, HONO, SDK
 from scripts.bench.processes import worked
 from scripts.bench.results import PADDOCK, Goal, Limit
+from scripts.bench.stubbed import FORGETFUL
 from scripts.bench.wire import Caller, request
 
 CONNECTIONS, SECONDS, WARM_SECONDS = 32, 8.0, 2.0
@@ -105,6 +106,12 @@ STUBBED = (
     f" {CONNECTIONS} connections, each request with a payment of its own, signed before. The chain is a process of its "
     "own that executes nothing and answers JSON-RPC at once, the same for all."
 )
+_PADDOCK = (
+    "checks the quote, verifies, claims, computes the answer, settles in batches (facilitator in the server), reads "
+    "the Transfer and the balances, books it, signs two receipts; a worker on the server's core, PostgreSQL beside the "
+    "load, "
+)
+_KEPT = _PADDOCK + "each commit synced."
 FIGURE = Figure(
     id="P2",
     title=f"paid requests, {CONNECTIONS} connections (chain stubbed)",
@@ -113,14 +120,24 @@ FIGURE = Figure(
         "≥ 5 × Python SDK and ≥ 12 × TypeScript",
         (Limit(SDK, least=5.0), Limit(HONO, least=12.0), Limit(EXPRESS, least=12.0)),
     ),
-    does={
-        PADDOCK: "checks the quote, verifies, claims, computes the answer, settles in batches (facilitator in the "
-        "server), reads the Transfer and the balances, books it, signs two receipts; PostgreSQL, each commit synced, "
-        f"beside the load; a worker on the server's core.{STUBBED}",
-        **{name: full_call.FIGURE.does[name] + STUBBED for name in (SDK, HONO, EXPRESS)},
-    },
+    does={PADDOCK: _KEPT + STUBBED, **{name: full_call.FIGURE.does[name] + STUBBED for name in (SDK, HONO, EXPRESS)}},
     measure=measure,
     seconds=60.0,
     part=450.0,
     ground=stubbed.with_peers,
+)
+DURABLE = Figure(
+    id="P4",
+    title=f"paid requests, {CONNECTIONS} connections (chain stubbed), durable over not",
+    unit="per second",
+    goal=Goal("≥ 0.70 × nothing durable", (Limit(FORGETFUL, least=0.7),)),
+    does={
+        PADDOCK: _KEPT + STUBBED,
+        FORGETFUL: f"{_PADDOCK}with its files in memory and without fsync, synchronous commits, whole pages or more "
+        f"than the least in its log. The same code and the same statements.{STUBBED}",
+    },
+    measure=measure,
+    seconds=60.0,
+    part=300.0,
+    ground=stubbed.kept_and_not,
 )

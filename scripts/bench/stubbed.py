@@ -6,20 +6,28 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from scripts import children
 from scripts.bench import machine, peers
+from scripts.bench.errors import BenchFailed
 from scripts.bench.figure import Cores, Say, Side
 from scripts.bench.ground import DEVNET, FOLDER, STUB, paddock, pin
 from scripts.bench.peers import EXPRESS, HONO, SDK
 from scripts.bench.processes import OnPostgres
+from scripts.bench.results import PADDOCK
 from scripts.bench.wire import HOST
-from scripts.postgres import ROOM, run_postgres
+from scripts.postgres import ROOM, UNSYNCED, Postgres, run_postgres
 from scripts.stack import Files, rpc_answers
 
 STARTS_WITHIN = 20.0
 """Seconds."""
+FORGETFUL = "forgetful"
+RAM = Path("/dev/shm")
+"""A folder that is in memory, on Linux."""
+FORGETS = UNSYNCED + "full_page_writes = off\nwal_level = minimal\nmax_wal_senders = 0\n"
+"""PostgreSQL that does nothing so that something outlives it."""
 
 
 class OnStub(OnPostgres):
@@ -53,19 +61,38 @@ def with_peers(say: Say, pinned: Cores | None) -> Iterator[tuple[Side, ...]]:
         yield (own, *sides)
 
 
+@contextmanager
+def kept_and_not(say: Say, pinned: Cores | None) -> Iterator[tuple[Side, ...]]:
+    """Paddock twice, each on a stub of its own: with a database that keeps everything, and with one that is in memory.
+
+    Raises BenchFailed where there is no folder in memory.
+    """
+    if not RAM.is_dir():
+        raise BenchFailed(f"a database in memory needs {RAM}, which this machine does not have")
+    with ExitStack() as stack:
+        own = durable(stack, say, pinned)
+        say("database: PostgreSQL in memory, nothing synced")
+        server = stack.enter_context(run_postgres(FORGETS, RAM))
+        other = on_stub(stack, say, pinned, server, Files(FOLDER / "stack-forgetful"), FORGETFUL, "nothing durable")
+        pin(pinned, (own, other), ())
+        yield own, other
+
+
 def durable(stack: ExitStack, say: Say, pinned: Cores | None) -> Side:
-    """Paddock on a stub and on PostgreSQL that syncs each commit; what is beside it is on the load's core."""
+    """Paddock on a stub and on PostgreSQL that syncs each commit."""
     say("database: PostgreSQL, each commit synced")
-    return on_stub(stack, say, pinned, Files(FOLDER / "stack-stub"), ROOM)
+    server = stack.enter_context(run_postgres(ROOM))
+    return on_stub(stack, say, pinned, server, Files(FOLDER / "stack-stub"), PADDOCK, "Paddock")
 
 
-def on_stub(stack: ExitStack, say: Say, pinned: Cores | None, files: Files, configuration: str) -> Side:
-    """A stack with a PostgreSQL server and a stub of its own, which are pinned before anybody connects to them."""
-    server = stack.enter_context(run_postgres(configuration))
+def on_stub(
+    stack: ExitStack, say: Say, pinned: Cores | None, server: Postgres, files: Files, name: str, title: str
+) -> Side:
+    """A stack with a stub of its own; stub and database are on the load's core before anybody connects to them."""
     if pinned:
         machine.pin(server.pid, pinned.load)
     url = server.url(server.create())
-    side, stub = paddock(stack, say, files, kind=partial(OnStub, url=url))
+    side, stub = paddock(stack, say, files, name, title, partial(OnStub, url=url))
     if pinned:
         for child in children.recall(files.pids):
             machine.pin(child.pid, pinned.load if child.name in (DEVNET, STUB) else pinned.server)

@@ -1,14 +1,16 @@
 """P2 counts paid requests within its time that left money and rows; M1 looks at memory after each part."""
 
+import json
 from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
 
-from scripts.bench import memory, paid_rate
+from scripts.bench import memory, paid_rate, stubbed
 from scripts.bench.errors import BenchFailed
 from scripts.bench.figure import Market, Side
 from scripts.bench.wire import Answer
+from scripts.stack import Files
 
 TOKEN = "0x" + "aa" * 20
 MARKET = Market("http://127.0.0.1:1", "eip155:31337", TOKEN, "USDC", "2", 5000, TOKEN, TOKEN)
@@ -141,3 +143,28 @@ async def test_memory_of_a_server_whose_sales_moved_no_money_is_no_figure(server
     server.moved = 4999
     with pytest.raises(BenchFailed, match="answered 1000 payments, and 4999000 atomic units moved"):
         await memory.measure(SIDE)
+
+
+def test_server_and_worker_have_the_stub_for_their_chain_and_it_has_the_devnet(monkeypatch, tmp_path):
+    started = []
+    monkeypatch.setattr(stubbed.OnPostgres, "_identity", lambda stack: None)
+    monkeypatch.setattr(stubbed.OnStub, "_run", lambda stack, *given: started.append(given) or (lambda: None))
+    files = Files(tmp_path)
+    files.deployments.mkdir()
+    (files.deployments / "31337.json").write_text(json.dumps({"assets": [{"address": TOKEN}, {"address": "0x"}]}))
+    stack = stubbed.OnStub(lambda text: None, files, detach=False, url="postgresql://nobody")
+    stack.rpc = "http://devnet"
+    stack._identity()
+    ((name, command, *_),) = started
+    assert (name, command[-4:]) == ("stub", ["--devnet", "http://devnet", "--token", TOKEN])
+    assert stack.rpc == f"http://127.0.0.1:{command[command.index('--port') + 1]}"
+    assert stack._environ["PADDOCK_RPC_URL"] == stack.rpc
+
+
+def test_a_database_in_memory_needs_a_folder_there(monkeypatch, tmp_path):
+    monkeypatch.setattr(stubbed, "RAM", tmp_path / "none")
+    with (
+        pytest.raises(BenchFailed, match="none, which this machine does not have"),
+        stubbed.kept_and_not(lambda text: None, None),
+    ):
+        pass

@@ -174,7 +174,7 @@ def test_a_number_that_is_no_figure_of_its_own_takes_all_with_that_number():
 def test_every_figure_says_what_each_side_does(one):
     assert "paddock" in one.does
     peers = {"python-sdk", "hono", "express"}
-    own = {"few", "one", *peers} if one.ground else {*peers, *one.others}
+    own = {"few", "one", "forgetful", *peers} if one.ground else {*peers, *one.others}
     assert set(one.does) - {"paddock"} <= own
     assert set(one.others) | {limit.peer for limit in one.goal.limits} <= set(one.does), (
         "a goal is over who is measured"
