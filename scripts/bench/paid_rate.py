@@ -122,7 +122,7 @@ FIGURE = Figure(
     ),
     does={PADDOCK: _KEPT + STUBBED, **{name: full_call.FIGURE.does[name] + STUBBED for name in (SDK, HONO, EXPRESS)}},
     measure=measure,
-    seconds=60.0,
+    seconds=90.0,
     part=450.0,
     ground=stubbed.with_peers,
 )
@@ -137,7 +137,7 @@ DURABLE = Figure(
         f"than the least in its log. The same code and the same statements.{STUBBED}",
     },
     measure=measure,
-    seconds=60.0,
+    seconds=90.0,
     part=300.0,
     ground=stubbed.kept_and_not,
 )
