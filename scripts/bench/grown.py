@@ -20,6 +20,9 @@ from server.domain.upstreams import JSON, Upstream, UpstreamState
 
 FEW, LISTED = "few", 10_000
 FEW_ORDERS, MANY_ORDERS = 1_000, 100_000
+HUNDRED, PAST = 100, 1_000_000
+AT_ONCE, HOURS_AT_ONCE = 1000, 20
+"""Services, and hours, in one transaction."""
 KNOWN_WITHIN = 60.0
 """Seconds."""
 
@@ -30,8 +33,7 @@ def with_services(say: Say, pinned: Cores | None) -> Iterator[tuple[Side, ...]]:
     with ExitStack() as stack:
         sides = twice(stack, say, pinned, f"{LISTED:,} more services", "as it comes")
         say(f"services: {LISTED:,} upstreams")
-        asyncio.run(list_upstreams(sides[0]))
-        require_known(sides[0])
+        list_services(sides[0], LISTED)
         yield sides
 
 
@@ -41,10 +43,20 @@ def with_past(say: Say, pinned: Cores | None) -> Iterator[tuple[Side, ...]]:
     with ExitStack() as stack:
         sides = twice(stack, say, pinned, f"{MANY_ORDERS:,} past orders", f"{FEW_ORDERS:,} past orders")
         for side, count in zip(sides, (MANY_ORDERS, FEW_ORDERS), strict=True):
-            asyncio.run(full_call.measure(side))
-            say(f"past: {count:,} orders, copied from one")
-            assert side.database is not None
-            past.fill(side.database, count)
+            fill_past(side, count, say)
+        yield sides
+
+
+@contextmanager
+def with_both(say: Say, pinned: Cores | None) -> Iterator[tuple[Side, ...]]:
+    """One with LISTED services and PAST orders besides, and one with a HUNDRED of each."""
+    with ExitStack() as stack:
+        sides = twice(stack, say, pinned, f"{LISTED:,} services, {PAST:,} orders", f"{HUNDRED} of each")
+        for side, services, orders in zip(sides, (LISTED, HUNDRED), (PAST, HUNDRED), strict=True):
+            fill_past(side, orders, say)
+            asyncio.run(sum_up(side))
+            say(f"services: {services:,} upstreams")
+            list_services(side, services)
         yield sides
 
 
@@ -59,14 +71,45 @@ def twice(stack: ExitStack, say: Say, pinned: Cores | None, many: str, few: str)
     return sides[0], sides[1]
 
 
-async def list_upstreams(side: Side) -> None:
-    """LISTED services of the merchant on sale, as its provider's program would have listed them; none is called."""
+def fill_past(side: Side, count: int, say: Say) -> None:
+    """So many past orders, once one was bought that they are copies of."""
+    asyncio.run(full_call.measure(side))
+    say(f"past: {count:,} orders, copied from one")
+    assert side.database is not None
+    past.fill(side.database, count)
+
+
+async def sum_up(side: Side) -> None:
+    """Close the hours of the past, as the worker does within some minutes."""
     clock = SystemClock()
     database = SqlDatabase(f"sqlite:///{side.database}", clock)
     try:
-        for first in range(0, LISTED, 1000):
+        while True:
+            async with database.survey() as view:
+                hours = await view.tallies.to_close(clock.now(), HOURS_AT_ONCE)
+            if not hours:
+                break
+            async with database.begin("hours closed") as work:
+                for hour in hours:
+                    await work.tallies.close(hour)
+    finally:
+        await database.close()
+
+
+def list_services(side: Side, count: int) -> None:
+    """So many of providers on sale, once the server knows the last of them."""
+    asyncio.run(list_upstreams(side, count))
+    require_known(side, count)
+
+
+async def list_upstreams(side: Side, count: int) -> None:
+    """Services of the merchant on sale, as its provider's program would have listed them; none is called."""
+    clock = SystemClock()
+    database = SqlDatabase(f"sqlite:///{side.database}", clock)
+    try:
+        for first in range(0, count, AT_ONCE):
             async with database.begin("upstreams listed") as work:
-                for number in range(first, first + 1000):
+                for number in range(first, min(first + AT_ONCE, count)):
                     await work.upstreams.add(upstream(number, clock))
     finally:
         await database.close()
@@ -100,10 +143,10 @@ def upstream(number: int, clock: SystemClock) -> Upstream:
     )
 
 
-def require_known(side: Side) -> None:
+def require_known(side: Side, count: int) -> None:
     """Wait until the last of them is on sale. Raises BenchFailed where it isn't."""
     until = time.monotonic() + KNOWN_WITHIN
-    url = f"http://{HOST}:{side.port}/v1/paddock.listed-{LISTED - 1}"
+    url = f"http://{HOST}:{side.port}/v1/paddock.listed-{count - 1}"
     while httpx.get(url, timeout=KNOWN_WITHIN).status_code != 402:
         if time.monotonic() > until:
             raise BenchFailed(f"{side.title}: {url} is not on sale")

@@ -52,6 +52,9 @@ def fill(database: Path, count: int) -> None:
             connection.execute("COMMIT")
         # The chain knows none of them: they count as rows that were compared with it long ago.
         connection.execute("INSERT OR REPLACE INTO row_cursors SELECT network, max(id) FROM ledger_entries")
+        # Hours that were summed up without them are summed up again.
+        for table in ("closed_hours", "hour_orders", "hour_turnover"):
+            connection.execute(f"DELETE FROM {table}")
         connection.execute("ANALYZE")
         if (found := orders(connection) - before) < count:
             raise BenchFailed(f"{found} orders of the past are there, where {count} were written")

@@ -64,8 +64,8 @@ def test_a_marketplace_without_a_purchase_has_no_past_to_copy(database):
 
 async def test_services_that_are_listed_are_on_sale(database, monkeypatch):
     side = Side("paddock", "many", 1, (), NO_MARKET, quotes=True, receipts=True)
-    monkeypatch.setattr(grown, "LISTED", 2000)
-    await grown.list_upstreams(replace(side, database=database))
+    monkeypatch.setattr(grown, "AT_ONCE", 700)
+    await grown.list_upstreams(replace(side, database=database), 2000)
     kept = SqlDatabase(f"sqlite:///{database}", SystemClock())
     async with kept.read() as view:
         listed = await view.upstreams.all()
