@@ -19,13 +19,13 @@ class Liar:
         self.asked: Counter[str] = Counter()
 
     def __getattr__(self, method: str) -> Any:
-        async def answer(*arguments: Any) -> Any:
+        async def answer(*arguments: Any, **named: Any) -> Any:
             self.asked[method] += 1
             told = [self.lies[name] for name in (method, "everything") if name in self.lies]
             lie = told[0] if told else getattr(self.node, method)
             if isinstance(lie, BaseException):
                 raise lie
-            told = lie(*arguments) if callable(lie) else lie
+            told = lie(*arguments, **named) if callable(lie) else lie
             return await told if asyncio.iscoroutine(told) else told
 
         return answer
@@ -34,7 +34,7 @@ class Liar:
         """Nothing is open."""
 
 
-async def hang(*_arguments: Any) -> None:
+async def hang(*_arguments: Any, **_named: Any) -> None:
     """Never answers."""
     await asyncio.Event().wait()
 

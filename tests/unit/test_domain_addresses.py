@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from protocol.addresses import is_public
-from server.domain.addresses import EgressRules
+from server.domain.addresses import MOST_URL, EgressRules
 from server.domain.errors import BadUrl
 
 INSIDE = (
@@ -155,6 +155,16 @@ def test_a_devnet_may_speak_plainly_and_to_itself_when_it_is_told_so():
         check(url, https_only=False, allow_private=True)
         with pytest.raises(BadUrl):
             check(url, https_only=False)
+
+
+def test_a_url_and_its_host_have_their_most_characters_and_not_one_more():
+    start = "https://hooks.example.com/"
+    assert check(start.ljust(MOST_URL, "a")) is None
+    host = ".".join(["a" * 61] * 4) + ".abcde"
+    assert check(f"https://{host}/") is None
+    for url in (start.ljust(MOST_URL + 1, "a"), f"https://{host}f/"):
+        with pytest.raises(BadUrl):
+            check(url)
 
 
 @given(st.text(max_size=60))

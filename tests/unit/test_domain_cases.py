@@ -2,7 +2,18 @@
 
 import pytest
 
-from server.domain.cases import MOST_NOTE, Case, CaseKind, CaseState, Opening, Outcome, checked_reason, opened
+from server.domain.cases import (
+    MOST_NOTE,
+    MOST_REASON,
+    Case,
+    CaseKind,
+    CaseState,
+    Opening,
+    Outcome,
+    checked_reason,
+    opened,
+    shown_to_buyer,
+)
 from server.domain.errors import BadArguments, CaseConflict
 from server.domain.refunds import why_no_refund
 from server.domain.states import FulfilmentState, MoneyBackState, PaymentState
@@ -39,6 +50,21 @@ def test_the_note_for_staff_is_not_what_the_buyer_sees():
     assert one.for_buyer == {"kind": "stuck", "state": "resolved", "outcome": "rejection", "reason": "a reason"}
 
 
+@pytest.mark.parametrize(("note", "line"), [("a note", "a reason (a note)"), ("", "a reason")])
+def test_the_timeline_has_the_reason_and_the_note_if_there_is_one(note, line):
+    one = case()
+    one.resolve(Outcome.REJECTION, "a reason", "operator", NOW, note)
+    assert one.changes[-1].note == line
+
+
+def test_a_buyer_is_shown_an_open_case_before_a_resolved_one_and_none_of_ours():
+    resolved, still_open, ours = case(), case(), opened(Opening(CaseKind.MISSING_JOB, "order", "", "order", ""), NOW)
+    resolved.resolve(Outcome.REJECTION, "a reason", "operator", NOW)
+    assert shown_to_buyer([ours, resolved, still_open]) == still_open.for_buyer
+    assert shown_to_buyer([ours, resolved]) == resolved.for_buyer
+    assert shown_to_buyer([ours]) is None
+
+
 def test_a_timeline_line_has_a_most_length():
     one = case()
     one.note("long", "operator", "x" * 9999)
@@ -53,6 +79,10 @@ def test_every_case_has_an_id_of_its_own():
 def test_a_decision_needs_a_reason_of_reasonable_length(reason, note):
     with pytest.raises(BadArguments):
         checked_reason(reason, note)
+
+
+def test_a_reason_and_a_note_may_have_their_most_length():
+    assert checked_reason("r" * MOST_REASON, "n" * MOST_NOTE) == "r" * MOST_REASON
 
 
 def test_a_reason_stands_without_the_space_around_it():

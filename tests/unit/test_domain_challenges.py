@@ -69,3 +69,10 @@ def test_a_challenge_from_a_clock_that_is_ahead_is_taken_within_the_skew_only():
     ahead = issue(KEYS, INTENT, NOW + timedelta(seconds=SKEW))
     assert reopen(KEYS, ahead.nonce, INTENT, NOW) == ahead
     assert refused(issue(KEYS, INTENT, NOW + timedelta(seconds=SKEW + 1)).nonce)
+
+
+def test_a_challenge_is_taken_at_the_skew_itself_and_not_a_moment_beyond():
+    given_out = issue(KEYS, INTENT, NOW)
+    earliest = given_out.issued_at - timedelta(seconds=SKEW)
+    assert reopen(KEYS, given_out.nonce, INTENT, earliest) == given_out
+    assert refused(given_out.nonce, now=earliest - timedelta(microseconds=1))

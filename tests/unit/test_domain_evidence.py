@@ -100,8 +100,10 @@ ABI = (
         ],
     },
     {"type": "error", "name": "SoldOut", "inputs": [{"name": "supply", "type": "uint256"}]},
+    {"type": "error", "name": "Refused", "inputs": [{"name": "by", "type": "bytes32"}]},
     {"type": "function", "name": "mint", "inputs": []},
 )
+SOLD_OUT = encode_call("SoldOut(uint256)", 7)[:32]
 
 
 def test_an_event_is_decoded_by_its_abi():
@@ -122,6 +124,9 @@ def test_an_event_is_decoded_by_its_abi():
         (b"", "reverted without a reason"),
         (b"\x12\x34", "0x1234"),
         (bytes(range(200)), "0x" + bytes(range(36)).hex()),
+        (encode_call("Refused(bytes32)", SOLD_OUT), "Refused(SoldOut(…))"),
+        (encode_call("Refused(bytes32)", NONCE), f"Refused(0x{NONCE.hex()})"),
+        (encode_call("mint()"), "0x" + encode_call("mint()").hex()),
         (encode_call("SoldOut(uint256)", 7)[:20], "0x" + encode_call("SoldOut(uint256)", 7)[:20].hex()),
         (encode_call("Error(string)", "x")[:40], "0x" + encode_call("Error(string)", "x")[:36].hex()),
     ],

@@ -136,6 +136,12 @@ def test_offers_come_back_from_a_402_as_they_were_put_there():
     assert offers_in(None) == offers_in({}) == offers_in({"offer-receipt": {"info": {}}}) == []
 
 
+def test_as_many_offers_as_are_read_are_read():
+    assert len(offers_in({"offer-receipt": declaration([signed(OFFER)] * offers.MAX_OFFERS)})) == offers.MAX_OFFERS
+    with pytest.raises(ProtocolError, match=f"at most {offers.MAX_OFFERS}"):
+        offers_in({"offer-receipt": declaration([signed(OFFER)] * (offers.MAX_OFFERS + 1))})
+
+
 def test_the_schema_names_what_an_offer_has():
     item = SCHEMA["properties"]["offers"]["items"]["properties"]
     wire = msgspec.to_builtins(signed(OFFER))

@@ -7,7 +7,17 @@ import pytest
 from eth_account import Account
 
 from protocol.errors import ProtocolError
-from protocol.requests import MOST_REASON, SCHEME, SKEW, WINDOW, SignedRequest, is_signed_by, new_request, read
+from protocol.requests import (
+    MOST_BYTES,
+    MOST_REASON,
+    SCHEME,
+    SKEW,
+    WINDOW,
+    SignedRequest,
+    is_signed_by,
+    new_request,
+    read,
+)
 from tests.stack.signed import CHAIN, signed_request
 
 NOW = 1_772_366_400
@@ -131,3 +141,14 @@ async def test_a_smart_wallet_is_asked_where_the_caller_can_and_only_then():
     assert asked[0] == (wallet, signed.request.digest(CHAIN), bytes.fromhex(signed.signature[2:]))
     assert await is_payers(signed, owner.address, wallet=accepts)
     assert len(asked) == 2
+
+
+def test_the_header_has_so_many_bytes_and_not_one_more_and_its_own_scheme():
+    encoded = value().partition(" ")[2]
+    content = base64.b64decode(encoded).ljust(MOST_BYTES // 4 * 3)
+    longest = base64.b64encode(content).decode()
+    assert len(longest) == MOST_BYTES
+    assert read(f"{SCHEME.lower()} {longest}", "proof", ORDER, NOW)
+    for text in (f"{SCHEME} {longest} ", f"Bearer {encoded}", encoded):
+        with pytest.raises(ProtocolError, match=f"'{SCHEME} <base64 JSON>', of {MOST_BYTES} bytes"):
+            read(text, "proof", ORDER, NOW)

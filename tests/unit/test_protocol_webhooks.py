@@ -183,3 +183,25 @@ def test_a_secret_that_is_none_is_refused_and_not_quoted(text):
 
 def test_a_secret_comes_back_as_it_was():
     assert decode_secret(encode_secret(NEW)) == NEW
+
+
+def test_w6_a_secret_has_so_many_bytes_at_least_and_its_prefix():
+    assert decode_secret(encode_secret(b"s" * 24)) == b"s" * 24
+    bare = base64.b64encode(b"s" * 24).decode()
+    for text in (encode_secret(b"s" * 23), bare, "whsec_" + bare[:-1], "whsec_%"):
+        with pytest.raises(ProtocolError) as caught:
+            decode_secret(text)
+        assert caught.value.reason == "webhook_secret"
+        assert text not in str(caught.value)
+
+
+def test_w6_a_timestamp_has_twelve_digits_at_most(headers):
+    assert refused(headers | {TIMESTAMP: "9" * 12}) == "webhook_stale"
+    for text in ("9" * 13, "-1", "1.5", "\u0661", "\u00b2"):
+        assert refused(headers | {TIMESTAMP: text}) == "webhook_header"
+
+
+def test_w6_of_many_signatures_the_first_eight_are_looked_at(headers):
+    right, strange = headers[SIGNATURE], sign([FOREIGN], "msg_1", NOW, BODY)[SIGNATURE]
+    assert check(headers | {SIGNATURE: " ".join([strange] * 7 + [right])})
+    assert refused(headers | {SIGNATURE: " ".join([strange] * 8 + [right])}) == "webhook_signature"
