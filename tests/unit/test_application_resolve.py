@@ -201,3 +201,25 @@ async def test_g7_what_is_not_paid_is_not_released_unless_its_callback_can_still
 async def test_nothing_goes_back_of_what_never_came(clock):
     found, _, _ = await looked(clock, made(payment=P.IN_DOUBT, money_back=M.DUE), Chain(time=ENDS + 1))
     assert (found.payment, found.money_back) == (P.FAILED, M.NONE)
+
+
+@undecided
+async def test_a_metered_call_that_used_nothing_is_settled_without_the_chain(clock, payment):
+    found, again, paddock = await looked(clock, made(payment=payment, charged=0), Liar(None))
+    assert (found.payment, found.settlement_tx, again) == (P.SETTLED, None, None)
+    assert ("perform", found.id) in await jobs(paddock)
+
+
+async def test_g7_what_was_mined_after_the_first_search_is_found_by_the_second(clock):
+    order, searches = made(payment=P.IN_DOUBT), iter(([], [1]))
+    chain = Chain("final", [transfer(order)])
+    chain.lies["spent_in"] = lambda *_: [transfer(order) for _ in next(searches)]
+    found, again, _ = await looked(clock, order, chain)
+    assert (found.payment, again) == (P.SETTLED, None)
+
+
+async def test_g7_the_timeline_says_that_a_payment_was_in_doubt_before_it_failed(clock):
+    _, _, paddock = await looked(clock, order := made(payment=P.SETTLING), Chain(time=ENDS + 1))
+    async with paddock.db.read() as view:
+        moves = [(event.old, event.new) for event in await view.orders.timeline(order.id)]
+    assert moves == [("settling", "in_doubt"), ("in_doubt", "failed")]

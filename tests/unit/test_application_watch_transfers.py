@@ -1,0 +1,310 @@
+"""Each block is read once for plain Transfers, as deep as it must be, and what came goes to its order."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from scripts.accounts import account
+from server.application.take_transfer import end_unpaid, take_transfer
+from server.application.watch_transfers import LOOK_EVERY, MOST_BLOCKS, SAY_EVERY, watch_transfers
+from server.domain.evidence import TRANSFER, Mined, RawLog, TransferLog, topic
+from server.domain.states import FulfilmentState, MoneyBackState, PaymentState
+from server.domain.transfers import SCHEME, Arrival, Cursor, paid_by
+from server.payments.delegate import DELEGATE
+from tests.fakes import samples
+from tests.fakes.chain import DOLLAR
+from tests.fakes.liars import Liar
+from tests.fakes.paddocks import bare_paddock, jobs, put, stored
+from tests.fakes.samples import NETWORK, NOW
+
+P, F, M = PaymentState, FulfilmentState, MoneyBackState
+PRICE, READ = 50_000, 100
+PAYER, PAYEE = account("buyer").address, account("merchant").address
+
+
+def hash_of(number):
+    return f"0x{number:064x}"
+
+
+def moved(amount=PRICE, block=READ + 1, **changes):
+    usual = {"transaction": "0xaa", "log_index": 0, "block_hash": hash_of(block)}
+    ends = {"asset": DOLLAR.address, "sender": PAYER, "recipient": PAYEE}
+    return TransferLog(**usual | ends | {"amount": amount, "block": block} | changes)
+
+
+class Chain(Liar):
+    """So many blocks, each of its own second, with Transfers in them; each arrived whole unless a fee was taken."""
+
+    def __init__(self, height, *transfers, **more):
+        self.transfers_made = transfers
+        told = {"block_number": lambda: height, "block_hash": self._hash, "block_time": lambda n: START + n}
+        found = {"transfers": self._found, "mined": self._mined, "token_balance": self._balance}
+        super().__init__(None, **told | found | more)
+        self.height = height
+
+    def _hash(self, number):
+        return hash_of(number) if number <= self.height else None
+
+    def _found(self, asset, address, first, last):
+        own = [one for one in self.transfers_made if one.asset == asset and first <= one.block <= last]
+        return [one for one in own if address in (one.sender, one.recipient)]
+
+    def _mined(self, transaction):
+        own = [one for one in self.transfers_made if one.transaction == transaction]
+        logs = tuple(
+            RawLog(one.asset, (TRANSFER, topic(one.sender), topic(one.recipient)), one.amount.to_bytes(32, "big"), i)
+            for i, one in enumerate(own)
+        )
+        return Mined(transaction, True, own[0].block, own[0].block_hash, 21_000, logs)
+
+    def _balance(self, _asset, address, block):
+        own = [one for one in self.transfers_made if one.block <= block]
+        return sum(one.amount * ((one.recipient == address) - (one.sender == address)) for one in own)
+
+
+START = int(NOW.timestamp()) - READ
+
+
+async def opened(clock, chain, *orders, read=READ, **changes):
+    """A paddock that has read so many blocks."""
+    paddock = bare_paddock(clock, chain, **changes)
+    for order in orders:
+        await put(paddock, order)
+    if read is not None:
+        async with paddock.db.begin("cursor made up") as work:
+            await work.transfers.move(Cursor(NETWORK, 1, read, hash_of(read), clock.now()))
+    return paddock
+
+
+async def cursor(paddock):
+    async with paddock.db.read() as view:
+        return await view.transfers.cursor(NETWORK)
+
+
+async def cases(paddock):
+    async with paddock.db.read() as view:
+        return [case.detail for case in await view.cases.listed(100)]
+
+
+def waiting(**changes):
+    usual = {
+        "asset": DOLLAR.address,
+        "amount": PRICE,
+        "payment": P.CREATED,
+        "received": 0,
+        "since_block": 90,
+        "scheme": SCHEME,
+    }
+    return samples.order(**usual | changes)
+
+
+# ------------------------------------------------------------------------------------------------------- which blocks
+
+
+@pytest.mark.parametrize(
+    ("height", "confirmations", "again", "block"),
+    [
+        (READ, 1, LOOK_EVERY, READ),
+        (READ + 1, 1, LOOK_EVERY, READ + 1),
+        (READ + 1, 2, LOOK_EVERY, READ),
+        (READ + 2, 2, LOOK_EVERY, READ + 1),
+        (READ + MOST_BLOCKS, 1, LOOK_EVERY, READ + MOST_BLOCKS),
+        (READ + MOST_BLOCKS + 1, 1, 0.0, READ + MOST_BLOCKS),
+    ],
+)
+async def test_blocks_are_read_that_are_deep_enough_and_the_next_ones_at_once_if_there_are_more(
+    clock, height, confirmations, again, block
+):
+    paddock = await opened(clock, Chain(height), confirmations=confirmations)
+    assert await watch_transfers(paddock, NETWORK) == again
+    found = await cursor(paddock)
+    assert (found.block, found.block_hash, found.first) == (block, hash_of(block), 1)
+
+
+@pytest.mark.parametrize(("confirmations", "block"), [(1, 5), (6, 0), (7, None)])
+async def test_the_first_look_begins_at_the_newest_block_that_is_deep_enough(clock, confirmations, block):
+    paddock = await opened(clock, Chain(5), read=None, confirmations=confirmations)
+    assert await watch_transfers(paddock, NETWORK) == LOOK_EVERY
+    found = await cursor(paddock)
+    assert found == (None if block is None else Cursor(NETWORK, block + 1, block, hash_of(block), clock.now(), 1))
+
+
+@pytest.mark.parametrize(("early", "said"), [(1, False), (0, True)])
+async def test_that_nothing_is_new_is_said_after_exactly_ten_seconds(clock, early, said):
+    paddock = await opened(clock, Chain(READ))
+    clock.advance(SAY_EVERY.total_seconds() - early / 1_000_000)
+    await watch_transfers(paddock, NETWORK)
+    assert ((await cursor(paddock)).looked_at == clock.now()) is said
+
+
+async def test_f18_a_node_that_has_not_the_cursors_block_takes_nothing_back(clock):
+    paddock = await opened(clock, Chain(READ - 1))
+    assert await watch_transfers(paddock, NETWORK) == LOOK_EVERY
+    assert (await cursor(paddock)).block == READ
+
+
+async def test_f17_after_a_reorganisation_what_was_read_is_read_again_from_below(clock):
+    chain = Chain(READ)
+    paddock = await opened(clock, chain)
+    chain.lies["block_hash"] = lambda number: "0xother" if number == READ else hash_of(number)
+    assert await watch_transfers(paddock, NETWORK) == 0.0
+    found = await cursor(paddock)
+    assert (found.block, found.block_hash) == (0, hash_of(0))
+
+
+async def test_blocks_that_change_while_they_are_read_are_read_again(clock):
+    chain, asked = Chain(READ + 1), iter(("0xone", "0xother"))
+    chain.lies["block_hash"] = lambda number: next(asked) if number == READ + 1 else hash_of(number)
+    paddock = await opened(clock, chain)
+    assert await watch_transfers(paddock, NETWORK) == LOOK_EVERY
+    assert (await cursor(paddock)).block == READ
+
+
+async def test_a_transfer_whose_receipt_is_not_there_yet_is_waited_for(clock):
+    order = waiting()
+    chain = Chain(READ + 1, moved())
+    chain.lies["mined"] = None
+    paddock = await opened(clock, chain, order)
+    await watch_transfers(paddock, NETWORK)
+    assert ((await cursor(paddock)).block, (await stored(paddock, order)).received) == (READ, 0)
+
+
+# ------------------------------------------------------------------------------------------------------ which order
+
+
+async def test_w4_what_comes_pays_the_order_that_waits(clock):
+    order = waiting()
+    paddock = await opened(clock, Chain(READ + 1, moved()), order)
+    await watch_transfers(paddock, NETWORK)
+    found = await stored(paddock, order)
+    assert (found.payment, found.received, found.settlement_block) == (P.SETTLED, PRICE, READ + 1)
+    assert await cases(paddock) == []
+    paddock.chain.height += 1
+    await watch_transfers(paddock, NETWORK)
+    assert (await stored(paddock, order)).received == PRICE
+
+
+@pytest.mark.parametrize(
+    "transfer",
+    [moved(sender=PAYEE), moved(amount=0), moved(sender=PAYEE, recipient=PAYER)],
+    ids=["to itself", "of nothing", "by the merchant"],
+)
+async def test_what_brings_a_merchant_nothing_is_passed_over(clock, transfer):
+    order = waiting()
+    paddock = await opened(clock, Chain(READ + 1, transfer), order)
+    await watch_transfers(paddock, NETWORK)
+    assert ((await stored(paddock, order)).received, await cases(paddock)) == (0, [])
+    assert (await cursor(paddock)).block == READ + 1
+
+
+@pytest.mark.parametrize(("since", "received"), [(READ, PRICE), (READ + 1, 0)])
+async def test_w4_only_what_came_after_the_block_of_an_order_is_for_it(clock, since, received):
+    order = waiting(since_block=since)
+    paddock = await opened(clock, Chain(READ + 1, moved()), order)
+    await watch_transfers(paddock, NETWORK)
+    assert (await stored(paddock, order)).received == received
+    assert len(await cases(paddock)) == (0 if received else 1)
+
+
+@pytest.mark.parametrize(("beyond", "payment", "fulfilment"), [(0, P.SETTLED, F.NONE), (1, P.SETTLED, F.FAILED)])
+async def test_w4_a_transfer_in_the_last_second_of_an_order_pays_it_and_a_later_one_is_late(
+    clock, beyond, payment, fulfilment
+):
+    expires = datetime.fromtimestamp(START + READ + 1 - beyond, UTC)
+    order = waiting(expires_at=expires)
+    paddock = await opened(clock, Chain(READ + 1, moved()), order)
+    await watch_transfers(paddock, NETWORK)
+    found = await stored(paddock, order)
+    assert (found.payment, found.fulfilment) == (payment, fulfilment)
+    assert found.money_back is (M.DUE if beyond else M.NONE)
+
+
+async def test_what_did_not_arrive_whole_is_a_case_and_pays_nothing(clock):
+    order = waiting()
+    chain = Chain(READ + 1, moved())
+    chain.lies["token_balance"] = 0
+    paddock = await opened(clock, chain, order)
+    await watch_transfers(paddock, NETWORK)
+    assert (await stored(paddock, order)).received == 0
+    [detail] = await cases(paddock)
+    assert detail.endswith("its amount did not arrive")
+
+
+async def test_what_nobody_waits_for_is_a_case_of_the_merchant_that_it_came_to(clock):
+    paddock = await opened(clock, Chain(READ + 1, moved()))
+    await watch_transfers(paddock, NETWORK)
+    async with paddock.db.read() as view:
+        [case] = await view.cases.listed(100)
+    assert (case.merchant, case.order_id) == ("paddock", None)
+    assert case.detail.endswith("no order waits for money from there")
+
+
+def test_w4_a_transfer_completes_the_order_that_it_fits_and_else_goes_to_the_oldest():
+    oldest, fitting = waiting(), waiting(received=10)
+    assert paid_by([oldest, fitting], PRICE - 10) is fitting
+    assert paid_by([oldest, fitting], PRICE) is oldest
+    assert paid_by([oldest, fitting], 1) is oldest
+    assert paid_by([], 1) is None
+
+
+@pytest.mark.parametrize(("block", "late", "in_time"), [(91, 0, True), (90, 0, False), (91, 1, False)])
+def test_a_transfer_is_in_time_from_after_the_orders_block_to_its_last_moment(block, late, in_time):
+    order = waiting()
+    at = order.terms.expires_at + timedelta(microseconds=late)
+    assert Arrival(moved(block=block), at, True, True).in_time_for(order) is in_time
+
+
+# ------------------------------------------------------------------------------------------------ what follows from it
+
+
+async def taken(clock, order, amount=PRICE):
+    paddock = bare_paddock(clock)
+    await put(paddock, order)
+    async with paddock.db.begin("taken") as work:
+        await take_transfer(paddock, work, await work.orders.get(order.id), moved(amount))
+    return await stored(paddock, order), await jobs(paddock)
+
+
+@pytest.mark.parametrize(
+    ("changes", "fulfilment", "topics"),
+    [
+        ({}, F.NONE, {"perform", "follow"}),
+        ({"mode": DELEGATE}, F.EXECUTING, {"execute", "follow"}),
+        ({"mode": DELEGATE, "fulfilment": F.EXECUTING}, F.EXECUTING, {"execute", "follow"}),
+        ({"fulfilment": F.RUNNING}, F.RUNNING, {"perform", "follow"}),
+    ],
+)
+async def test_w4_the_price_sets_off_what_was_bought(clock, changes, fulfilment, topics):
+    found, asked = await taken(clock, waiting(**changes))
+    assert (found.payment, found.fulfilment, found.money_back) == (P.SETTLED, fulfilment, M.NONE)
+    assert {topic for topic, _ in asked} == topics
+
+
+@pytest.mark.parametrize(("received", "payment"), [(0, P.CREATED), (1, P.SETTLED), (2, P.SETTLED)])
+async def test_w4_an_order_is_paid_with_the_last_atomic_unit_of_its_price(clock, received, payment):
+    found, _ = await taken(clock, waiting(received=received), PRICE - 1)
+    assert (found.payment, found.received) == (payment, PRICE - 1 + received)
+
+
+@pytest.mark.parametrize("payment", [P.EXPIRED, P.CANCELLED, P.FAILED])
+async def test_w4_what_comes_for_an_order_that_ended_is_due_back_whole(clock, payment):
+    found, asked = await taken(clock, waiting(payment=payment))
+    assert (found.payment, found.fulfilment, found.money_back) == (P.SETTLED, F.FAILED, M.DUE)
+    assert found.failure == "the payment came after the order had ended"
+    assert {"refund", "follow"} <= {topic for topic, _ in asked}
+
+
+async def test_w4_what_comes_after_the_price_is_due_back_beside_it(clock):
+    found, _ = await taken(clock, waiting(payment=P.SETTLED, fulfilment=F.FAILED, received=PRICE, returned=PRICE), 7)
+    assert (found.received, found.due_back, found.money_back) == (PRICE + 7, 7, M.DUE)
+
+
+@pytest.mark.parametrize(("received", "payment", "money_back"), [(0, P.EXPIRED, M.NONE), (1, P.SETTLED, M.DUE)])
+async def test_w4_of_an_order_whose_time_is_over_what_came_is_due_back(clock, received, payment, money_back):
+    order, paddock = waiting(received=received), bare_paddock(clock)
+    await put(paddock, order)
+    async with paddock.db.begin("ended") as work:
+        await end_unpaid(paddock, work, await work.orders.get(order.id), P.EXPIRED, "over")
+    found = await stored(paddock, order)
+    assert (found.payment, found.money_back) == (payment, money_back)
+    assert found.failure == (f"only 1 of {PRICE} atomic units came" if received else None)
