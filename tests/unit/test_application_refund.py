@@ -2,7 +2,9 @@
 
 import pytest
 
+from protocol.payment import PERMIT2
 from scripts.accounts import account
+from server.application.paddock import Ground
 from server.application.refund import GIVE_BACK, SEND, UNTIL_FINAL, refund
 from server.application.send import sent_for
 from server.domain.cases import CaseKind
@@ -16,7 +18,7 @@ from server.domain.states import FulfilmentState, MoneyBackState, PaymentState
 from server.domain.transfers import SCHEME
 from server.ports import Verdict
 from tests.fakes import samples
-from tests.fakes.chain import DOLLAR, FakeChain
+from tests.fakes.chain import DAI, DAI_ASSET, DOLLAR, FakeChain, fake_market
 from tests.fakes.liars import Liar
 from tests.fakes.paddocks import bare_paddock, cases, jobs, put, stored
 
@@ -296,3 +298,25 @@ async def test_w4_more_than_is_due_back_by_now_is_not_sent_by_the_merchants_sign
     _, _, paddock = await step(clock, order, chain, block=FINAL, pledge=pledge)
     assert chain.node.broadcasts == []
     await assert_blocked(paddock, order, f"{PRICE + 1} atomic units are signed for, and {PRICE} are due back by now")
+
+
+@pytest.mark.parametrize(("allowed", "goes"), [(PRICE, True), (PRICE - 1, False)])
+async def test_by_permit2_a_wallet_must_let_it_take_the_whole_refund(clock, allowed, goes):
+    order, chain = made(asset=DAI), Chain(clock)
+    chain.node.give(FLOAT, PRICE, DAI)
+    chain.node.allow(FLOAT, PERMIT2, allowed, DAI)
+    market = fake_market(assets=(DOLLAR, DAI_ASSET))
+    found, again, paddock = await step(clock, order, chain, grounds={market.network: Ground(market, chain)})
+    assert (again, len(chain.node.broadcasts)) == ((0.1, 1) if goes else (None, 0))
+    if not goes:
+        await assert_blocked(
+            paddock, found, f"lets Permit2 take {allowed} atomic units of {DAI}: approve {PERMIT2} once"
+        )
+
+
+async def test_w9_a_refund_that_somebody_else_submitted_was_sent_and_then_booked_by_the_timeline(clock):
+    order = made()
+    _, _, paddock = await step(clock, order, Chain(clock, "final", spent_in=lambda *_: [back(order)]))
+    async with paddock.db.read() as view:
+        moves = [(event.old, event.new) for event in await view.orders.timeline(order.id)]
+    assert moves == [("due", "sending"), ("sending", "refunded")]
