@@ -5,9 +5,12 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from scripts.accounts import account
-from server.application.take_transfer import end_unpaid, take_transfer
+from server.application.take_transfer import end_unpaid, take_back_transfer, take_transfer
 from server.application.watch_transfers import LOOK_EVERY, MOST_BLOCKS, SAY_EVERY, watch_transfers
+from server.domain.cases import CaseKind
+from server.domain.deliveries import Delivery
 from server.domain.evidence import TRANSFER, Mined, RawLog, TransferLog, topic
+from server.domain.market import Merchant
 from server.domain.states import FulfilmentState, MoneyBackState, PaymentState
 from server.domain.transfers import SCHEME, Arrival, Cursor, paid_by
 from server.payments.delegate import DELEGATE
@@ -19,6 +22,7 @@ from tests.fakes.samples import NETWORK, NOW
 
 P, F, M = PaymentState, FulfilmentState, MoneyBackState
 PRICE, READ = 50_000, 100
+PAID = "0x" + "aa" * 32
 PAYER, PAYEE = account("buyer").address, account("merchant").address
 
 
@@ -27,7 +31,7 @@ def hash_of(number):
 
 
 def moved(amount=PRICE, block=READ + 1, **changes):
-    usual = {"transaction": "0xaa", "log_index": 0, "block_hash": hash_of(block)}
+    usual = {"transaction": PAID, "log_index": 0, "block_hash": hash_of(block)}
     ends = {"asset": DOLLAR.address, "sender": PAYER, "recipient": PAYEE}
     return TransferLog(**usual | ends | {"amount": amount, "block": block} | changes)
 
@@ -152,9 +156,20 @@ async def test_f17_after_a_reorganisation_what_was_read_is_read_again_from_below
     assert (found.block, found.block_hash) == (0, hash_of(0))
 
 
+async def test_f17_before_a_row_that_may_be_gone_is_decided_nothing_is_read_anew(clock):
+    order, chain = waiting(payment=P.SETTLED), Chain(READ, mined=None)
+    paddock = await opened(clock, chain, order)
+    async with paddock.db.begin("booked") as work:
+        await work.ledger.add(samples.entry(order, block=READ - 1, block_hash=hash_of(READ - 1)))
+    chain.lies["block_hash"] = lambda number: "0xother" if number == READ else hash_of(number)
+    assert await watch_transfers(paddock, NETWORK) == 0.1
+    assert (await cursor(paddock)).block == READ
+
+
 async def test_blocks_that_change_while_they_are_read_are_read_again(clock):
-    chain, asked = Chain(READ + 1), iter(("0xone", "0xother"))
-    chain.lies["block_hash"] = lambda number: next(asked) if number == READ + 1 else hash_of(number)
+    last, asked = READ + MOST_BLOCKS, iter(("0xone", "0xother"))
+    chain = Chain(last + 1)
+    chain.lies["block_hash"] = lambda number: next(asked) if number == last else hash_of(number)
     paddock = await opened(clock, chain)
     assert await watch_transfers(paddock, NETWORK) == LOOK_EVERY
     assert (await cursor(paddock)).block == READ
@@ -202,8 +217,35 @@ async def test_w4_only_what_came_after_the_block_of_an_order_is_for_it(clock, si
     order = waiting(since_block=since)
     paddock = await opened(clock, Chain(READ + 1, moved()), order)
     await watch_transfers(paddock, NETWORK)
-    assert (await stored(paddock, order)).received == received
+    found = await stored(paddock, order)
+    assert (found.received, found.payment) == (received, P.SETTLED if received else P.CREATED)
     assert len(await cases(paddock)) == (0 if received else 1)
+
+
+async def test_what_stands_in_a_block_that_was_read_is_not_taken_again(clock):
+    order = waiting()
+    paddock = await opened(clock, Chain(READ + 1, moved(block=READ)), order)
+    await watch_transfers(paddock, NETWORK)
+    assert (await stored(paddock, order)).received == 0
+
+
+async def test_what_is_in_the_books_already_is_passed_over(clock):
+    order, known = waiting(), waiting()
+    paddock = await opened(clock, Chain(READ + 1, moved()), order, known)
+    async with paddock.db.begin("booked") as work:
+        await work.ledger.add(samples.entry(known, block_hash=hash_of(READ + 1), log_index=0))
+    await watch_transfers(paddock, NETWORK)
+    assert ((await stored(paddock, order)).received, await cases(paddock)) == (0, [])
+    assert (await cursor(paddock)).block == READ + 1
+
+
+async def test_what_the_delegate_wallet_gets_from_nobody_known_is_left_to_the_comparison_of_the_books(clock):
+    delegate = account("delegate").address
+    merchant = Merchant("paddock", "Test", PAYEE, b"digest", callback="AccessPass")
+    chain = Chain(READ + 1, moved(recipient=delegate))
+    paddock = await opened(clock, chain, merchants={"paddock": merchant})
+    await watch_transfers(paddock, NETWORK)
+    assert (await cases(paddock), (await cursor(paddock)).block) == ([], READ + 1)
 
 
 @pytest.mark.parametrize(("beyond", "payment", "fulfilment"), [(0, P.SETTLED, F.NONE), (1, P.SETTLED, F.FAILED)])
@@ -308,3 +350,66 @@ async def test_w4_of_an_order_whose_time_is_over_what_came_is_due_back(clock, re
     found = await stored(paddock, order)
     assert (found.payment, found.money_back) == (payment, money_back)
     assert found.failure == (f"only 1 of {PRICE} atomic units came" if received else None)
+
+
+# ------------------------------------------------------------------------------------------------- what is taken back
+
+
+async def taken_back(clock, order, *again, amount=PRICE):
+    """The order after its row of so much was taken back, where these Transfers stand in another block already."""
+    paddock = bare_paddock(clock)
+    await put(paddock, order)
+    row = samples.entry(order, amount=amount)
+    async with paddock.db.begin("booked") as work:
+        await work.ledger.add(row)
+        await work.deliveries.put(Delivery(order.id, b"answer", "text/plain", NOW))
+    mined = Chain(READ + 1, *again)._mined(PAID) if again else None
+    await take_back_transfer(paddock, await stored(paddock, order), row, mined)
+    async with paddock.db.read() as view:
+        rows = [(one.kind, one.reversal) for one in await view.ledger.of(order.id)]
+        kinds = [case.kind for case in await view.cases.of(order.id)]
+        receipt = await view.receipts.get(order.id)
+    return await stored(paddock, order), rows, kinds, receipt
+
+
+def settled(**changes):
+    return waiting(**{"payment": P.SETTLED, "received": PRICE, "paid_at": NOW} | changes)
+
+
+async def test_f17_a_transfer_that_is_gone_is_waited_for_again_and_a_case_says_so(clock):
+    found, rows, kinds, _ = await taken_back(clock, settled(fulfilment=F.EXECUTING, mode=DELEGATE))
+    assert (found.payment, found.received, found.round) == (P.CREATED, 0, 1)
+    assert (rows, kinds) == ([("settlement", False), ("settlement", True)], [CaseKind.REVERSED])
+
+
+async def test_f17_a_transfer_that_stands_in_another_block_is_booked_anew(clock):
+    found, rows, kinds, receipt = await taken_back(clock, settled(), moved())
+    assert (found.payment, found.received, found.settlement_block) == (P.SETTLED, PRICE, READ + 1)
+    assert (rows[-1], len(rows), kinds, receipt) == (("settlement", False), 3, [], None)
+
+
+async def test_f17_of_a_delivered_order_the_receipt_names_the_new_block(clock):
+    order = settled(fulfilment=F.RELEASED, released_at=NOW)
+    found, _, _, receipt = await taken_back(clock, order, moved())
+    assert (found.fulfilment, receipt is not None) == (F.RELEASED, True)
+
+
+@pytest.mark.parametrize("changes", [{"amount": PRICE - 1}, {"sender": PAYEE, "recipient": PAYER}])
+async def test_f17_another_transfer_in_its_place_is_not_the_same(clock, changes):
+    found, _, kinds, _ = await taken_back(clock, settled(), moved(**changes))
+    assert (found.payment, found.received, kinds) == (P.CREATED, 0, [CaseKind.REVERSED])
+
+
+@pytest.mark.parametrize(
+    ("changes", "payment", "money_back"),
+    [
+        ({"received": 2 * PRICE}, P.SETTLED, M.NONE),
+        ({"received": 2 * PRICE - 1}, P.CREATED, M.NONE),
+        ({"received": PRICE + 1, "fulfilment": F.FAILED, "money_back": M.DUE}, P.SETTLED, M.DUE),
+        ({"received": PRICE, "fulfilment": F.FAILED, "money_back": M.DUE}, P.CREATED, M.NONE),
+        ({"received": 2 * PRICE, "fulfilment": F.RELEASED, "money_back": M.DUE}, P.SETTLED, M.NONE),
+    ],
+)
+async def test_f17_what_is_left_pays_an_order_or_goes_back_or_is_waited_for(clock, changes, payment, money_back):
+    found, _, _, _ = await taken_back(clock, settled(**changes))
+    assert (found.payment, found.money_back) == (payment, money_back)
