@@ -217,7 +217,10 @@ async def test_a_repeated_payment_is_one_for_the_same_intent_by_the_same_payer_s
     async with database.read() as view:
         (found,) = await view.suspects.repeated(NOW - MINUTE, 5 * MINUTE, 9)
         assert (found.order_id, found.first, found.after) == (second.id, first.id, 2 * MINUTE)
-        assert await view.suspects.repeated(NOW + MINUTE, 5 * MINUTE, 9) == []
+        assert [one.order_id for one in await view.suspects.repeated(NOW, 2 * MINUTE, 9)] == [second.id]
+        moment = timedelta(microseconds=1)
+        assert await view.suspects.repeated(NOW + moment, 5 * MINUTE, 9) == []
+        assert [one.after for one in await view.suspects.repeated(NOW, 2 * MINUTE - moment, 9)] == [MINUTE]
     await resolve(database, await open_one(database, opening(second, CaseKind.DUPLICATE)))
     async with database.read() as view:
         assert await view.suspects.repeated(NOW - MINUTE, 5 * MINUTE, 9) == []

@@ -91,12 +91,14 @@ async def test_the_newest_released_order_is_what_a_payer_bought(database):
 
 async def test_s31_nothing_is_found_for_another_payer_or_request_or_before_it_was_released(database):
     order = await add(database, released())
-    assert await bought(database, order) == order.id
+    for since in (NOW, order.released_at):
+        assert await bought(database, order, since=since) == order.id
+    assert await bought(database, order, before=order.created_at + timedelta(microseconds=1)) == order.id
     for other in (
         {"payer": "0x" + "ab" * 20},
         {"intent": b"o" * 32},
         {"before": NOW},
-        {"since": NOW + 2 * SECOND},
+        {"since": order.released_at + timedelta(microseconds=1)},
     ):
         assert await bought(database, order, **other) is None
     for state in set(FulfilmentState) - {FulfilmentState.RELEASED}:
