@@ -85,7 +85,7 @@ def test_each_operation_is_described_with_references_put_in():
     assert (weather.at, weather.name, weather.why) == ("GET /weather", "get-weather", "")
     sold = weather.described
     assert (sold.url, sold.price, sold.title) == ("https://api.acme.example/v2/weather", "0.05", "Weather in a city")
-    assert sold.summary == "Temperature and rain."
+    assert (sold.summary, sold.method) == ("Temperature and rain.", "GET")
     assert sold.arguments == {
         "type": "object",
         "properties": {
@@ -198,6 +198,7 @@ def test_an_operation_is_named_by_its_id_or_its_path(named, name):
         ({"summary": "S", "operationId": "o", "description": "D"}, "S", "D"),
         ({"operationId": "o"}, "o", "o"),
         ({}, "/v2/plain", "/v2/plain"),
+        ({"summary": "S\0\u2028T", "description": "D\tE"}, "S T", "D E"),
         ({"summary": "t" * 80, "description": "d" * 300}, "t" * 80, "d" * 300),
         ({"summary": "t" * 81, "description": "d" * 301}, "t" * 79 + "…", "d" * 299 + "…"),
     ],
@@ -262,6 +263,7 @@ def test_a_body_shows_its_example_whole_or_in_parts():
     [
         ({"200": {"content": {"application/json": {"schema": {"type": "object"}}}}}, {"type": "object"}),
         ({"default": {"content": {"application/json": {"schema": {"type": "object"}}}}}, {"type": "object"}),
+        ({"200": {"content": {"application/json": {"schema": {"type": "string"}}}}}, {}),
         ({"200": {}}, {}),
         ({}, {}),
         ({"200": {"content": {"application/json": {"schema": {"$ref": "https://elsewhere/x"}}}}}, {}),
@@ -326,7 +328,9 @@ async def test_what_can_be_sold_is_kept_as_a_draft_and_the_rest_is_told(clock):
         db=FakeDatabase(clock), clock=clock, post=Post(WebhookKeys(1, {1: b"w" * 32}), EgressRules())
     )
     document = changed(*WEATHER, "x-price", to="much")
+    document["paths"]["/{id}"] = document["paths"]["/weather"] | {"get": {"operationId": "of"}}
     drafts, left = await bring(office, "acme", document, BASE, "0.01", "acme")
     assert [(one.slug, one.amount) for one, _ in drafts] == [("acme.score", 10_000)]
-    assert [one.operation for one in left] == ["GET /weather"]
+    assert [one.operation for one in left] == ["GET /weather", "GET /{id}"]
     assert left[0].why.startswith("price:")
+    assert "stands in the path" in left[1].why
