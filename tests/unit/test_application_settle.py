@@ -305,3 +305,47 @@ async def test_while_settlement_is_paused_nothing_is_asked_of_a_facilitator(cloc
 def test_what_is_asked_to_settle_is_the_payment_as_it_came_over_what_it_costs():
     payload, terms = stored_payment(payable(charged=7))
     assert (payload.accepted.amount, terms.amount, terms.pay_to) == ("50000", "7", payload.accepted.pay_to)
+
+
+@pytest.mark.parametrize(
+    ("changes", "account_"),
+    [
+        ({}, "merchant:paddock"),
+        ({"mode": DELEGATE}, f"delegate:{account('merchant').address}"),
+        (
+            {"mode": DELEGATE, "scheme": "delegate", "fulfilment": F.EXECUTING},
+            f"executor:{account('merchant').address}",
+        ),
+    ],
+    ids=["direct", "delegate", "atomic"],
+)
+async def test_g4_a_payment_is_booked_with_whoever_got_it(clock, changes, account_):
+    order = made(**changes)
+    _, _, paddock = await recorded(clock, order, moved(order))
+    async with paddock.db.read() as view:
+        [row] = await view.ledger.of(order.id)
+    assert (row.debit, row.credit) == (account_, f"payer:{order.authorization.payer}")
+
+
+@pytest.mark.parametrize(("payment", "note"), [(P.SETTLING, PAID), (P.IN_DOUBT, PAID), (P.EXPIRED, "late")])
+async def test_the_timeline_says_whether_a_payment_was_late(clock, payment, note):
+    order = made(payment=payment)
+    _, _, paddock = await recorded(clock, order, moved(order))
+    async with paddock.db.read() as view:
+        notes = [event.note for event in await view.orders.timeline(order.id) if event.new == P.SETTLED]
+    assert notes == [note]
+
+
+async def test_the_standard_receipt_names_the_transaction_that_paid_if_there_is_one(clock):
+    order = made(fulfilment=F.READY)
+    _, _, paddock = await recorded(clock, order, moved(order))
+    free, other = made(fulfilment=F.READY, charged=0), bare_paddock(clock)
+    await put(other, free)
+    async with other.db.begin("answer") as work:
+        await work.deliveries.put(Delivery(free.id, b"answer", "text/plain", NOW))
+    await settle(other, free)
+    told = []
+    for one, kept in ((order, paddock), (free, other)):
+        async with kept.db.read() as view:
+            told.append(msgspec.json.decode((await view.receipts.get(one.id))[1])["payload"].get("transaction"))
+    assert told == [PAID, None]
