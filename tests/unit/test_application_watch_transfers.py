@@ -413,3 +413,43 @@ async def test_f17_another_transfer_in_its_place_is_not_the_same(clock, changes)
 async def test_f17_what_is_left_pays_an_order_or_goes_back_or_is_waited_for(clock, changes, payment, money_back):
     found, _, _, _ = await taken_back(clock, settled(**changes))
     assert (found.payment, found.money_back) == (payment, money_back)
+
+
+async def test_f17_what_paid_an_order_is_the_newest_of_its_transfers_that_stand(clock):
+    order = settled(received=2 * PRICE, settlement_tx="0xgone", settlement_block=READ)
+    paddock = bare_paddock(clock)
+    await put(paddock, order)
+    older, gone = samples.entry(order, block=READ - 5), samples.entry(order, round=1, block=READ)
+    async with paddock.db.begin("booked") as work:
+        await work.ledger.add(older)
+        await work.ledger.add(gone)
+    await take_back_transfer(paddock, await stored(paddock, order), gone, None)
+    found = await stored(paddock, order)
+    assert (found.settlement_tx, found.settlement_block) == (older.transaction, READ - 5)
+
+
+async def test_w4_late_money_pays_for_an_answer_that_left_already_once_it_is_the_price(clock):
+    usual = {"payment": P.EXPIRED, "fulfilment": F.RELEASED, "released_at": NOW, "paid_at": NOW - timedelta(days=1)}
+    for amount, payment in ((PRICE - 1, P.EXPIRED), (PRICE, P.SETTLED)):
+        order, paddock = waiting(**usual), bare_paddock(clock)
+        await put(paddock, order)
+        async with paddock.db.begin("taken") as work:
+            await work.deliveries.put(Delivery(order.id, b"answer", "text/plain", NOW))
+            await take_transfer(paddock, work, await work.orders.get(order.id), moved(amount))
+        found = await stored(paddock, order)
+        assert (found.payment, found.fulfilment, found.money_back) == (payment, F.RELEASED, M.NONE)
+        assert found.paid_at == NOW - timedelta(days=1)
+        async with paddock.db.read() as view:
+            assert (await view.receipts.get(order.id) is not None) is (payment is P.SETTLED)
+
+
+async def test_w4_a_handler_that_failed_before_the_price_came_is_not_run_again(clock):
+    found, asked = await taken(clock, waiting(fulfilment=F.FAILED))
+    assert (found.payment, found.fulfilment, found.money_back) == (P.SETTLED, F.FAILED, M.DUE)
+    assert {topic for topic, _ in asked} == {"refund", "follow"}
+
+
+@pytest.mark.parametrize("payment", [P.EXPIRED, P.CANCELLED])
+async def test_w4_what_ended_has_no_lease_when_its_money_comes_late(clock, payment):
+    found, _ = await taken(clock, waiting(payment=payment, lease_until=NOW))
+    assert found.lease_until is None
