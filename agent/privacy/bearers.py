@@ -34,9 +34,14 @@ def _near(text: str, words: Sequence[Word], at: int, after: int) -> bool:
 
 
 def _bearing(text: str, words: Sequence[Word], at: int, after: int) -> bool:
-    """`Martin Luther King Day`, `Fisher's exact test`, `Nash equilibrium`, `Mount Cook`, `teatro Carlos Gomez`."""
+    """`Martin Luther King Day`, `Fisher's exact test`, `Mount Cook`, `the Marie Celeste`, `Banque de France`."""
     first, last, size = words[at], words[after - 1], after - at
     if size > 1 and last.plain in _BEARERS and (size > 2 or not first.given or first.english):
+        return True
+    if size > 1 and first.plain in _HOUSES and not first.given:
+        return True
+    owner = after < len(words) and words[after].plain in _BELONGINGS
+    if size > 1 and at and words[at - 1].plain == "the" and first.gap and not owner:
         return True
     owned = {word.plain for word in words[after : after + 2]} if text.startswith("'s ", last.end) else set()
     if owned & _BEARERS and not owned & _BELONGINGS:

@@ -13,10 +13,11 @@ _TITLED, _SURELY_TITLED, _CODE = 4, 8, -4
 _SAID, _OTHERS = vocabulary("people"), vocabulary("others")
 AND = _SAID["and"]
 _ONLY_TITLES = _SAID["only_titles"]
+_RELATED, _WHOSE = _SAID["kin"], _SAID["whose"]
 _TITLES, _CUES, _KIN, _HONOURS = _SAID["titles"], _SAID["cues"], _SAID["kin"] | _SAID["calls"], _SAID["honours"]
 _DEEDS, _BELONGINGS, _STATES, _FUNCTIONS = (_SAID[kind] for kind in ("deeds", "belongings", "states", "functions"))
 _PHRASES = tuple(f" {one.replace('_', ' ')}" for one in _SAID["close"] | _SAID["expected"])
-_INSIDE = _OTHERS["inside"]
+_INSIDE, _BEARERS, _THINGS = _OTHERS["inside"], _OTHERS["bearers"], vocabulary("things")["names"]
 _NO_AGENTS = _OTHERS["towards"] | frozenset(("the", "and", "or"))
 _APPOSED = re.compile(
     r",? \((?:b\.|born|aged?|\d{4}\s?[-–])|, (?:aged? )?\d{1,2}[,);]| \(?aged \d|,? born "
@@ -26,9 +27,10 @@ _APPOSED = re.compile(
 """`(1931-2019)`, `, 7,`, `, my nephew`, `and I`, `, the tenant`."""
 _SIGNED = re.compile(r"(?:^|\n|\s)(?:[-–—~]|/s/|xx|v\.)\s?$|[,.!?]\n+$")
 _CODE_BEFORE = re.compile(r"[\w)\]]\.$|[$#@_<]$|::$")
-_CODE_AFTER = re.compile(r"\(|\.[a-z]\w*\b(?!\.[a-z])|::|_|\s?[=<>]=?\s|\[|<")
+_CODE_AFTER = re.compile(r"\(|\.[a-z]\w+\b(?!\.[a-z])|::|_|\s?[=<>]=?\s|\[|<")
 _NUMBER = re.compile(r"(?:'s)? (?:v|[A-Z]{1,4}-?)?\d")
 _SPEAKING = re.compile(r": \S")
+_CONCERNED = frozenset(("of", "for", "to", "from", "about", "by"))
 _STOPS, _LINE = frozenset(".;!?"), frozenset('\n"')
 _HUMP = re.compile(r"[a-z][A-Z]")
 _AHEAD, _MOST = 12, 8
@@ -42,7 +44,7 @@ def titled(text: str, words: Sequence[Word], at: int) -> bool:
 def speaks(text: str, word: Word) -> bool:
     """`Jane: I never got it`."""
     opens = word.start == 0 or text[word.start - 1] in _LINE
-    return word.given and opens and bool(_SPEAKING.match(text, word.end))
+    return word.given and not word.ordinary and opens and bool(_SPEAKING.match(text, word.end))
 
 
 def before(text: str, words: Sequence[Word], at: int, single: bool) -> int:
@@ -62,7 +64,9 @@ def before(text: str, words: Sequence[Word], at: int, single: bool) -> int:
     word, said = words[at - 1], " " + " ".join(one.plain for one in words[max(at - 2, 0) : at])
     if single and words[_anchor(words, at)].plain in _INSIDE:
         return -3
-    if said.endswith(_PHRASES) or word.plain in _KIN or (word.plain == "of" and words[at - 2].plain in _BELONGINGS):
+    if at > 1 and word.plain in _RELATED and words[at - 2].plain in _WHOSE and not word.capital:
+        return SURE + words[at].capital
+    if said.endswith(_PHRASES) or word.plain in _KIN or _concerned(words, at):
         return SURE
     if "," in gap or ":" in gap:
         return 0
@@ -71,9 +75,16 @@ def before(text: str, words: Sequence[Word], at: int, single: bool) -> int:
     return _before_one(words, at) if single else _before_several(word)
 
 
+def _concerned(words: Sequence[Word], at: int) -> bool:
+    """`the diagnosis of`, `a letter to`, before what is not called like a place one may go to."""
+    of = words[at - 1].plain == "of" or (words[at - 1].plain in _CONCERNED and not words[at].place)
+    return of and words[at - 2].plain in _BELONGINGS
+
+
 def _before_one(words: Sequence[Word], at: int) -> int:
     word, first = words[at - 1], words[at]
-    if word.capital and first.gap and (word.ordinary if at > 1 else word.english and not word.ordinary):
+    told = word.plain in _CUES and word.plain in _FUNCTIONS
+    if word.capital and first.gap and not told and (word.ordinary if at > 1 else word.english and not word.ordinary):
         return -3
     if first.place and word.plain in _NO_AGENTS:
         return 0
@@ -81,6 +92,8 @@ def _before_one(words: Sequence[Word], at: int) -> int:
         return -2 * first.english
     if word.plain in AND and at > 1 and _alike(words[at - 2], first):
         return SURE
+    if word.plain in AND and at > 1 and words[at - 2].plain in _THINGS and words[at - 2].capital:
+        return -3
     if at == 1:
         return 2 * (first.given or first.family) if word.plain in _STATES else int(word.plain in _CUES)
     return int(word.plain in _CUES or not (word.capital or word.plain in _NO_AGENTS))
@@ -116,7 +129,7 @@ def behind(text: str, words: Sequence[Word], at: int, after: int) -> int:
         return _CODE
     if _APPOSED.match(text, last.end) or speaks(text, last):
         return SURE
-    if _NUMBER.match(text, last.end):
+    if _NUMBER.match(text, last.end) or _explained(words, after):
         return -3
     owned = text.startswith("'s ", last.end)
     start = last.end + 2 * owned
@@ -128,6 +141,12 @@ def behind(text: str, words: Sequence[Word], at: int, after: int) -> int:
         return SURE
     asked = at > 0 and words[at - 1].plain in _STATES
     return _does(last, words[after]) or _bears(words[after], single, asked)
+
+
+def _explained(words: Sequence[Word], after: int) -> bool:
+    """`Georgia the state`, `Darwin, the city`."""
+    what = [word.plain for word in words[after : after + 2]]
+    return len(what) > 1 and what[0] in ("the", "a") and what[1] in _BEARERS
 
 
 def _does(last: Word, word: Word) -> int:

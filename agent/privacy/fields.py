@@ -18,6 +18,14 @@ _PARAMETER = re.compile(r"(?:[?&;#]|^)(?P<key>[\w.\[\]-]{1,60})=(?P<text>[^&#;\s
 _LINE = re.compile(r"(?:^|[\n;,(|])\s*(?P<key>[^\W\d_][\w \-]{1,28}?)\s*[:=]\s*(?P<text>[^\n;,|()\"{}\[\]]{2,80})")
 _WHOLE = re.compile(r"[a-z][a-z0-9+.-]*://|/|[\w.\[\]-]{1,60}=", re.IGNORECASE)
 _WHOLE_PARAMETER = re.compile(r"(?:[?&;#]|^)(?P<key>[\w.\[\]-]{1,60})=(?P<text>[^&#\n]*)")
+_TAG = re.compile(r"<(?P<key>[A-Za-z][\w:.-]{0,40})>(?P<text>[^<>\n]{2,80})</")
+_ASSIGNED = re.compile(
+    r"(?<![\w\"'.-])(?P<key>[A-Za-z_][\w.-]{0,40})\s*(?:==?|:|\bLIKE\b)\s*(?P<quote>\\?[\"'])(?P<text>[^\"'\\\n]{2,80})(?P=quote)",
+    re.IGNORECASE,
+)
+_COLLECTION = re.compile(r"^(?:[a-z][a-z0-9+.-]*://[^/?#\s]+)?/(?:[\w.-]+/)*([\w-]+)\?", re.IGNORECASE)
+"""What a URL asks for many of: `/movies?`."""
+_GENERAL = frozenset(("title", "name", "q", "query", "search", "term", "keyword", "of", "s", "for", "topic"))
 _PATH = re.compile(
     r"/(?P<key>users?|people|persons?|customers?|members?|patients?|employees?|profiles?|authors?|contacts?|clients?|names?"
     r"|owners?|tenants?|guests?|students?|staff|accounts?|u|of|by)/(?P<text>[^/?#&\s]+)",
@@ -61,7 +69,12 @@ class Field:
     @property
     def impersonal(self) -> bool:
         """Whether the value is a company's, a place's or a thing's name."""
-        return bool(_IMPERSONAL.intersection(_words(self.key)[-2:]))
+        return _impersonal(_words(self.key)[-2:])
+
+    @property
+    def bound(self) -> bool:
+        """Whether a journey may begin or end with the value."""
+        return self.key.lower() in ("from", "to")
 
     @property
     def personal(self) -> bool:
@@ -73,12 +86,16 @@ def fields(text: str) -> list[Field]:
     """All named values, in order."""
     found: dict[int, Field] = {}
     parameter = _WHOLE_PARAMETER if _WHOLE.match(text) else _PARAMETER
-    for pattern in (_QUOTED, parameter, _PATH, _LINE):
+    what = _COLLECTION.match(text)
+    for pattern in (_QUOTED, parameter, _PATH, _TAG, _ASSIGNED, _LINE):
         for match in pattern.finditer(text):
             group = "bare" if pattern is _QUOTED and match["text"] is None else "text"
             start, end = match.span(group)
+            key = match["key"]
+            if what and pattern is parameter and key in _GENERAL and _impersonal([what[1].lower()]):
+                key = f"{what[1]}_{key}"
             if start < end:
-                found.setdefault(start, Field(match["key"], start, end))
+                found.setdefault(start, Field(key, start, end))
     for match in _ARRAY.finditer(text):
         for item in _ITEM.finditer(text, *match.span("items")):
             found.setdefault(item.start() + 1, Field(match["key"], item.start() + 1, item.end() - 1))
@@ -102,6 +119,11 @@ def told(view: View, named: list[Field]) -> Iterator[Finding]:
         if _plausible(label, value):
             start = view.text.index(value, field.start)
             yield Finding(start, start + len(value), label)
+
+
+def _impersonal(words: list[str]) -> bool:
+    ones = [word.removesuffix("s") for word in words if word not in _GENERIC]
+    return not _IMPERSONAL.isdisjoint((*words, *ones))
 
 
 def _label(words: list[str]) -> Label | None:

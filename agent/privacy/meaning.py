@@ -18,7 +18,8 @@ _DECLINED = {"owi": "", "ovi": "", "em": "", "a": "", "u": "", "ie": "a", "y": "
 _PLACES = vocabulary("others")["places"]
 _ALSO = _PLACES | vocabulary("things")["names"]
 _FUNCTIONS = vocabulary("people")["functions"]
-_LONG = 5
+_SHAPED = re.compile("|".join(vocabulary("people")["given"]))
+_LONG, _LONGEST = 5, 24
 
 
 class Meaning(NamedTuple):
@@ -60,7 +61,7 @@ def meaning(plain: str, opens: bool, capital: bool) -> Meaning:
 def _given(plain: str, opens: bool, capital: bool) -> bool:
     """Whether it is a given name; one that opens a sentence, in Cyrillic, only in the nominative."""
     known = names().given
-    if plain in known or _KOREAN.fullmatch(plain):
+    if plain in known or _KOREAN.fullmatch(plain) or _compound(plain):
         return True
     if _CYRILLIC.fullmatch(plain):
         return not opens and _listed(plain, known)
@@ -68,6 +69,13 @@ def _given(plain: str, opens: bool, capital: bool) -> bool:
     return declined and any(
         plain.endswith(ending) and plain.removesuffix(ending) + base in known for ending, base in _DECLINED.items()
     )
+
+
+def _compound(plain: str) -> bool:
+    """Whether a word that no dictionary and no map has is made like a given name: `Abdulrahim`, `Xiulan`."""
+    others = lexicon()
+    known = plain in others.english or plain in others.rare or plain in others.foreign or plain in others.places
+    return _LONG < len(plain) < _LONGEST and not known and plain not in _ALSO and bool(_SHAPED.fullmatch(plain))
 
 
 def _listed(plain: str, listed: frozenset[str]) -> bool:
@@ -86,6 +94,10 @@ def _ordinary(plain: str, listed: bool, usual: bool) -> bool:
     """Whether it is a word; a name that is one in English must have its forms, in another language be short or rare."""
     others = lexicon()
     if not listed:
-        return plain in _FUNCTIONS or plain in others.foreign or (plain in others.english and noun(plain))
+        return (
+            plain.partition("'")[0] in _FUNCTIONS
+            or plain in others.foreign
+            or (plain in others.english and noun(plain))
+        )
     rare = not usual or len(plain) < _LONG
     return (plain in others.english and inflected(plain)) or (plain in others.foreign and rare)

@@ -17,7 +17,7 @@ _HERE = Path(__file__).parent
 _SHORTEST = 2
 _MANY = 9
 """Lists of as many languages that a word is in, and still a name where it is a place's or another word too."""
-_NOT_ALONE = frozenset(("max", "said", "per", "will", "may", "an", "mark", "april", "june", "august"))
+_NOT_ALONE = frozenset(("german", "max", "said", "per", "will", "may", "an", "mark", "april", "june", "august"))
 _TABLE = str.maketrans({pair[0]: pair[1:].strip("_") for pairs in vocabulary("letters").values() for pair in pairs})
 
 

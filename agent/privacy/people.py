@@ -16,9 +16,7 @@ _LETTER = re.compile(r"[^\W\d_]")
 _HUMP = re.compile(r"[A-Z][a-z]+|[a-z]+")
 _PARTICLES, _TITLES, _SUFFIXES = (vocabulary("people")[kind] for kind in ("particles", "titles", "suffixes"))
 _CLOSE, _KIN = vocabulary("people")["close"], vocabulary("people")["kin"]
-_LONGEST, _SHORTEST, _TWO_NAMES = 5, 3, 7
-_SMALL = 2
-"""How many points less a single word has in lower case."""
+_LONGEST, _SHORTEST, _TWO_NAMES, _MOST = 5, 3, 7, 7
 _WHOLE = re.compile(r"[/=][^/=]+(?:[/?&#-]|$)|\"[^\"]+\"")
 _PART = re.compile(r"[/=@]\w+[/?&#]?")
 _OPENING = frozenset('.!?:\n"')
@@ -65,6 +63,12 @@ def _listed(text: str, words: Sequence[Word], found: Sequence[tuple[int, int]]) 
 def _listable(word: Word) -> bool:
     other = word.shown.isupper() or word.plain in _TITLES | _CLOSE or (word.place and not word.usual)
     return word.capital and not other and of_one(word) > 0
+
+
+def place(text: str) -> bool:
+    """Whether a single word is called like a place."""
+    words = words_of(text)
+    return len(words) == 1 and words[0].place
 
 
 def named(text: str, *, surely: bool = False) -> bool:
@@ -115,24 +119,27 @@ def _name_from(text: str, words: Sequence[Word], at: int, disguised: bool) -> in
 def _enough(text: str, words: Sequence[Word], at: int, after: int, enough: int) -> bool:
     """Whether these words and what is around them have the points of a name."""
     first, last, single = words[at], words[after - 1], after == at + 1
-    if single and not _single(first, context.titled(text, words, at) or context.speaks(text, first)):
+    ahead, next_to = context.before(text, words, at, single), context.behind(text, words, at, after)
+    if single and not _single(first, context.titled(text, words, at) or context.speaks(text, first), ahead, next_to):
         return False
-    ahead = context.before(text, words, at, single)
+    if single and eponym(words[at : after + 1]) and ahead < context.SURE:
+        return False
     bounded = not single and bool(_WHOLE.fullmatch(text, first.start - 1, last.end + 1))
     if ahead < context.SURE and not bounded and eponym(words[at:after]):
         return False
     alone = single and first.shown[0].islower()
-    points = worth(words[at:after]) + ahead + context.behind(text, words, at, after)
-    return points + bounded - _SMALL * alone >= enough
+    points = worth(words[at:after]) + ahead + next_to
+    return points + bounded - (1 + (first.english or first.place)) * alone >= enough
 
 
-def _single(word: Word, told: bool) -> bool:
-    """Whether a word may be a name alone; what stands around it may have `told`."""
+def _single(word: Word, told: bool, ahead: int, next_to: int) -> bool:
+    """Whether a word may be a name alone; what stands around it may have `told`, or have points."""
     if len(word.plain) < 3 or word.caseless or not word.shown[0].isalpha():
         return told and word.capital
     if not word.capital:
-        return word.usual and not word.common and not word.ordinary
-    return told or not word.shown.isupper()
+        said = ahead + next_to > 1
+        return (word.usual or (said and word.given)) and not word.common and not word.ordinary
+    return told or not word.shown.isupper() or (word.usual and not word.common and len(word.plain) > _SHORTEST + 1)
 
 
 def _later(text: str, words: Sequence[Word], at: int, after: int) -> bool:
@@ -154,7 +161,7 @@ def _run(words: Sequence[Word], at: int) -> int:
         return after
     if (first.common or first.ordinary) and not first.capital and not first.popular:
         return after
-    while after < len(words) and after - at < _LONGEST and words[after].gap:
+    while after < len(words) and after - at < _MOST and words[after].gap:
         word = words[after]
         if is_particle(word):
             fits = word.plain not in context.AND or after > at + 1

@@ -20,6 +20,7 @@ _AHEAD = 30
 """How many characters before an encoded text may say what it is."""
 _NUMBER = re.compile(r"(?<![\w+])\+?\d{8,15}(?!\w)")
 """Who writes so many digits as words hides a number that is called."""
+_LISTED = re.compile(r"[;|&]|\band\b")
 _PLUS = re.compile(r"(?<=[\w%.])\+(?=[\w(%])(?![\w.-]+@)")
 _QUERY = re.compile(r"^[a-z][a-z0-9+.-]*://|^/|\?\w+=")
 _HASHES = re.compile(r"(?<![0-9A-Za-z])(?:0x[0-9a-fA-F]{32,}|[0-9a-fA-F]{64,})(?![0-9A-Za-z])")
@@ -100,12 +101,15 @@ def _people(text: str, named: list[Field]) -> Iterator[Finding]:
         beside = at is not None and any(
             (other.start, other.end) in names for other in (*named[max(at - 1, 0) : at], *named[at + 1 : at + 2])
         )
-        if field is None or not (field.impersonal or (alone and not beside and not field.personal)):
+        bound = at is not None and field is not None and field.bound and people.place(shown)
+        if field is None or not (field.impersonal or bound or (alone and not beside and not field.personal)):
             yield one
     for field in named:
         if (
             (field.personal or field.surely)
             and field.label is None
+            and not (field.bound and people.place(text[field.start : field.end]))
+            and not _LISTED.search(text, field.start, field.end)
             and people.named(text[field.start : field.end], surely=field.surely)
         ):
             yield Finding(field.start, field.end, Label.NAME)

@@ -8,8 +8,9 @@ from agent.privacy.meaning import meaning
 from agent.privacy.vocabulary import vocabulary
 
 _WORD = re.compile(r"[sdSD]/[oO](?![^\W_])|[A-Z][a-z]+-[a-z]{2,}(?![^\W_])|[^\W_]+(?:'[^\W\d_]+)*")
-_GAP = re.compile(r"[ \t]{1,2}|\.[ ]?|-|_|\+| - | '|")
+_GAP = re.compile(r"[ \t]{1,2}|\.[ ]?|-|_|\+| \\?\"|\\?\" | - | '|")
 _LEET = str.maketrans("013457$@", "oleastsa")
+_ONE = str.maketrans("1", "i")
 _HUMPED = re.compile(r"(?:Ma?c|O'|D'|De|Di|Du|La|Le|Fitz|Van|Von|Ni|Ben|Al|El)[A-Z][a-z]+(?:-[A-Z][a-z]+)?$")
 _SHAPED = re.compile("|".join(vocabulary("people")["shapes"]))
 _STOPS = frozenset(".!?\n")
@@ -66,6 +67,11 @@ class Word:
         return len(self.plain) > 5 and bool(_SHAPED.fullmatch(self.plain))
 
 
+def _unlisted(plain: str) -> bool:
+    means = meaning(plain, False, False)
+    return not (means.given or means.family)
+
+
 def words_of(text: str) -> list[Word]:
     """All of them, in order."""
     found: list[Word] = []
@@ -73,7 +79,7 @@ def words_of(text: str) -> list[Word]:
         shown, start, last = match[0], match.start(), found[-1].end if found else 0
         plain = fold_word(shown).removesuffix("'s")
         if any(one.isdigit() for one in plain) and plain[0].isalpha():
-            plain = plain.translate(_LEET)
+            plain = min(plain.translate(_LEET), plain.translate(_ONE).translate(_LEET), key=_unlisted)
         gap = bool(found) and bool(_GAP.fullmatch(text, last, start))
         hyphened = gap and text[start - 1] == "-" == text[last]
         opens = not found or not _STOPS.isdisjoint(text[last:start])

@@ -28,21 +28,22 @@ def test_p1_texts_that_nobody_tuned_on_are_found(unseen):
 
 def test_p1_names_that_nobody_tuned_on_are_found_as_often_as_was_measured(unseen):
     """The goal is 0.85; the filter is short of it, and falls no further."""
-    assert unseen.recall(Label.NAME) >= 0.81
+    assert unseen.recall(Label.NAME) >= 0.83
+    assert unseen.precision(Label.NAME) >= 0.85
 
 
 def test_p1_texts_that_were_sealed_until_the_rules_were_done_are_found_as_often_as_was_measured():
     """The goals are 0.85 and 0.85; this first look at them fell short of both, and nothing may fall further."""
     result = scoring.score(scoring.sealed())
-    assert result.f1() >= 0.77
-    assert result.recall(Label.NAME) >= 0.76
+    assert result.f1() >= 0.785
+    assert result.recall(Label.NAME) >= 0.77
 
 
 def test_p1_the_texts_that_the_rules_for_names_were_made_with_stay_found():
     """What was measured, less a percent: the rules were made with these, so no more than that nothing gets worse."""
     result = scoring.score(scoring.development())
-    assert result.recall(Label.NAME) >= 0.94
-    assert result.precision(Label.NAME) >= 0.925
+    assert result.recall(Label.NAME) >= 0.95
+    assert result.precision(Label.NAME) >= 0.95
 
 
 def test_p2_disguised_texts_are_found_as_well_as_plain_ones():
