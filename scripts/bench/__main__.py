@@ -20,6 +20,7 @@ from scripts.bench import (
     growth,
     machine,
     memory,
+    pages,
     paid_rate,
     pending_terms,
     processes,
@@ -57,6 +58,7 @@ FIGURES = (
     first_receipt.COLD,
     first_receipt.WARM,
     memory.FIGURE,
+    *pages.ALL,
 )
 """What can be measured; a new figure is a module and its name here."""
 USUAL = tuple(figure for figure in FIGURES if not figure.asked)

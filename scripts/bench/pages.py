@@ -63,11 +63,14 @@ def _figure(letter: str, title: str, target: str, holds: str) -> Figure:
         seconds=(WARM + ASKED) * AT_MOST,
         part=1800.0,
         ground=grown.with_both,
+        asked=True,
     )
 
 
-LISTING = _figure("L", "the storefront", "/", "Listed")
-FOUND = _figure("F", "the storefront's search for what all have", "/?q=provider+sale", "Listed")
-SEARCH = _figure("S", "the search for agents", "/discovery/search?query=provider+on+sale", "listed-")
-ORDERS = _figure("O", "the list of orders", "/console/orders", "market-signal")
-OVERVIEW = _figure("V", "the overview", "/console", "market-signal")
+ALL = (
+    _figure("L", "the storefront", "/", "Listed"),
+    _figure("F", "the storefront's search for what all have", "/?q=provider+sale", "Listed"),
+    _figure("S", "the search for agents", "/discovery/search?query=provider+on+sale", "listed-"),
+    _figure("O", "the list of orders", "/console/orders", "market-signal"),
+    _figure("V", "the overview", "/console", "Orders"),
+)
