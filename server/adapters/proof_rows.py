@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, RowMapping, delete, insert, select, update
+from sqlalchemy import ColumnElement, RowMapping, bindparam, delete, insert, select, update
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
 
 from server.adapters.proof_models import anchors, receipt_chain, receipt_queue
@@ -16,6 +17,21 @@ _SITE = tuple(Site.__dataclass_fields__)
 _ANCHOR = tuple(name for name in Anchor.__dataclass_fields__ if name != "site")
 _INDEX = receipt_chain.c["index"]
 _HIGHEST = 2**31 - 1
+_Q = receipt_queue.c
+_ENQUEUE = {
+    name: insert(receipt_queue).on_conflict_do_nothing(index_elements=[_Q.order_id])
+    for name, insert in (("sqlite", sqlite.insert), ("postgresql", postgresql.insert))
+}
+_WAITING = (
+    select(_Q.order_id)
+    .where(_Q.merchant == bindparam("merchant"))
+    .order_by(_Q.released_at, _Q.order_id)
+    .limit(bindparam("limit"))
+)
+_LEAVE_QUEUE = delete(receipt_queue).where(_Q.order_id == bindparam("order"))
+_TAIL = select(receipt_chain).where(receipt_chain.c.merchant == bindparam("merchant")).order_by(_INDEX.desc()).limit(1)
+_OF = select(receipt_chain).where(receipt_chain.c.order_id == bindparam("order")).order_by(_INDEX)
+_APPEND = insert(receipt_chain)
 
 
 class ReceiptChainRows:
@@ -25,45 +41,32 @@ class ReceiptChainRows:
         self._connection = connection
 
     async def enqueue(self, order_id: str, merchant: str, released_at: datetime) -> None:
-        try:
-            async with self._connection.begin_nested():
-                await self._connection.execute(
-                    insert(receipt_queue).values(order_id=order_id, merchant=merchant, released_at=released_at)
-                )
-        except IntegrityError:
-            known = select(receipt_queue.c.order_id).where(receipt_queue.c.order_id == order_id)
-            if (await self._connection.execute(known)).first() is None:  # it waits not already: something else is wrong
-                raise
+        row = {"order_id": order_id, "merchant": merchant, "released_at": released_at}
+        await self._connection.execute(_ENQUEUE[self._connection.dialect.name], row)
         if await self.of(order_id):  # looked up last: the insert may have waited for the one that appended it
             await self._leave_queue(order_id)
 
     async def waiting(self, merchant: str, limit: int) -> Sequence[str]:
-        table = receipt_queue.c
-        query = select(table.order_id).where(table.merchant == merchant).order_by(table.released_at, table.order_id)
-        return list((await self._connection.execute(query.limit(limit))).scalars())
+        return list((await self._connection.execute(_WAITING, {"merchant": merchant, "limit": limit})).scalars())
 
     async def tail(self, merchant: str) -> Chained | None:
-        query = select(receipt_chain).where(receipt_chain.c.merchant == merchant).order_by(_INDEX.desc()).limit(1)
-        row = (await self._connection.execute(query)).mappings().first()
+        row = (await self._connection.execute(_TAIL, {"merchant": merchant})).mappings().first()
         return _chained(row) if row else None
 
     async def append(self, entry: Chained) -> None:
         if any(known.kind == entry.kind for known in await self.of(entry.order_id)):
             raise DuplicateClaim(f"order {entry.order_id} has its {entry.kind} entry already")
         try:
-            await self._connection.execute(
-                insert(receipt_chain).values({name: getattr(entry, name) for name in _ENTRY})
-            )
+            await self._connection.execute(_APPEND, {name: getattr(entry, name) for name in _ENTRY})
         except IntegrityError as error:
             raise StaleWrite(f"somebody else wrote entry {entry.index} of {entry.merchant}'s chain") from error
         await self._leave_queue(entry.order_id)
 
     async def _leave_queue(self, order_id: str) -> None:
-        await self._connection.execute(delete(receipt_queue).where(receipt_queue.c.order_id == order_id))
+        await self._connection.execute(_LEAVE_QUEUE, {"order": order_id})
 
     async def of(self, order_id: str) -> Sequence[Chained]:
-        query = select(receipt_chain).where(receipt_chain.c.order_id == order_id).order_by(_INDEX)
-        return [_chained(row) for row in (await self._connection.execute(query)).mappings()]
+        return [_chained(row) for row in (await self._connection.execute(_OF, {"order": order_id})).mappings()]
 
     async def entries(self, merchant: str, first: int, limit: int) -> Sequence[Chained]:
         query = select(receipt_chain).where(receipt_chain.c.merchant == merchant, first <= _INDEX).order_by(_INDEX)

@@ -37,11 +37,12 @@ async def chain_receipts(paddock: Paddock, merchant: str) -> float | None:
     """
     async with paddock.db.begin("chained") as work:
         waiting = await work.receipt_chain.waiting(merchant, MOST_AT_ONCE)
+        tail = await work.receipt_chain.tail(merchant) if waiting else None
         for order_id in waiting:
             found = await work.receipts.get(order_id)
             if found is None:
                 raise UnknownOrder(f"order {order_id} waits to be chained and has no receipt")
-            await _append(paddock, work, merchant, order_id, found[0])
+            tail = await _append(paddock, work, merchant, order_id, found[0], tail)
         if waiting:
             await ask_to_anchor(paddock, work, merchant)
     await mark(paddock.tracing, paddock.db, "chained", waiting)
@@ -67,8 +68,9 @@ async def revoke_receipt(paddock: Paddock, work: UnitOfWork, order_id: str, reas
         revoked_at=int(paddock.clock.now().timestamp()),
     )
     signature = await paddock.receipts.sign_digest(statement.digest())
-    await _append(paddock, work, order.terms.merchant, order_id, SignedRevocation(statement, "0x" + signature.hex()))
-    await ask_to_anchor(paddock, work, order.terms.merchant)
+    signed, merchant = SignedRevocation(statement, "0x" + signature.hex()), order.terms.merchant
+    await _append(paddock, work, merchant, order_id, signed, await work.receipt_chain.tail(merchant))
+    await ask_to_anchor(paddock, work, merchant)
 
 
 async def ask_to_anchor(paddock: Paddock, work: UnitOfWork, merchant: str) -> None:
@@ -77,22 +79,27 @@ async def ask_to_anchor(paddock: Paddock, work: UnitOfWork, merchant: str) -> No
 
 
 async def _append(
-    paddock: Paddock, work: UnitOfWork, merchant: str, order_id: str, signed: SignedReceipt | SignedRevocation
-) -> None:
-    tail = await work.receipt_chain.tail(merchant)
+    paddock: Paddock,
+    work: UnitOfWork,
+    merchant: str,
+    order_id: str,
+    signed: SignedReceipt | SignedRevocation,
+    tail: Chained | None,
+) -> Chained:
+    """The new entry, after `tail`."""
     index, previous = (tail.index + 1, tail.link) if tail else (0, GENESIS)
     made = entry(merchant, index, previous, content_of(signed))
     is_receipt = isinstance(signed, SignedReceipt)
-    await work.receipt_chain.append(
-        Chained(
-            merchant=merchant,
-            index=index,
-            kind=Kind.RECEIPT if is_receipt else Kind.REVOKED,
-            order_id=order_id,
-            previous=previous,
-            content=made.content,
-            link=made.link,
-            appended_at=paddock.clock.now(),
-            revocation=None if is_receipt else msgspec.json.encode(signed),
-        )
+    chained = Chained(
+        merchant=merchant,
+        index=index,
+        kind=Kind.RECEIPT if is_receipt else Kind.REVOKED,
+        order_id=order_id,
+        previous=previous,
+        content=made.content,
+        link=made.link,
+        appended_at=paddock.clock.now(),
+        revocation=None if is_receipt else msgspec.json.encode(signed),
     )
+    await work.receipt_chain.append(chained)
+    return chained
