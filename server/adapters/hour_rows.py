@@ -87,21 +87,28 @@ async def hours_to_close(connection: Statements, now: datetime, limit: int) -> S
     return [*missing, *(await connection.execute(longest)).scalars()][:limit]
 
 
-async def write_sums(connection: Statements, hour: int, sums: Sums) -> None:
-    """In place of what stood there, later changes of its orders included: they are in the new sums."""
+async def write_sums(connection: Statements, sums: Mapping[int, Sums]) -> None:
+    """In place of what stood there, later changes of these hours' orders included: they are in the new sums."""
     for table in (closed_hours, hour_orders, hour_turnover):
-        await connection.execute(delete(table).where(table.c.hour == hour))
-    await connection.execute(insert(closed_hours).values(hour=hour))
-    if sums.orders:
-        counts = [{"hour": hour, "status": status, "count": count} for status, count in sums.orders.items()]
-        await connection.execute(insert(hour_orders), counts)
-    if sums.turnover:
-        rows = [
-            {"hour": hour, "kind": kind, "network": place.network, "asset": place.asset}
-            | {"rows": one.rows, "amount": str(one.amount)}
-            for (kind, place), one in sums.turnover.items()
-        ]
-        await connection.execute(insert(hour_turnover), rows)
+        await connection.execute(delete(table).where(table.c.hour.in_(sums)))
+    counts = [
+        {"hour": hour, "status": status, "count": count}
+        for hour, found in sums.items()
+        for status, count in found.orders.items()
+    ]
+    rows = [
+        {"hour": hour, "kind": kind, "network": place.network, "asset": place.asset}
+        | {"rows": one.rows, "amount": str(one.amount)}
+        for hour, found in sums.items()
+        for (kind, place), one in found.turnover.items()
+    ]
+    for table, written in (
+        (closed_hours, [{"hour": hour} for hour in sums]),
+        (hour_orders, counts),
+        (hour_turnover, rows),
+    ):
+        if written:
+            await connection.execute(insert(table), written)
 
 
 def whole(hour: int) -> Period:

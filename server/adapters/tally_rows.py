@@ -85,11 +85,11 @@ class TallyRows:
     async def to_close(self, now: datetime, limit: int) -> Sequence[int]:
         return await hours_to_close(self._connection, now, limit)
 
-    async def close(self, hour: int) -> None:
-        if not await may_close(self._connection, hour):
-            return
-        (made,), (moved,) = await self.orders([whole(hour)]), await self.turnover([whole(hour)])
-        await write_sums(self._connection, hour, Sums(made, moved))
+    async def close(self, hours: Sequence[int]) -> None:
+        still = [hour for hour in hours if await may_close(self._connection, hour)]
+        periods = [whole(hour) for hour in still]
+        sums = map(Sums, await self.orders(periods), await self.turnover(periods))
+        await write_sums(self._connection, dict(zip(still, sums, strict=True)))
 
 
 def _votes(since: datetime) -> Select[Any]:

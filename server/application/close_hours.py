@@ -17,6 +17,5 @@ async def close_hours(paddock: Paddock, _subject: str) -> float | None:
         hours = await view.tallies.to_close(paddock.clock.now(), MOST)
     for start in range(0, len(hours), TOGETHER):
         async with paddock.db.begin("hours closed") as work:
-            for hour in hours[start : start + TOGETHER]:
-                await work.tallies.close(hour)
+            await work.tallies.close(hours[start : start + TOGETHER])
     return GO_ON if len(hours) == MOST else None

@@ -34,6 +34,6 @@ class Tallies(Protocol):
     async def to_close(self, now: datetime, limit: int) -> Sequence[int]:
         """Hours that may be closed, the newest first; then those whose sums have become long."""
 
-    async def close(self, hour: int) -> None:
-        """Sums an hour up, anew if it is closed already; leaves it as it is while an order of it is moving.
+    async def close(self, hours: Sequence[int]) -> None:
+        """Sums hours up, anew what is closed already; leaves one as it is while an order of it is moving.
         Idempotent, in a unit of work that does nothing else."""

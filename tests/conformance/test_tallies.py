@@ -120,9 +120,8 @@ async def summed(database, periods):
 
 
 async def close(database, *hours):
-    for hour in hours:
-        async with database.begin("hours closed") as work:
-            await work.tallies.close(hour)
+    async with database.begin("hours closed") as work:
+        await work.tallies.close(hours)
 
 
 async def test_what_is_summed_is_what_is_counted_whatever_moves_later(database):

@@ -37,8 +37,8 @@ class FakeTallies:
     async def to_close(self, now: datetime, limit: int) -> Sequence[int]:
         return [one for one in reversed(closable(now)) if one not in self.tables.closed_hours][:limit]
 
-    async def close(self, hour: int) -> None:
-        self.tables.closed_hours[hour] = None
+    async def close(self, hours: Sequence[int]) -> None:
+        self.tables.closed_hours.update(dict.fromkeys(hours))
 
     def _moved(self, period: Period) -> Mapping[tuple[str, Place], Turnover]:
         amounts: Counter[tuple[str, Place]] = Counter()
