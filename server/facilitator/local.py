@@ -170,9 +170,8 @@ class LocalFacilitator:
         self._waiting += 1
         try:
             while not settlement.ended and (left := (until - self._clock.now()).total_seconds()) > 0:
-                await settler.recorded(settlement.id, min(left, max(LOOK_EVERY, self._waiting * LOOK_FOR_EACH)))
-                async with self._db.read() as view:
-                    found = await view.settlements.get(settlement.id)
+                look = max(LOOK_EVERY, self._waiting * LOOK_FOR_EACH)
+                found = await settler.recorded(settlement.id, min(left, look)) or await self._known(settlement.payment)
                 assert found is not None
                 settlement = found
         finally:

@@ -62,9 +62,9 @@ class Settler:
             self._queued.add(settlement.id)
             self._wakeups.change()
 
-    async def recorded(self, settlement_id: str, timeout: float) -> None:
-        """Wait until this process records that settlement's outcome, or so many seconds."""
-        await self._wakeups.wait(settlement_id, timeout)
+    async def recorded(self, settlement_id: str, timeout: float) -> Settlement | None:
+        """Wait until an outcome may be recorded, or so many seconds: the settlement, if this process stored it so."""
+        return await self._wakeups.wait(settlement_id, timeout)
 
     async def run(self) -> None:
         """Work for ever; what one loop stumbles over stops no other. Cancelled, it ends when all of them have."""
@@ -165,7 +165,7 @@ class Settler:
         await self._judge(settlement, None, reason)
         async with self._db.begin("settlement refused") as work:
             await work.settlements.save(settlement)
-        self._wakeups.wake(settlement.id)
+        self._wakeups.recorded([settlement])
 
     def _call(self, batch: Sequence[Settlement]) -> tuple[str, bytes]:
         """One payment goes to the token, to Permit2's proxy or to WalletSettler, several through BatchSettler."""
@@ -199,10 +199,11 @@ class Settler:
                 await work.transactions.record(transaction.hash, mined)
                 for settlement in changed:
                     await work.settlements.save(settlement)
+            tell = self._wakeups.recorded
         except StaleWrite:  # another process with this key recorded it
-            pass
+            tell = self._wakeups.wake
         self._flying.pop(transaction.hash, None)
-        self._wakeups.wake(*(one.id for one in sent))
+        tell(sent)
 
     async def _judge(self, settlement: Settlement, mined: Mined | None, reason: str) -> None:
         """Settled if its Transfer is there, in our transaction or in a stranger's who was first; else failed."""
@@ -233,7 +234,7 @@ class Settler:
                 elsewhere = {one: await view.settlements.sent_in(one) for one in known - unmined.keys()}
             for hash_, recorded in elsewhere.items():
                 self._flying.pop(hash_, None)
-                self._wakeups.wake(*(one.id for one in recorded))
+                self._wakeups.wake(recorded)
             self._flying |= unmined
             self._wakeups.change()
             for settlement in abandoned:

@@ -1,10 +1,13 @@
 """Waking those who wait: for one settlement's outcome, or for any change of a settler's work."""
 
 import asyncio
+from collections.abc import Sequence
 
+from server.domain.settlements import Settlement
 from server.ports import Clock
 
 _ANYTHING = ""
+Told = Settlement | None
 
 
 class Wakeups:
@@ -12,37 +15,43 @@ class Wakeups:
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._waiting: dict[str, set[asyncio.Event]] = {}
+        self._waiting: dict[str, set[asyncio.Future[Told]]] = {}
 
     def change(self) -> None:
         """Something arrived, left or landed."""
-        self._set(_ANYTHING)
+        self._tell(_ANYTHING, None)
 
     async def next_change(self, timeout: float) -> None:
         """Until the next change, or so many seconds."""
         await self.wait(_ANYTHING, timeout)
 
-    def wake(self, *names: str) -> None:
-        """The outcomes of these are recorded; it is a change too."""
-        for name in names:
-            self._set(name)
+    def recorded(self, settlements: Sequence[Settlement]) -> None:
+        """These are stored as they are here; it is a change too."""
+        for one in settlements:
+            self._tell(one.id, one)
         self.change()
 
-    async def wait(self, name: str, timeout: float) -> None:
-        """Until that name's outcome is recorded, or so many seconds."""
-        event = asyncio.Event()  # one for each waiter: a shared one, cleared by another waiter, would lose a wakeup
-        self._waiting.setdefault(name, set()).add(event)
-        tasks = [asyncio.ensure_future(event.wait()), asyncio.ensure_future(self._clock.sleep(timeout))]
+    def wake(self, settlements: Sequence[Settlement]) -> None:
+        """These may be stored with an outcome, by another process; it is a change too."""
+        for one in settlements:
+            self._tell(one.id, None)
+        self.change()
+
+    async def wait(self, name: str, timeout: float) -> Told:
+        """Until something is told of that name, or so many seconds: the settlement, where it was told as stored."""
+        told: asyncio.Future[Told] = asyncio.get_running_loop().create_future()  # one for each waiter
+        self._waiting.setdefault(name, set()).add(told)
+        asleep = asyncio.ensure_future(self._clock.sleep(timeout))
         try:
-            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait((told, asleep), return_when=asyncio.FIRST_COMPLETED)
         finally:
-            for task in tasks:
-                task.cancel()
+            asleep.cancel()
             if waiting := self._waiting.get(name):
-                waiting.discard(event)
+                waiting.discard(told)
                 if not waiting:
                     del self._waiting[name]
+        return told.result() if told.done() else None
 
-    def _set(self, name: str) -> None:
-        for event in self._waiting.pop(name, ()):
-            event.set()
+    def _tell(self, name: str, settlement: Told) -> None:
+        for told in self._waiting.pop(name, ()):
+            told.set_result(settlement)

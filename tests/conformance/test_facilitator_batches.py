@@ -205,7 +205,7 @@ async def test_many_who_wait_look_together_no_more_often_than_so_many_times_a_se
 
         async def recorded(settlement_id, timeout):
             waits.append(timeout)
-            await Settler.recorded(own, settlement_id, timeout)
+            return await Settler.recorded(own, settlement_id, timeout)
 
         monkeypatch.setattr(own, "recorded", recorded)
         payers = [await world.payer() for _ in range(30)]
@@ -220,6 +220,22 @@ async def test_many_who_wait_look_together_no_more_often_than_so_many_times_a_se
     assert all(response.success for response in responses), "each is told as soon as its outcome is recorded"
     assert (waits[0], max(waits)) == (local.LOOK_EVERY, 30 / 5)
     assert counter.facilitator._waiting == 0
+
+
+async def test_what_this_process_records_is_not_read_back(monkeypatch):
+    monkeypatch.setattr(local, "LOOK_EVERY", 10.0)
+    world, looks = fake_world(), []
+    async with ours(world, FakeDatabase(SystemClock())) as counter:
+        known = counter.facilitator._known
+
+        async def looked(payment):
+            looks.append(payment)
+            return await known(payment)
+
+        monkeypatch.setattr(counter.facilitator, "_known", looked)
+        response = await counter.settle(counter.payment(await world.payer()))
+    assert response.success
+    assert len(looks) == 1, "whether the payment is known, before it is admitted"
 
 
 async def test_who_waits_for_what_another_process_records_is_told_without_a_look_of_its_own(monkeypatch):
