@@ -15,6 +15,7 @@ from server.application.anchor import anchor
 from server.application.cases import watch_orders
 from server.application.chain_receipts import chain_receipts
 from server.application.close_hours import CLOSE_HOURS, close_hours
+from server.application.endings import Ending
 from server.application.execute import execute
 from server.application.follow import follow
 from server.application.keep_books import keep_books
@@ -102,11 +103,8 @@ def _actor(broker: Broker, paddock: Paddock, topic: str, use_case: UseCase) -> d
 async def perform(paddock: Paddock, job: Job, use_case: UseCase) -> None:
     """Run a job once, and write down whether it is done, or when it is due again."""
     wait, error = await followed(paddock.tracing, paddock.db, job, lambda: _run(paddock, job, use_case))
-    async with paddock.db.begin("job") as work:
-        if wait is None:
-            await work.outbox.finish(job)
-        else:
-            await work.outbox.put_off(job, paddock.clock.now() + timedelta(seconds=wait), error)
+    due = None if wait is None else paddock.clock.now() + timedelta(seconds=wait)
+    await paddock.endings.write(paddock.db, Ending(job, due, error))
 
 
 async def _run(paddock: Paddock, job: Job, use_case: UseCase) -> Ran:

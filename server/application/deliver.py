@@ -1,6 +1,7 @@
 """Deliver: write down that money arrived, release what was bought, and sign the receipt."""
 
 from collections.abc import Sequence
+from datetime import timedelta
 
 import msgspec
 
@@ -20,6 +21,8 @@ EXECUTE, PERFORM, REFUND, FOLLOW, PROVE = "execute", "perform", "refund", "follo
 ADVANCE, RESOLVE, RESEND, RECONCILE, WATCH = "advance", "resolve", "resend", "reconcile", "watch"
 CHAIN_RECEIPTS, ANCHOR, WATCH_TRANSFERS = "chain_receipts", "anchor", "watch_transfers"
 """The outbox's topics; `tasks` has an actor for each."""
+FIRST_LOOK = timedelta(seconds=1)
+"""A payment is not final in the moment in which it is mined, and whatever hands money on looks at the chain itself."""
 UNPAID = (PaymentState.FAILED, PaymentState.EXPIRED, PaymentState.CANCELLED)
 
 
@@ -53,7 +56,7 @@ async def record_settled(paddock: Paddock, order_id: str, transfers: Sequence[Tr
                 await proceed(paddock, work, order)
             else:
                 await work.outbox.add(ADVANCE, order.id, paddock.clock.now())
-        await work.outbox.add(FOLLOW, order.id, paddock.clock.now())
+        await work.outbox.add(FOLLOW, order.id, paddock.clock.now() + FIRST_LOOK)
         await work.orders.save(order)  # before the ledger: who lost a race learns it here
         await work.ledger.add(ledger.entry(order, "settlement", receiver(order), ledger.payer(order), transfer))
     return order

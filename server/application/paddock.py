@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from server.application.admission import Admission
 from server.application.blanks import Blanks
 from server.application.directory import Directory, Listed
+from server.application.endings import Endings
 from server.application.holdings import Holdings
 from server.application.post import Post
 from server.application.ranks import Ranks
@@ -155,6 +156,7 @@ class Paddock:
     trends: Trends = field(default_factory=Trends)
     holdings: Holdings = field(default_factory=Holdings)
     custody: Custody = field(default_factory=Custody)
+    endings: Endings = field(default_factory=Endings)
     tracing: Tracing | None = None
     """None where no traces are exported."""
     core: Core | None = None

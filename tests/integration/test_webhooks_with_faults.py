@@ -18,6 +18,7 @@ from server.adapters.database import SqlDatabase
 from server.adapters.egress import GuardedClient
 from server.application import endpoints
 from server.application.announce import announce
+from server.application.endings import Endings
 from server.application.post import Post
 from server.application.webhook import webhook
 from server.domain.addresses import EgressRules
@@ -163,7 +164,8 @@ async def stage(request):
     courier = DyingCourier(GuardedClient(RULES), PATIENCE)
     courier.faults = faults
     post = Post(WebhookKeys(1, {1: b"w" * 32}), RULES, courier)
-    worker = SimpleNamespace(db=DyingDatabase(db, faults), clock=clock, post=post, tracing=None)
+    dying = DyingDatabase(db, faults)
+    worker = SimpleNamespace(db=dying, clock=clock, post=post, tracing=None, endings=Endings())
     yield Stage(db, clock, worker, faults, [samples.order() for _ in range(40 if on_disk else 200)])
     await courier.close()
     await db.close()
