@@ -90,8 +90,7 @@ async def sum_up(side: Side) -> None:
             if not hours:
                 break
             async with database.begin("hours closed") as work:
-                for hour in hours:
-                    await work.tallies.close(hour)
+                await work.tallies.close(hours)
     finally:
         await database.close()
 
