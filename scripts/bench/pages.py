@@ -71,6 +71,6 @@ ALL = (
     _figure("L", "the storefront", "/", "Listed"),
     _figure("F", "the storefront's search for what all have", "/?q=provider+sale", "Listed"),
     _figure("S", "the search for agents", "/discovery/search?query=provider+on+sale", "listed-"),
-    _figure("O", "the list of orders", "/console/orders", "market-signal"),
-    _figure("V", "the overview", "/console", "Orders"),
+    _figure("O", "the list of orders", "/console/orders", "/console/orders/"),
+    _figure("V", "the overview", "/console?range=30d", "/console/orders/"),
 )
