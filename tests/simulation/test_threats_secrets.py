@@ -36,7 +36,8 @@ def ours(words):
     """One of each of our own errors, saying these words."""
     made = [ProtocolError("invalid_payload", words), errors.PaymentRefused(words, words)]
     for kind in kinds():
-        made.append(kind(words, 1) if kind is outages.CircuitOpen else kind(words))
+        timed = kind in (outages.CircuitOpen, outages.TooManyRequests)
+        made.append(kind(words, 1) if timed else kind(words))
     return made
 
 
