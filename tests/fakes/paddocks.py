@@ -7,6 +7,7 @@ import msgspec
 
 from scripts.accounts import account
 from server.adapters.signers import LocalSigner
+from server.application.deliver import FIRST_LOOK
 from server.application.paddock import Ground, Paddock
 from server.domain.cases import Case
 from server.domain.market import Merchant
@@ -78,9 +79,10 @@ async def stored(paddock: Paddock, order: Order) -> Order:
 
 
 async def jobs(paddock: Paddock) -> list[tuple[str, str]]:
-    """What waits to be done: (topic, subject)."""
+    """What is to be done within the second in which an order is followed first: (topic, subject)."""
+    until = paddock.clock.now() + FIRST_LOOK
     async with paddock.db.begin("jobs taken") as work:
-        found = await work.outbox.take(paddock.clock.now(), paddock.clock.now(), 100)
+        found = await work.outbox.take(until, until, 100)
     return [(job.topic, job.subject) for job in found]
 
 
