@@ -111,7 +111,7 @@ def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
         return one
 
     for name, does in (("add", add), ("change", change)):
-        verb(name, does).add_argument("file", type=Path, help="JSON, as docs/guides/provider.md describes it")
+        verb(name, does).add_argument("file", type=Path, help="JSON, as docs/guides/upstream.md describes it")
     for name, does in (("probe", examine), ("list", enlist), ("pause", pause), ("delist", delist)):
         verb(name, does)
     bringing = verb("import", bring, named=False)

@@ -13,7 +13,10 @@ from server.kit_commands import new_options
 KINDS = {
     "callback": (new_callback, "paddock callback-lab contracts/callbacks/{name}.sol, then docs/guides/callback.md"),
     "mode": (new_mode, 'name it in a service, mode="{name}", then CONTRIBUTING.md, "Add a payment mode"'),
-    "service": (new_service, "make up, look at its page /services/{name}, then docs/guides/provider.md"),
+    "service": (
+        new_service,
+        "make up (make down first, if it is up), look at its page /services/{name}, then docs/guides/provider.md",
+    ),
 }
 
 

@@ -43,7 +43,7 @@ contract NAME is X402Callback {
 }
 """
 TEST = '''\
-"""NAME: what a payment does. That it withstands every attack is for `test_callbacks.py`, which covers it already."""
+"""NAME: what a payment does. What it has to withstand is tested by `test_callbacks.py`."""
 
 import pytest
 

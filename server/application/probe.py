@@ -90,5 +90,5 @@ def _promised(upstream: Upstream, service: Service, reached: Reached) -> Finding
 def _unsigned(reached: Reached) -> Finding:
     if reached.status is not None and 200 <= reached.status < 300:
         says = "it answers requests whose signature is false: whoever finds the URL has it for nothing"
-        return Finding("signature", False, says, f"check the header {SIGNATURE}: docs/guides/provider.md", warns=True)
+        return Finding("signature", False, says, f"check the header {SIGNATURE}: docs/guides/upstream.md", warns=True)
     return Finding("signature", True, "it refuses a false signature")
