@@ -12,6 +12,7 @@ from protocol.wire import SCHEME_DELEGATE, SCHEME_EXACT, SCHEME_UPTO, PaymentReq
 LEAST_VALIDITY = 6
 """Seconds an authorization must still be valid: less, and it can lapse before it is mined."""
 
+_AUTHORIZED = {method.value: method for method in (Method.EIP3009, Method.PERMIT2)}
 _EXACT = "invalid_exact_evm_payload_"
 _REASONS = {
     Method.EIP3009: {
@@ -38,9 +39,10 @@ def method_of(requirements: PaymentRequirements) -> Method:
     if requirements.scheme == SCHEME_UPTO:
         return Method.PERMIT2
     named: Any = requirements.extra.get("assetTransferMethod", Method.EIP3009.value)
-    if named not in (Method.EIP3009, Method.PERMIT2):
+    method = _AUTHORIZED.get(named) if isinstance(named, str) else None
+    if method is None:
         raise ProtocolError("invalid_payment_requirements", "extra.assetTransferMethod is eip3009 or permit2")
-    return Method(named)
+    return method
 
 
 def read(requirements: PaymentRequirements, payload: dict[str, object]) -> Payment:

@@ -1,6 +1,7 @@
 """ECDSA over secp256k1 as Ethereum uses it: strict reading, recovery and addresses."""
 
 import re
+from binascii import unhexlify
 from functools import lru_cache
 
 from coincurve import PrivateKey, PublicKey
@@ -11,7 +12,6 @@ from protocol.hashing import keccak
 
 _ORDER = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
 _ADDRESS = re.compile(r"0x[0-9a-fA-F]{40}", re.ASCII)
-_HEX = re.compile(r"0x(?:[0-9a-fA-F]{2})*", re.ASCII)
 _BAD_SIGNATURE = "invalid_exact_evm_payload_signature"
 
 
@@ -30,9 +30,12 @@ def checksummed(address: str | bytes) -> str:
 
 def parse_hex(text: object, field: str, size: int | None = None) -> bytes:
     """0x-hex as bytes, of an exact size where one is given."""
-    if not isinstance(text, str) or not _HEX.fullmatch(text):
+    if not isinstance(text, str) or not text.startswith("0x"):
         raise ProtocolError("invalid_payload", f"{field} must be 0x-hex")
-    value = bytes.fromhex(text[2:])
+    try:
+        value = unhexlify(text[2:])  # stricter than bytes.fromhex, which skips white space
+    except ValueError as error:
+        raise ProtocolError("invalid_payload", f"{field} must be 0x-hex") from error
     if size is not None and len(value) != size:
         raise ProtocolError("invalid_payload", f"{field} must have {size} bytes and has {len(value)}")
     return value

@@ -3,6 +3,7 @@
 from litestar import Litestar
 
 from server.bootstrap import open_facilitator, open_server
+from server.heap import freeze_heap
 from server.setting_values import split
 from server.settings import load
 from server.web.app import create_app, create_facilitator_app
@@ -14,10 +15,14 @@ def server() -> Litestar:
     settings = load()
     operator, *also = map(digest, split(settings.operator_token) or ("",))
     credentials = Credentials(operator, tuple(also))
-    return create_app(lambda: open_server(settings), credentials, facilitator=settings.embedded_facilitator)
+    app = create_app(lambda: open_server(settings), credentials, facilitator=settings.embedded_facilitator)
+    freeze_heap()
+    return app
 
 
 def facilitator() -> Litestar:
     """The facilitator alone, from the environment's settings."""
     settings = load(role="facilitator")
-    return create_facilitator_app(lambda: open_facilitator(settings))
+    app = create_facilitator_app(lambda: open_facilitator(settings))
+    freeze_heap()
+    return app

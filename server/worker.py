@@ -14,6 +14,7 @@ from dramatiq.middleware import AsyncIO, Middleware
 from prometheus_client import start_http_server
 
 from server.bootstrap import open_paddock, open_parts, remote_facilitator
+from server.heap import freeze_heap
 from server.relay import relay
 from server.settings import Settings
 from server.tasks import QUEUE, WEBHOOKS, register
@@ -75,6 +76,7 @@ def run(settings: Settings) -> None:
     broker = make_broker(settings.broker_url)
     if settings.metrics_port:
         start_http_server(settings.metrics_port, settings.host)  # in a thread that ends with the process
+    freeze_heap()
     workers = [Worker(broker, queues={queue}, worker_threads=threads) for queue, threads in THREADS.items()]
     for worker in workers:
         worker.start()

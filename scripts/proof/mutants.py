@@ -62,7 +62,8 @@ def main(names: Sequence[str]) -> int:
         return 1
     every = every_mutant(survey)
     if unknown := set(names) - {Path(one.unit).stem for one in every}:
-        print(f"nothing is known of {', '.join(sorted(unknown))}", file=sys.stderr)
+        hint = "contracts are named as their file, and who notices what is in scripts/proof/notices.py"
+        print(f"nothing is known of {', '.join(sorted(unknown))}: {hint}", file=sys.stderr)
         return 2
     mutants = [one for one in every if not names or Path(one.unit).stem in names]
     if any(isinstance(one.notice, Suites) for one in mutants):
