@@ -27,7 +27,8 @@ _APPOSED = re.compile(
 """`(1931-2019)`, `, 7,`, `, my nephew`, `and I`, `, the tenant`."""
 _SIGNED = re.compile(r"(?:^|\n|\s)(?:[-–—~]|/s/|xx|v\.)\s?$|[,.!?]\n+$")
 _CODE_BEFORE = re.compile(r"[\w)\]]\.$|[$#@_<]$|::$")
-_CODE_AFTER = re.compile(r"\(|\.[a-z]\w+\b(?!\.[a-z])|::|_|\s?[=<>]=?\s|\[|<")
+_CODE_AFTER = re.compile(r"\(|\.(?!(?:pdf|docx?|odt|rtf|jpe?g|png|vcf)\b)[a-z]\w+\b(?!\.[a-z])|::|_|\s?[=<>]=?\s|\[|<")
+"""A member or a call; documents and pictures are called after people."""
 _NUMBER = re.compile(r"(?:'s)? (?:v|[A-Z]{1,4}-?)?\d")
 _SPEAKING = re.compile(r": \S")
 _CONCERNED = frozenset(("of", "for", "to", "from", "about", "by"))
@@ -52,7 +53,7 @@ def before(text: str, words: Sequence[Word], at: int, single: bool) -> int:
     if titled(text, words, at):
         return _SURELY_TITLED if words[at - 1].plain in _ONLY_TITLES else _TITLED
     ahead = text[max(words[at].start - _AHEAD, 0) : words[at].start]
-    if _CODE_BEFORE.search(ahead):
+    if _CODE_BEFORE.search(ahead) and (single or not ahead.endswith("_")):  # `cv_jane_roe`
         return _CODE
     if _SIGNED.search(ahead):
         return SURE
@@ -63,7 +64,7 @@ def before(text: str, words: Sequence[Word], at: int, single: bool) -> int:
         return 0
     word, said = words[at - 1], " " + " ".join(one.plain for one in words[max(at - 2, 0) : at])
     if single and words[_anchor(words, at)].plain in _INSIDE:
-        return -3
+        return 0 if _between(words, at) else -3
     if at > 1 and word.plain in _RELATED and words[at - 2].plain in _WHOSE and not word.capital:
         return SURE + words[at].capital
     if said.endswith(_PHRASES) or word.plain in _KIN or _concerned(words, at):
@@ -73,6 +74,14 @@ def before(text: str, words: Sequence[Word], at: int, single: bool) -> int:
     if word.plain in lexicon().roles and not word.given:
         return 2
     return _before_one(words, at) if single else _before_several(word)
+
+
+def _between(words: Sequence[Word], at: int) -> bool:
+    """`between Priscilla and Wendell`: two given names, neither of which is a word or a place besides."""
+    anchor = _anchor(words, at)
+    pair = [word for word in words[anchor + 1 : anchor + 4] if word.plain not in AND]
+    persons = all(word.given and not (word.common or word.ordinary or word.place) for word in pair)
+    return words[anchor].plain == "between" and len(pair) == 2 and persons
 
 
 def _concerned(words: Sequence[Word], at: int) -> bool:
@@ -140,7 +149,7 @@ def behind(text: str, words: Sequence[Word], at: int, after: int) -> int:
     if single and words[after].plain in AND and after + 1 < len(words) and _alike(last, words[after + 1]):
         return SURE
     asked = at > 0 and words[at - 1].plain in _STATES
-    return _does(last, words[after]) or _bears(words[after], single, asked)
+    return _does(last, words[after], asked) or _bears(words[after], single, asked)
 
 
 def _explained(words: Sequence[Word], after: int) -> bool:
@@ -149,9 +158,9 @@ def _explained(words: Sequence[Word], after: int) -> bool:
     return len(what) > 1 and what[0] in ("the", "a") and what[1] in _BEARERS
 
 
-def _does(last: Word, word: Word) -> int:
-    """The points of a word that says what somebody does or has."""
-    if word.plain in _DEEDS or word.plain in _HONOURS:
+def _does(last: Word, word: Word, asked: bool) -> int:
+    """The points of a word that says what somebody does or has; it is a base form in a question that `asked`."""
+    if word.plain in _DEEDS or word.plain in _HONOURS or (asked and last.given and f"{word.plain}s" in _DEEDS):
         return SURE
     if word.plain.endswith("ed") and len(word.plain) > len("need"):
         return SURE if last.given else 1

@@ -62,21 +62,27 @@ def _own() -> dict[str, list[str]]:
     sections: dict[str, list[str]] = {"given": [], "family": []}
     for line in (_HERE / "more_names.txt").read_text(encoding="utf-8").splitlines():
         kind, _, rest = line.partition(":")
-        sections[kind] += rest.split()
+        sections[kind] += (spelling for word in rest.split() for spelling in _spellings(word))
     return sections
 
 
 def _folded(listed: dict[str, Iterable[str]], *kinds: str) -> set[str]:
     """The words of these lists, those of two alphabets also in Latin letters."""
     words = {
-        fold_word(word)
+        spelling
         for name, values in listed.items()
         if any(kind in name for kind in kinds) and isinstance(values, (tuple, list, dict))
         for value in values
         if isinstance(value, str)
         for word in _parts(value)
+        for spelling in _spellings(fold_word(word))
     }
     return words | {latin for word in words if (latin := word.translate(_TABLE)) != word}
+
+
+def _spellings(word: str) -> set[str]:
+    """`o'brien`, and `obrien` as machines write it."""
+    return {word, word.replace("'", "")}
 
 
 def _parts(value: str) -> Iterator[str]:

@@ -39,6 +39,8 @@ def people(text: str, *, disguised: bool = False) -> Iterator[Finding]:
             found.append((at, after))
         elif after == at and (_clan(words, at, known) or _halves(text, words[at], known, disguised)):
             found.append((at, at + 1))
+        elif after == at and _lettered(text, words, at):
+            found.append((at, after := at + 2))
         at = max(after, at + 1)
     for at, after in (*found, *_listed(text, words, found)):
         yield Finding(words[at].start, words[after - 1].end, Label.NAME)
@@ -138,7 +140,8 @@ def _single(word: Word, told: bool, ahead: int, next_to: int) -> bool:
         return told and word.capital
     if not word.capital:
         said = ahead + next_to > 1
-        return (word.usual or (said and word.given)) and not word.common and not word.ordinary
+        listed = word.usual or (said and word.given) or (told and word.family)
+        return listed and not word.common and not word.ordinary
     return told or not word.shown.isupper() or (word.usual and not word.common and len(word.plain) > _SHORTEST + 1)
 
 
@@ -192,6 +195,15 @@ def _clan(words: Sequence[Word], at: int, known: Names) -> bool:
     return told and base in known.family and not other
 
 
+def _lettered(text: str, words: Sequence[Word], at: int) -> bool:
+    """`d. abernathy`, where nothing is capitalised."""
+    if at + 1 >= len(words) or len(words[at].shown) > 1 or words[at].capital or not words[at].shown.isalpha():
+        return False
+    name = words[at + 1]
+    other = name.common or name.ordinary or name.english or name.place or name.capital or len(name.plain) < _LONGEST
+    return name.family and not other and text[words[at].end : name.start] in (".", ". ")
+
+
 def _reversed(text: str, words: Sequence[Word], at: int) -> bool:
     """`Smith, John`."""
     if at + 1 >= len(words) or text[words[at].end : words[at + 1].start] not in (", ", ",", "/"):
@@ -214,8 +226,9 @@ def _reversed(text: str, words: Sequence[Word], at: int) -> bool:
 def _halves(text: str, word: Word, known: Names, disguised: bool) -> bool:
     """`JohnSmith` and `johnSmith`; disguised, or as all of a part of a URL, also `johnsmith`."""
     humps = [] if word.shown.islower() else _HUMP.findall(word.shown)
-    if len(humps) == 2 and "".join(humps) == word.shown:
-        first, last = words_of(f"{humps[0].capitalize()} {humps[1]}")
+    inner = all(hump.lower() in _PARTICLES for hump in humps[1:-1])
+    if len(humps) > 1 and inner and "".join(humps) == word.shown:
+        first, last = words_of(f"{humps[0].capitalize()} {humps[-1]}")
         other = first.ordinary or first.common or last.ordinary or last.common or last.english > last.family
         return (
             first.given and not other and min(len(first.plain), len(last.plain)) > 2 and worth((first, last)) >= ENOUGH

@@ -21,7 +21,7 @@ _AHEAD = 30
 _NUMBER = re.compile(r"(?<![\w+])\+?\d{8,15}(?!\w)")
 """Who writes so many digits as words hides a number that is called."""
 _LISTED = re.compile(r"[;|&]|\band\b")
-_PLUS = re.compile(r"(?<=[\w%.])\+(?=[\w(%])(?![\w.-]+@)")
+_PLUS = re.compile(r"(?<=[\w%.])\+(?=[\w(%])(?![\w.-]+@)|(?<=,)\+(?=[^\W\d])")
 _QUERY = re.compile(r"^[a-z][a-z0-9+.-]*://|^/|\?\w+=")
 _HASHES = re.compile(r"(?<![0-9A-Za-z])(?:0x[0-9a-fA-F]{32,}|[0-9a-fA-F]{64,})(?![0-9A-Za-z])")
 _UUID = re.compile(r"(?<![\w-])[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}(?![\w-])")

@@ -1,4 +1,4 @@
-"""Other readings of a text: digits that were written as words, and words whose letters were pulled apart."""
+"""Other readings of a text: digits that were written as words, words whose letters were pulled apart or turned round."""
 
 import re
 from collections.abc import Iterator
@@ -31,10 +31,13 @@ _LEAST_WORDS = 3
 _SPACED = re.compile(r"(?<![^\s=/:?&\"'(\[,])\S(?: {1,3}\S){4,}(?![^\s&\"'),.;#\]])")
 _PARTED = re.compile(r"(?<![^\W_])[^\W\d_](?:([.\-_*|·/~])[^\W\d_])(?:\1[^\W\d_]){2,}(?![^\W_])")
 
+_MIRRORED = re.compile(r"(?<![^\W_])[a-z]{2,}[A-Z](?![^\W_])")
+"""`nhoJ`."""
+
 
 def readings(view: View) -> Iterator[View]:
     """The readings that differ from the text itself."""
-    for pattern, write in ((_SPOKEN, _spoken), (_SPACED, _closed), (_PARTED, _closed)):
+    for pattern, write in ((_SPOKEN, _spoken), (_SPACED, _closed), (_PARTED, _closed), (_MIRRORED, _turned)):
         other = view.rewritten(pattern, write)
         if other is not view:
             yield other
@@ -72,3 +75,8 @@ def _closed(match: re.Match[str]) -> list[Piece]:
         elif match[0][index + 1] == " " and match[0][index - 1] != " ":
             pieces.append((" ", at, at + 1))
     return pieces
+
+
+def _turned(match: re.Match[str]) -> list[Piece]:
+    """From its end to its beginning; each letter stands for all of the word."""
+    return [(character, match.start(), match.end()) for character in reversed(match[0])]

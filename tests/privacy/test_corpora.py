@@ -26,9 +26,8 @@ def test_p1_texts_that_nobody_tuned_on_are_found(unseen):
     assert unseen.f1() >= 0.85
 
 
-def test_p1_names_that_nobody_tuned_on_are_found_as_often_as_was_measured(unseen):
-    """The goal is 0.85; the filter is short of it, and falls no further."""
-    assert unseen.recall(Label.NAME) >= 0.83
+def test_p1_names_that_nobody_tuned_on_are_found(unseen):
+    assert unseen.recall(Label.NAME) >= 0.85
     assert unseen.precision(Label.NAME) >= 0.85
 
 

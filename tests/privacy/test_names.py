@@ -65,6 +65,15 @@ FOUND = {
     "Han between a verb and a particle": ("查询张晓梅的信用卡记录", "张晓梅"),
     "Han with kana": ("中島さくら様宛ての請求書", "中島さくら"),
     "an Arabic family name of a place": ("ابحث عن عنوان خالد المنصوري", "خالد المنصوري"),
+    "a family name in lower case after a title": ("ms. ferreira from hr wants it", "ferreira"),
+    "an initial in lower case": ("as discussed with h. lindgren", "h. lindgren"),
+    "what a word is said to be": ("surname Zbrdlik, first name Xurxo", "Zbrdlik|Xurxo"),
+    "letters turned round": ("look up nhoJ nosrednA at once", "nhoJ nosrednA"),
+    "two words in one, with a particle": ("the page of peterVanDamme", "peterVanDamme"),
+    "a document called after somebody": ('{"file": "cv_stefan_marinov.pdf"}', "stefan_marinov.pdf"),
+    "a family name without its apostrophe": ("/v1/check?n=oconnor,+sean", "oconnor,+sean"),
+    "a question about what somebody does": ("what did jamal say about the roof", "jamal"),
+    "an argument between two": ("the argument between Priscilla and Wendell", "Priscilla|Wendell"),
     "a title in Thai": ("จดหมายถึงนายสมชาย ใจดี", "สมชาย ใจดี"),
 }
 
@@ -120,6 +129,12 @@ NOBODY = {
     "a word in Hangul like a name": "서울 지하철 노선도",
     "words in Han like names": "上海浦东机场，翻译成英文",
     "two products": "prices of Xiaomi Redmi in June",
+    "a difference between two": "the difference between Henrietta and Windows",
+    "a species": "resistance of s. aureus to e. coli phages",
+    "letters that end in a capital": "typeA and typeB sockets, a vitaminD test",
+    "a member of a module": "call stefan_tools.marinov at once",
+    "a question about a program": "what does Zbrdlik say when it fails",
+    "a title without a name": "the nurse. practice opens at nine",
     "a dish": "Recipe of Peach Melba with cream",
 }
 
