@@ -1,4 +1,4 @@
-"""Other readings of a text: digits that were written as words, words whose letters were pulled apart or turned round."""
+"""Other readings of a text: digits written as words, words whose letters were pulled apart or turned round."""
 
 import re
 from collections.abc import Iterator
