@@ -9,6 +9,8 @@ from scripts.bench.errors import BenchFailed
 
 AT_ONCE = 5_000
 """Orders in one transaction: the server, which is up, writes between them."""
+SHORTENED = 50_000
+"""After so many orders the log of writes is emptied."""
 ID, TRANSACTION = "printf('past%028d', n.i)", "printf('0x%064x', n.i)"
 PAYER = "printf('0x%040x', n.i % 5000)"
 RANDOM = "randomblob(32)"
@@ -45,19 +47,30 @@ def fill(database: Path, count: int) -> None:
         connection.execute("PRAGMA synchronous = OFF")
         before, model = orders(connection), template(connection)
         for first in range(1, count + 1, AT_ONCE):
-            given = model | {"first": first, "last": min(first + AT_ONCE - 1, count)}
+            last = min(first + AT_ONCE - 1, count)
+            given = model | {"first": first, "last": last}
             connection.execute("BEGIN IMMEDIATE")
             for statement in copies(connection):
                 connection.execute(statement, given)
             connection.execute("COMMIT")
+            if not last % SHORTENED:
+                shorten(connection)
         # The chain knows none of them: they count as rows that were compared with it long ago.
         connection.execute("INSERT OR REPLACE INTO row_cursors SELECT network, max(id) FROM ledger_entries")
         # Hours that were summed up without them are summed up again.
         for table in ("closed_hours", "hour_orders", "hour_turnover"):
             connection.execute(f"DELETE FROM {table}")
         connection.execute("ANALYZE")
+        shorten(connection)
         if (found := orders(connection) - before) < count:
             raise BenchFailed(f"{found} orders of the past are there, where {count} were written")
+
+
+def shorten(connection: sqlite3.Connection) -> None:
+    """Empty the log of writes: while others read it only grows, and each page is looked for in all of it."""
+    busy, *_ = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    if busy:
+        raise BenchFailed("the database's log could not be emptied: somebody reads for longer than a minute")
 
 
 def orders(connection: sqlite3.Connection) -> int:

@@ -57,6 +57,25 @@ def test_every_past_order_has_the_rows_of_the_one_that_was_copied(database, monk
     assert rows(database, 'SELECT "row" FROM row_cursors') == rows(database, "SELECT max(id) FROM ledger_entries")
 
 
+def test_the_log_of_writes_is_empty_after_the_past_was_written_beside_a_server(database):
+    bought(database)
+    with closing(sqlite3.connect(database)) as server:
+        server.execute("SELECT count(*) FROM orders").fetchone()
+        past.fill(database, 7)
+        assert database.with_name("paddock.db-wal").stat().st_size == 0
+
+
+def test_a_log_that_somebody_reads_is_an_error_and_not_measured(database):
+    bought(database)
+    with closing(sqlite3.connect(database)) as server, closing(sqlite3.connect(database, timeout=0)) as writer:
+        server.execute("BEGIN")
+        server.execute("SELECT count(*) FROM orders").fetchone()
+        writer.execute("UPDATE orders SET service = 'moved'")
+        writer.commit()
+        with pytest.raises(BenchFailed, match="could not be emptied"):
+            past.shorten(writer)
+
+
 def test_a_marketplace_without_a_purchase_has_no_past_to_copy(database):
     with pytest.raises(BenchFailed, match="nothing was bought yet"):
         past.fill(database, 1)
