@@ -19,10 +19,11 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
-    text,
 )
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator
+
+from server.adapters.order_sets import BY_TRANSFER, IN_FLIGHT, OPEN, WAITING
 
 metadata = MetaData(
     naming_convention={
@@ -63,17 +64,6 @@ class Atomic(TypeDecorator[int]):
     def process_result_value(self, value: Any, dialect: Dialect) -> int | None:
         return int(value) if value is not None else None
 
-
-IN_FLIGHT = text(
-    "payment IN ('created', 'authorized', 'settling', 'in_doubt', 'settled')"
-    " AND fulfilment IN ('none', 'running', 'ready', 'executing')"
-)
-"""Orders that somebody works on, or that money is waited for or on its way for: few, whatever the table holds. Literal,
-so that both databases see that a query with this condition fits the index."""
-WAITING = text("payment = 'created'")
-"""Orders that wait for a plain transfer."""
-BY_TRANSFER = text("scheme = 'transfer'")
-"""Orders that plain transfers pay, whatever became of them."""
 
 orders = Table(
     "orders",
@@ -128,6 +118,7 @@ orders = Table(
     Index(None, "payer", "intent"),
     Index(None, "payment", "fulfilment", "lease_until"),
     Index("ix_orders_in_flight", "payer", sqlite_where=IN_FLIGHT, postgresql_where=IN_FLIGHT),
+    Index("ix_orders_open", "created_at", sqlite_where=OPEN, postgresql_where=OPEN),
     Index("ix_orders_waiting", "network", "expires_at", sqlite_where=WAITING, postgresql_where=WAITING),
     Index("ix_orders_by_transfer", "payer", "pay_to", sqlite_where=BY_TRANSFER, postgresql_where=BY_TRANSFER),
 )

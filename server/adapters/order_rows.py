@@ -4,12 +4,13 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import RowMapping, and_, bindparam, func, insert, not_, or_, select, tuple_, update
+from sqlalchemy import RowMapping, and_, bindparam, func, insert, or_, select, tuple_, update
 from sqlalchemy.exc import IntegrityError
 
 from protocol.payment import Method
 from server.adapters.hour_rows import LateOrder
-from server.adapters.models import IN_FLIGHT, order_events, orders
+from server.adapters.models import order_events, orders
+from server.adapters.order_sets import IN_FLIGHT, OPEN
 from server.adapters.statements import Statements
 from server.domain.errors import DuplicateClaim, StaleWrite
 from server.domain.hours import hour_of, is_over
@@ -23,7 +24,7 @@ from server.ports import Clock, Event
 _WAITING = (PaymentState.CREATED, PaymentState.AUTHORIZED)
 _UNDECIDED = (PaymentState.SETTLING, PaymentState.IN_DOUBT)
 _OWED = (OrderStatus.REFUNDING, OrderStatus.BLOCKED)
-_ENDED = (FulfilmentState.RELEASED, FulfilmentState.FAILED)
+_BEFORE_THE_END = tuple(one for one in FulfilmentState if one not in (FulfilmentState.RELEASED, FulfilmentState.FAILED))
 _COUNTING = 402
 """Seed of the advisory locks under which orders in flight are counted."""
 _TERMS = tuple(Terms.__dataclass_fields__)
@@ -98,11 +99,11 @@ class OrderRows:
         pending = or_(
             orders.c.payment.in_(_UNDECIDED),
             and_(orders.c.payment.in_(_WAITING), orders.c.valid_before <= lapsed_at),
-            and_(orders.c.payment == PaymentState.SETTLED, orders.c.fulfilment.not_in(_ENDED)),
+            and_(orders.c.payment == PaymentState.SETTLED, orders.c.fulfilment.in_(_BEFORE_THE_END)),
             orders.c.status == OrderStatus.REFUNDING,
         )
         free = or_(orders.c.lease_until.is_(None), orders.c.lease_until <= lapsed_at)
-        query = select(orders.c.id).where(pending, free).order_by(orders.c.created_at).limit(limit)
+        query = select(orders.c.id).where(OPEN, pending, free).order_by(orders.c.created_at).limit(limit)
         return list((await self._connection.execute(query)).scalars())
 
     async def waiting(self) -> Mapping[PaymentState, tuple[int, datetime]]:
@@ -110,16 +111,13 @@ class OrderRows:
             order_events.c.order_id == orders.c.id, order_events.c.what == "payment"
         )
         since = func.min(func.coalesce(moved.scalar_subquery(), orders.c.created_at))
-        found: dict[PaymentState, tuple[int, datetime]] = {}
-        doubt = orders.c.payment == PaymentState.IN_DOUBT
-        for those in (and_(IN_FLIGHT, not_(doubt)), doubt):  # apart, so that each has an index
-            query = select(orders.c.payment, func.count(), since).where(those).group_by(orders.c.payment)
-            found |= {PaymentState(p): (n, at) for p, n, at in await self._connection.execute(query)}
-        return found
+        those = or_(IN_FLIGHT, orders.c.payment == PaymentState.IN_DOUBT)
+        query = select(orders.c.payment, func.count(), since).where(OPEN, those).group_by(orders.c.payment)
+        return {PaymentState(p): (n, at) for p, n, at in await self._connection.execute(query)}
 
     async def owed(self) -> Mapping[MoneyBackState, int]:
         column = orders.c.money_back
-        query = select(column, func.count()).where(orders.c.status.in_(_OWED)).group_by(column)
+        query = select(column, func.count()).where(OPEN, orders.c.status.in_(_OWED)).group_by(column)
         return {MoneyBackState(state): count for state, count in await self._connection.execute(query)}
 
     async def found_by(self, text: str) -> str | None:

@@ -1,5 +1,9 @@
 """What each purchase asks is found by an index, whatever has happened before: nothing reads a whole table."""
 
+import re
+import sqlite3
+from contextlib import closing
+
 import pytest
 from sqlalchemy import event
 
@@ -31,6 +35,49 @@ async def test_it_is_found_by_an_index(sqlite_url, name):
     assert len(plans) == 1
     assert "SCAN" not in plans[0]
     assert [one for one in by if one not in plans[0]] == []
+
+
+OPEN = {
+    "unfinished orders": lambda view: view.orders.unfinished(SystemClock().now(), 5),
+    "orders that wait": lambda view: view.orders.waiting(),
+    "money that is owed": lambda view: view.orders.owed(),
+}
+
+
+@pytest.mark.parametrize("analysed", [True, False])
+@pytest.mark.parametrize("name", OPEN)
+async def test_the_few_open_orders_are_found_though_nearly_all_are_delivered(sqlite_url, name, analysed):
+    """SQLite that was told to ANALYZE knows how many values a column has, and not how rare one is."""
+    database, asked = SqlDatabase(sqlite_url, SystemClock()), []
+    try:
+        await add(database, samples.order())
+        await many_delivered(sqlite_url.removeprefix("sqlite:///"), analysed)
+        event.listen(database._reader._reader, "before_cursor_execute", lambda *given: asked.append(given[2:4]))
+        async with database.read() as view:
+            await OPEN[name](view)
+        plans = [await plan(database, *one) for one in asked if one[0] != "BEGIN"]
+    finally:
+        await database.close()
+    assert len(plans) == 1
+    assert not re.search("SCAN orders(?! USING INDEX ix_orders_open)", plans[0])
+    settled = [line for line in plans[0].splitlines() if "ix_orders_payment_fulfilment" in line]
+    assert name != "unfinished orders" or len([line for line in settled if "fulfilment=?" in line]) == (not analysed)
+
+
+async def many_delivered(path, analysed):
+    """Two thousand copies of the one order that is there, delivered; with statistics of them, where analysed."""
+    own = {"id": "printf('o%d', n.i)", "nonce": "randomblob(32)", "payment": "'settled'",
+           "fulfilment": "'released'", "status": "'delivered'"}  # fmt: skip
+    with closing(sqlite3.connect(path)) as connection, connection:
+        names = [row[1] for row in connection.execute("PRAGMA table_info(orders)")]
+        values = ", ".join(own.get(name, f't."{name}"') for name in names)
+        columns = ", ".join(f'"{name}"' for name in names)
+        connection.execute(
+            "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 2000) "
+            f"INSERT INTO orders ({columns}) SELECT {values} FROM n CROSS JOIN (SELECT * FROM orders) t"
+        )
+        if analysed:
+            connection.execute("ANALYZE")
 
 
 async def plan(database, statement, parameters):
