@@ -8,7 +8,7 @@ from sqlalchemy.exc import IntegrityError
 
 from server.adapters.merchant_order_models import api_nonces, merchant_orders
 from server.adapters.models import orders
-from server.adapters.order_sets import BY_TRANSFER, WAITING
+from server.adapters.row_sets import BY_TRANSFER, WAITING
 from server.adapters.statements import Statements
 from server.domain.errors import DuplicateClaim
 from server.domain.merchant_orders import MerchantOrder

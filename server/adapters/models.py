@@ -23,7 +23,7 @@ from sqlalchemy import (
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator
 
-from server.adapters.order_sets import BY_TRANSFER, IN_FLIGHT, OPEN, WAITING
+from server.adapters.row_sets import BY_TRANSFER, IN_FLIGHT, OPEN, SIGNED, WAITING
 
 metadata = MetaData(
     naming_convention={
@@ -275,7 +275,8 @@ chain_transactions = Table(
     Column("block_hash", String(66)),
     UniqueConstraint("network", "sender", "nonce"),
     Index(None, "purpose", "subject"),
-    *(Index(None, "network", "sender", one) for one in ("state", "block")),
+    Index(None, "network", "sender", "block"),
+    Index("ix_chain_transactions_signed", "network", "sender", "nonce", sqlite_where=SIGNED, postgresql_where=SIGNED),
 )
 
 chain_attempts = Table(

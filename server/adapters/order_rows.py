@@ -10,7 +10,7 @@ from sqlalchemy.exc import IntegrityError
 from protocol.payment import Method
 from server.adapters.hour_rows import LateOrder
 from server.adapters.models import order_events, orders
-from server.adapters.order_sets import IN_FLIGHT, OPEN
+from server.adapters.row_sets import IN_FLIGHT, OPEN
 from server.adapters.statements import Statements
 from server.domain.errors import DuplicateClaim, StaleWrite
 from server.domain.hours import hour_of, is_over
@@ -110,10 +110,14 @@ class OrderRows:
         moved = select(func.max(order_events.c.at)).where(
             order_events.c.order_id == orders.c.id, order_events.c.what == "payment"
         )
-        since = func.min(func.coalesce(moved.scalar_subquery(), orders.c.created_at))
+        since = func.coalesce(moved.scalar_subquery(), orders.c.created_at)
         those = or_(IN_FLIGHT, orders.c.payment == PaymentState.IN_DOUBT)
-        query = select(orders.c.payment, func.count(), since).where(OPEN, those).group_by(orders.c.payment)
-        return {PaymentState(p): (n, at) for p, n, at in await self._connection.execute(query)}
+        found: dict[PaymentState, tuple[int, datetime]] = {}
+        # Grouped here: to group them a planner may read all orders in the order of another index.
+        for payment, at in await self._connection.execute(select(orders.c.payment, since).where(OPEN, those)):
+            count, oldest = found.get(PaymentState(payment), (0, at))
+            found[PaymentState(payment)] = (count + 1, min(oldest, at))
+        return found
 
     async def owed(self) -> Mapping[MoneyBackState, int]:
         column = orders.c.money_back

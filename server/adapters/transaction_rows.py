@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import ColumnElement, RowMapping, bindparam, insert, select, union_all, update
+from sqlalchemy import ColumnElement, RowMapping, and_, bindparam, insert, select, union_all, update
 from sqlalchemy.exc import IntegrityError
 
 from server.adapters.models import chain_attempts, chain_transactions, sending_keys
+from server.adapters.row_sets import SIGNED
 from server.adapters.statements import Statements
 from server.domain.errors import DuplicateClaim
 from server.domain.evidence import Mined
@@ -90,7 +91,7 @@ class TransactionRows:
 
     async def unmined(self, network: str, sender: str) -> Sequence[ChainTransaction]:
         own = (_T.network == network) & (_T.sender == sender)
-        return await self._found(own & (_T.state == TransactionState.SIGNED))
+        return await self._found(and_(own, SIGNED))
 
     async def above(self, network: str, sender: str, block: int, nonce: int) -> Sequence[ChainTransaction]:
         mined = _T.state.in_((TransactionState.SUCCEEDED, TransactionState.REVERTED))

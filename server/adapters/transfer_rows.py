@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, and_, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from server.adapters.models import ledger_entries, orders
-from server.adapters.order_sets import BY_TRANSFER, WAITING
+from server.adapters.row_sets import BY_TRANSFER, WAITING
 from server.adapters.statements import Statements
 from server.adapters.transfer_models import transfer_cursors
 from server.domain.errors import StaleWrite

@@ -1,4 +1,4 @@
-"""Conditions on orders that indexes have, and queries too; literal, so that both databases see that they fit."""
+"""Conditions that indexes have, and queries too; literal, so that both databases see that they fit."""
 
 from sqlalchemy import text
 
@@ -17,3 +17,5 @@ WAITING = text("payment = 'created'")
 """Orders that wait for a plain transfer."""
 BY_TRANSFER = text("scheme = 'transfer'")
 """Orders that plain transfers pay, whatever became of them."""
+SIGNED = text("state = 'signed'")
+"""Chain transactions that are in no block yet."""
