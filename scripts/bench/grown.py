@@ -74,9 +74,23 @@ def twice(stack: ExitStack, say: Say, pinned: Cores | None, many: str, few: str)
 def fill_past(side: Side, count: int, say: Say) -> None:
     """So many past orders, once one was bought that they are copies of."""
     asyncio.run(full_call.measure(side))
+    require_over(side)
     say(f"past: {count:,} orders, copied from one")
     assert side.database is not None
     past.fill(side.database, count)
+
+
+def require_over(side: Side) -> None:
+    """Wait until nothing is left to do with a purchase; of copies of any other the worker would do the rest.
+
+    Raises BenchFailed where that does not come.
+    """
+    assert side.database is not None
+    until = time.monotonic() + KNOWN_WITHIN
+    while not past.is_over(side.database):
+        if time.monotonic() > until:
+            raise BenchFailed(f"{side.title}: no purchase was final and proven within {KNOWN_WITHIN:.0f} s")
+        time.sleep(0.2)
 
 
 async def sum_up(side: Side) -> None:

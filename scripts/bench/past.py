@@ -37,6 +37,11 @@ TABLES: dict[str, tuple[str, dict[str, str]]] = {
     "chain_attempts": ('"transaction" = :transaction', {"hash": TRANSACTION}),
 }  # fmt: skip
 """Each table's rows of the purchase, and what is another one in their copies. Answers are kept for a day only."""
+_TEMPLATE = (
+    "SELECT o.id, o.settlement_tx FROM orders o JOIN chain_transactions c ON c.hash = o.settlement_tx "
+    "JOIN ledger_entries l ON l.order_id = o.id JOIN proofs p ON p.order_id = o.id "
+    "WHERE o.fulfilment = 'released' AND o.final_at IS NOT NULL AND c.block IS NOT NULL LIMIT 1"
+)
 TIMES = ("_at", "_until", "_before", "due")
 """How the names of columns end that hold a time."""
 
@@ -79,12 +84,15 @@ def orders(connection: sqlite3.Connection) -> int:
     return int(found)
 
 
+def is_over(database: Path) -> bool:
+    """Whether there is an order to copy with which nothing is left to do."""
+    with closing(sqlite3.connect(database, timeout=60)) as connection:
+        return bool(connection.execute(_TEMPLATE).fetchone())
+
+
 def template(connection: sqlite3.Connection) -> dict[str, str | int]:
-    """A delivered order that was settled alone, in a chain transaction of its own."""
-    found = connection.execute(
-        "SELECT o.id, o.settlement_tx FROM orders o JOIN chain_transactions c ON c.hash = o.settlement_tx "
-        "JOIN ledger_entries l ON l.order_id = o.id WHERE o.fulfilment = 'released' AND c.block IS NOT NULL LIMIT 1"
-    ).fetchone()
+    """A delivered order, final and proven, that was settled alone, in a chain transaction of its own."""
+    found = connection.execute(_TEMPLATE).fetchone()
     if found is None:
         raise BenchFailed("nothing was bought yet that could be copied")
     return {"order": found[0], "transaction": found[1]}

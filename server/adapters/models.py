@@ -23,7 +23,7 @@ from sqlalchemy import (
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator
 
-from server.adapters.row_sets import BY_TRANSFER, IN_FLIGHT, OPEN, SIGNED, WAITING
+from server.adapters.row_sets import BY_TRANSFER, DENIED, IN_FLIGHT, OPEN, SIGNED, WAITING
 
 metadata = MetaData(
     naming_convention={
@@ -119,6 +119,7 @@ orders = Table(
     Index(None, "payment", "fulfilment", "lease_until"),
     Index("ix_orders_in_flight", "payer", sqlite_where=IN_FLIGHT, postgresql_where=IN_FLIGHT),
     Index("ix_orders_open", "created_at", sqlite_where=OPEN, postgresql_where=OPEN),
+    Index("ix_orders_denied", "created_at", sqlite_where=DENIED, postgresql_where=DENIED),
     Index("ix_orders_waiting", "network", "expires_at", sqlite_where=WAITING, postgresql_where=WAITING),
     Index("ix_orders_by_transfer", "payer", "pay_to", sqlite_where=BY_TRANSFER, postgresql_where=BY_TRANSFER),
 )

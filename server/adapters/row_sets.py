@@ -13,6 +13,8 @@ OPEN = text(
 )
 """Orders in flight, and those whose money is owed or in doubt, whatever was delivered. What looks for some of them says
 this too: a planner that knows no more than how many values a column has reads the whole table for a rare one."""
+DENIED = text("payment = 'settled' AND fulfilment = 'failed' AND money_back IN ('none', 'blocked')")
+"""Orders that were paid and not delivered, and whose money does not go back by itself."""
 WAITING = text("payment = 'created'")
 """Orders that wait for a plain transfer."""
 BY_TRANSFER = text("scheme = 'transfer'")

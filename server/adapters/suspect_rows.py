@@ -4,10 +4,11 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from itertools import pairwise
 
-from sqlalchemy import ColumnElement, and_, exists, func, or_, select, tuple_
+from sqlalchemy import ColumnElement, TextClause, and_, exists, func, or_, select, tuple_
 
 from server.adapters.case_models import cases
 from server.adapters.models import order_events, orders, outbox, proofs
+from server.adapters.row_sets import DENIED, OPEN
 from server.adapters.statements import Statements
 from server.application.deliver import EXECUTE, FOLLOW, PROVE, REFUND
 from server.domain.cases import CaseKind
@@ -20,8 +21,8 @@ _ENDED = (FulfilmentState.RELEASED, FulfilmentState.FAILED)
 _SETTLED = orders.c.payment == PaymentState.SETTLED
 _OWED = and_(orders.c.fulfilment != FulfilmentState.RELEASED, orders.c.money_back != MoneyBackState.REFUNDED)
 _TO_COME: dict[str, ColumnElement[bool]] = {
-    EXECUTE: orders.c.fulfilment == FulfilmentState.EXECUTING,
-    REFUND: orders.c.status == OrderStatus.REFUNDING,
+    EXECUTE: and_(OPEN, orders.c.fulfilment == FulfilmentState.EXECUTING),
+    REFUND: and_(OPEN, orders.c.status == OrderStatus.REFUNDING),
     FOLLOW: orders.c.final_at.is_(None),
     PROVE: and_(orders.c.final_at.is_not(None), ~_OWED, ~exists().where(proofs.c.order_id == orders.c.id)),
 }
@@ -42,13 +43,12 @@ class SuspectRows:
             orders.c.status == OrderStatus.REFUNDING,
         )
         moved = exists().where(order_events.c.order_id == orders.c.id, order_events.c.at > before)
-        return await self._ids(limit, pending, orders.c.created_at <= before, ~moved, ~_has_case(CaseKind.STUCK))
+        return await self._ids(limit, OPEN, pending, orders.c.created_at <= before, ~moved, ~_has_case(CaseKind.STUCK))
 
     async def denied(self, limit: int) -> Sequence[str]:
-        failed = and_(_SETTLED, orders.c.fulfilment == FulfilmentState.FAILED)
         none = and_(orders.c.money_back == MoneyBackState.NONE, ~_has_case(CaseKind.PAID_BUT_DENIED))
         blocked = and_(orders.c.status == OrderStatus.BLOCKED, ~_has_case(CaseKind.REFUND_BLOCKED))
-        return await self._ids(limit, failed, or_(none, blocked))
+        return await self._ids(limit, DENIED, or_(none, blocked))
 
     async def repeated(self, since: datetime, within: timedelta, limit: int) -> Sequence[Repeated]:
         same = (orders.c.payer, orders.c.intent)
@@ -76,7 +76,7 @@ class SuspectRows:
             found += [(order_id, topic) for order_id in ids]
         return found[:limit]
 
-    async def _ids(self, limit: int, *conditions: ColumnElement[bool]) -> list[str]:
+    async def _ids(self, limit: int, *conditions: ColumnElement[bool] | TextClause) -> list[str]:
         query = select(orders.c.id).where(*conditions).order_by(orders.c.created_at).limit(limit)
         return list((await self._connection.execute(query)).scalars())
 

@@ -40,6 +40,8 @@ async def test_it_is_found_by_an_index(sqlite_url, name):
 OPEN = {
     "unfinished orders": lambda view: view.orders.unfinished(SystemClock().now(), 5),
     "orders that wait": lambda view: view.orders.waiting(),
+    "orders that are stuck": lambda view: view.suspects.stuck(SystemClock().now(), 5),
+    "orders that were denied": lambda view: view.suspects.denied(5),
     "money that is owed": lambda view: view.orders.owed(),
     "transactions that are in no block": lambda view: view.transactions.unmined(NETWORK, KEY),
 }
@@ -60,7 +62,7 @@ async def test_the_few_open_orders_are_found_though_nearly_all_are_delivered(sql
     finally:
         await database.close()
     assert len(plans) == 1
-    assert not re.search("SCAN (orders|chain_transactions)(?! USING INDEX ix_orders_open)", plans[0])
+    assert not re.search("SCAN (orders|chain_transactions)(?! USING INDEX ix_orders_(open|denied))", plans[0])
     assert name != "transactions that are in no block" or "INDEX ix_chain_transactions_signed" in plans[0]
     settled = [line for line in plans[0].splitlines() if "ix_orders_payment_fulfilment" in line]
     assert name != "unfinished orders" or len([line for line in settled if "fulfilment=?" in line]) == (not analysed)

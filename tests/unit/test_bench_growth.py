@@ -76,6 +76,17 @@ def test_a_log_that_somebody_reads_is_an_error_and_not_measured(database):
             past.shorten(writer)
 
 
+@pytest.mark.parametrize("still_to_do", ["UPDATE orders SET final_at = NULL", "DELETE FROM proofs"])
+def test_a_purchase_with_which_something_is_left_to_do_is_not_copied(database, still_to_do):
+    bought(database)
+    assert past.is_over(database)
+    with closing(sqlite3.connect(database)) as connection, connection:
+        connection.execute(still_to_do)
+    assert not past.is_over(database)
+    with pytest.raises(BenchFailed, match="nothing was bought yet"):
+        past.fill(database, 1)
+
+
 def test_a_marketplace_without_a_purchase_has_no_past_to_copy(database):
     with pytest.raises(BenchFailed, match="nothing was bought yet"):
         past.fill(database, 1)
