@@ -3,6 +3,7 @@
 import re
 import sqlite3
 from contextlib import closing
+from datetime import timedelta
 
 import pytest
 from sqlalchemy import event
@@ -42,6 +43,7 @@ OPEN = {
     "orders that wait": lambda view: view.orders.waiting(),
     "orders that are stuck": lambda view: view.suspects.stuck(SystemClock().now(), 5),
     "orders that were denied": lambda view: view.suspects.denied(5),
+    "orders that were paid twice": lambda view: view.suspects.repeated(SystemClock().now(), timedelta(minutes=5), 5),
     "money that is owed": lambda view: view.orders.owed(),
     "transactions that are in no block": lambda view: view.transactions.unmined(NETWORK, KEY),
 }
@@ -70,8 +72,8 @@ async def test_the_few_open_orders_are_found_though_nearly_all_are_delivered(sql
 
 async def many_delivered(path, analysed):
     """Two thousand copies of the one order that is there, delivered; with statistics of them, where analysed."""
-    own = {"id": "printf('o%d', n.i)", "nonce": "randomblob(32)", "payment": "'settled'",
-           "fulfilment": "'released'", "status": "'delivered'"}  # fmt: skip
+    own = {"id": "printf('o%d', n.i)", "nonce": "randomblob(32)", "intent": "randomblob(32)",
+           "payment": "'settled'", "fulfilment": "'released'", "status": "'delivered'"}  # fmt: skip
     with closing(sqlite3.connect(path)) as connection, connection:
         names = [row[1] for row in connection.execute("PRAGMA table_info(orders)")]
         values = ", ".join(own.get(name, f't."{name}"') for name in names)
