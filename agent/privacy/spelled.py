@@ -30,7 +30,6 @@ _TOKEN = re.compile(r"[^\W\d_]+|\d")
 _LEAST_WORDS = 3
 _SPACED = re.compile(r"(?<![^\s=/:?&\"'(\[,])\S(?: {1,3}\S){4,}(?![^\s&\"'),.;#\]])")
 _PARTED = re.compile(r"(?<![^\W_])[^\W\d_](?:([.\-_*|·/~])[^\W\d_])(?:\1[^\W\d_]){2,}(?![^\W_])")
-
 _MIRRORED = re.compile(r"(?<![^\W_])[a-z]{2,}[A-Z](?![^\W_])")
 """`nhoJ`."""
 

@@ -10,7 +10,7 @@ from sqlalchemy.exc import IntegrityError
 from protocol.payment import Method
 from server.adapters.hour_rows import LateOrder
 from server.adapters.models import order_events, orders
-from server.adapters.row_sets import IN_FLIGHT, OPEN
+from server.adapters.row_sets import IN_FLIGHT, OPEN, TO_COME
 from server.adapters.statements import Statements
 from server.domain.errors import DuplicateClaim, StaleWrite
 from server.domain.hours import hour_of, is_over
@@ -22,9 +22,7 @@ from server.payments import mode_named
 from server.ports import Clock, Event
 
 _WAITING = (PaymentState.CREATED, PaymentState.AUTHORIZED)
-_UNDECIDED = (PaymentState.SETTLING, PaymentState.IN_DOUBT)
 _OWED = (OrderStatus.REFUNDING, OrderStatus.BLOCKED)
-_BEFORE_THE_END = tuple(one for one in FulfilmentState if one not in (FulfilmentState.RELEASED, FulfilmentState.FAILED))
 _COUNTING = 402
 """Seed of the advisory locks under which orders in flight are counted."""
 _TERMS = tuple(Terms.__dataclass_fields__)
@@ -96,12 +94,7 @@ class OrderRows:
         await self._write_changes(order)
 
     async def unfinished(self, lapsed_at: datetime, limit: int) -> Sequence[str]:
-        pending = or_(
-            orders.c.payment.in_(_UNDECIDED),
-            and_(orders.c.payment.in_(_WAITING), orders.c.valid_before <= lapsed_at),
-            and_(orders.c.payment == PaymentState.SETTLED, orders.c.fulfilment.in_(_BEFORE_THE_END)),
-            orders.c.status == OrderStatus.REFUNDING,
-        )
+        pending = or_(TO_COME, and_(orders.c.payment.in_(_WAITING), orders.c.valid_before <= lapsed_at))
         free = or_(orders.c.lease_until.is_(None), orders.c.lease_until <= lapsed_at)
         query = select(orders.c.id).where(OPEN, pending, free).order_by(orders.c.created_at).limit(limit)
         return list((await self._connection.execute(query)).scalars())

@@ -2,17 +2,19 @@
 
 from sqlalchemy import text
 
-IN_FLIGHT = text(
-    "payment IN ('created', 'authorized', 'settling', 'in_doubt', 'settled')"
-    " AND fulfilment IN ('none', 'running', 'ready', 'executing')"
-)
+_NOT_ENDED = "fulfilment IN ('none', 'running', 'ready', 'executing')"
+IN_FLIGHT = text(f"payment IN ('created', 'authorized', 'settling', 'in_doubt', 'settled') AND {_NOT_ENDED}")
 """Orders that somebody works on, or that money is waited for or on its way for: few, whatever the table holds."""
+TO_COME = text(
+    f"(payment IN ('settling', 'in_doubt') OR (payment = 'settled' AND {_NOT_ENDED}) OR status = 'refunding')"
+)
+"""Orders whose payment is undecided, that are paid and not ended, or whose money goes back."""
 OPEN = text(
     "(payment IN ('created', 'authorized', 'settling', 'in_doubt') OR status IN ('refunding', 'blocked')"
-    " OR (payment = 'settled' AND fulfilment IN ('none', 'running', 'ready', 'executing')))"
+    f" OR (payment = 'settled' AND {_NOT_ENDED}))"
 )
-"""Orders in flight, and those whose money is owed or in doubt, whatever was delivered. What looks for some of them says
-this too: a planner that knows no more than how many values a column has reads the whole table for a rare one."""
+"""Those, what waits for a payment, and what is owed and blocked. Who looks for some of them says this too: a planner
+that knows no more than how many values a column has reads the whole table for a rare one."""
 DENIED = text("payment = 'settled' AND fulfilment = 'failed' AND money_back IN ('none', 'blocked')")
 """Orders that were paid and not delivered, and whose money does not go back by itself."""
 WAITING = text("payment = 'created'")

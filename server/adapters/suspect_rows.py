@@ -3,12 +3,13 @@
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from itertools import pairwise
+from typing import Any
 
 from sqlalchemy import ColumnElement, TextClause, and_, exists, func, or_, select, tuple_
 
 from server.adapters.case_models import cases
 from server.adapters.models import order_events, orders, outbox, proofs
-from server.adapters.row_sets import DENIED, OPEN
+from server.adapters.row_sets import DENIED, OPEN, TO_COME
 from server.adapters.statements import Statements
 from server.application.deliver import EXECUTE, FOLLOW, PROVE, REFUND
 from server.domain.cases import CaseKind
@@ -16,8 +17,6 @@ from server.domain.order_status import OrderStatus
 from server.domain.states import FulfilmentState, MoneyBackState, PaymentState
 from server.ports import Repeated
 
-_UNDECIDED = (PaymentState.SETTLING, PaymentState.IN_DOUBT)
-_ENDED = (FulfilmentState.RELEASED, FulfilmentState.FAILED)
 _SETTLED = orders.c.payment == PaymentState.SETTLED
 _OWED = and_(orders.c.fulfilment != FulfilmentState.RELEASED, orders.c.money_back != MoneyBackState.REFUNDED)
 _TO_COME: dict[str, ColumnElement[bool]] = {
@@ -27,6 +26,7 @@ _TO_COME: dict[str, ColumnElement[bool]] = {
     PROVE: and_(orders.c.final_at.is_not(None), ~_OWED, ~exists().where(proofs.c.order_id == orders.c.id)),
 }
 """Topic → what makes its job necessary for a settled order."""
+_COMPARED = tuple(orders.c[name] for name in ("id", "paid_at", "payer", "intent", "payment", "charged", "money_back"))
 MOST_GROUPS, MOST_ROWS, MOST_RECENT = 100, 2000, 100_000
 
 
@@ -37,13 +37,8 @@ class SuspectRows:
         self._connection = connection
 
     async def stuck(self, before: datetime, limit: int) -> Sequence[str]:
-        pending = or_(
-            orders.c.payment.in_(_UNDECIDED),
-            and_(_SETTLED, orders.c.fulfilment.not_in(_ENDED)),
-            orders.c.status == OrderStatus.REFUNDING,
-        )
         moved = exists().where(order_events.c.order_id == orders.c.id, order_events.c.at > before)
-        return await self._ids(limit, OPEN, pending, orders.c.created_at <= before, ~moved, ~_has_case(CaseKind.STUCK))
+        return await self._ids(limit, OPEN, TO_COME, orders.c.created_at <= before, ~moved, ~_has_case(CaseKind.STUCK))
 
     async def denied(self, limit: int) -> Sequence[str]:
         none = and_(orders.c.money_back == MoneyBackState.NONE, ~_has_case(CaseKind.PAID_BUT_DENIED))
@@ -51,16 +46,17 @@ class SuspectRows:
         return await self._ids(limit, DENIED, or_(none, blocked))
 
     async def repeated(self, since: datetime, within: timedelta, limit: int) -> Sequence[Repeated]:
-        same = (orders.c.payer, orders.c.intent)
-        paid = and_(_SETTLED, orders.c.charged.is_distinct_from(0))
-        kept = and_(paid, orders.c.money_back == MoneyBackState.NONE, orders.c.created_at >= since)
-        newest = select(*same).where(kept, ~_said_since(since)).order_by(orders.c.created_at.desc())
-        few = newest.limit(MOST_RECENT).subquery()  # its limit keeps a planner from grouping all orders by their index
-        groups = select(few.c.payer, few.c.intent).group_by(few.c.payer, few.c.intent).having(func.count() > 1)
+        newest = select(*_COMPARED).where(orders.c.created_at >= since).order_by(orders.c.created_at.desc())
+        # Its limit keeps a planner from finding all paid orders by another index first.
+        row = newest.limit(MOST_RECENT).cte("recent").c
+        same = (row.payer, row.intent)
+        paid = and_(row.payment == PaymentState.SETTLED, row.charged.is_distinct_from(0))
+        kept = and_(paid, row.money_back == MoneyBackState.NONE)
+        groups = select(*same).where(kept, ~_said_since(since, *same)).group_by(*same).having(func.count() > 1)
         query = (
-            select(orders.c.id, orders.c.paid_at, *same)
+            select(row.id, row.paid_at, *same)
             .where(kept, tuple_(*same).in_(groups.limit(MOST_GROUPS)))
-            .order_by(*same, orders.c.paid_at)
+            .order_by(*same, row.paid_at)
             .limit(MOST_ROWS)
         )
         found: dict[tuple[str, bytes], Repeated] = {}
@@ -87,13 +83,12 @@ def _has_case(kind: CaseKind) -> ColumnElement[bool]:
     return exists().where(cases.c.order_id == orders.c.id, cases.c.kind == kind)
 
 
-def _said_since(since: datetime) -> ColumnElement[bool]:
+def _said_since(since: datetime, payer: ColumnElement[Any], intent: ColumnElement[Any]) -> ColumnElement[bool]:
     """Whether a case about a duplicate of the same payer and intent was opened since then."""
-    other = orders.alias()
     return exists().where(
         cases.c.kind == CaseKind.DUPLICATE,
         cases.c.opened_at >= since,
-        cases.c.order_id == other.c.id,
-        other.c.payer == orders.c.payer,
-        other.c.intent == orders.c.intent,
+        cases.c.order_id == orders.c.id,
+        orders.c.payer == payer,
+        orders.c.intent == intent,
     )

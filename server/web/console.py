@@ -25,7 +25,7 @@ from server.web.order_pages import ORDER_PAGES
 from server.web.origins import link_origin
 from server.web.overview import SPANS, WORDS, GivenSpan, overview
 from server.web.pages import on_page_error, page
-from server.web.read_models import WINDOW, row_of, story
+from server.web.read_models import MOST, row_of, story
 from server.web.refund_pages import REFUND_PAGES
 from server.web.service_pages import SERVICE_PAGES
 from server.web.statements import console_statement
@@ -68,7 +68,7 @@ async def orders(
             return Redirect(f"{paddock.prefix}{PATH}/orders/{found or wanted}", status_code=303)
         sequence = await view.orders.last_event()
         seen = await overview(paddock, request.app.state.settling, view, span)
-        newest = await view.orders.recent(WINDOW)
+        newest = await view.orders.recent(MOST)
         jobs = await view.outbox.waiting()
         cases = sum((await view.cases.open_kinds()).values())
         switch = await view.switches.get(SETTLEMENT_PAUSED)
@@ -77,7 +77,7 @@ async def orders(
         paddock,
         overview=seen,
         rows=[row_of(paddock, order) for order in newest],
-        most=WINDOW,
+        most=MOST,
         spans=list(WORDS.items()),
         jobs=jobs,
         cases=cases,

@@ -19,7 +19,7 @@ from server.web.access import About, Asker, asker_of, needs
 from server.web.given import GivenPaddock
 from server.web.merchant_api import Asked, answer, read_body
 from server.web.pages import page
-from server.web.read_models import WINDOW, row_of
+from server.web.read_models import MOST, row_of
 
 PATH = "/console/members"
 MOST_CHANGES = 50
@@ -40,7 +40,7 @@ async def home(paddock: Paddock, asker: Asker, find: str) -> Template | Redirect
         order = await view.orders.get(found) if found else None
         if order and asker.owns(order.terms.merchant):
             return Redirect(f"{paddock.prefix}/console/orders/{order.id}", status_code=303)
-        newest = await view.orders.recent(WINDOW, OrderFilter(merchant=asker.merchant))
+        newest = await view.orders.recent(MOST, OrderFilter(merchant=asker.merchant))
         cases = await view.cases.listed(MOST_CASES, state=CaseState.OPEN, merchant=asker.merchant)
         others = await consoles_of(paddock, view, asker.wallet)
     return page(

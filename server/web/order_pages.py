@@ -21,11 +21,9 @@ from server.services.arguments import checksummed
 from server.web.access import asker_of, needs
 from server.web.given import GivenPaddock
 from server.web.pages import page
-from server.web.read_models import row_of
+from server.web.read_models import MOST, row_of
 
 GivenFilter = NamedDependency[SkipValidation[OrderFilter]]
-MOST = 100
-"""Orders on a page."""
 COLUMNS = (
     "order", "time", "status", "service", "merchant", "mode", "network", "asset", "symbol", "amount", "display",
     "payer", "settlement", "callback", "refund", "failure",

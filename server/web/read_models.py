@@ -22,8 +22,8 @@ from server.domain.webhooks import WebhookDelivery
 from server.ports import Event
 from server.web.stages import Call, Fact, Stage, stages_of
 
-WINDOW = 100
-"""How many of the newest orders are listed: as many as a page of the list of all holds."""
+MOST = 100
+"""Orders on a page."""
 
 
 @dataclass(frozen=True, slots=True)

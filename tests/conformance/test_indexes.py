@@ -1,6 +1,5 @@
 """What each purchase asks is found by an index, whatever has happened before: nothing reads a whole table."""
 
-import re
 import sqlite3
 from contextlib import closing
 from datetime import timedelta
@@ -38,7 +37,7 @@ async def test_it_is_found_by_an_index(sqlite_url, name):
     assert [one for one in by if one not in plans[0]] == []
 
 
-OPEN = {
+FEW = {
     "unfinished orders": lambda view: view.orders.unfinished(SystemClock().now(), 5),
     "orders that wait": lambda view: view.orders.waiting(),
     "orders that are stuck": lambda view: view.suspects.stuck(SystemClock().now(), 5),
@@ -47,31 +46,37 @@ OPEN = {
     "money that is owed": lambda view: view.orders.owed(),
     "transactions that are in no block": lambda view: view.transactions.unmined(NETWORK, KEY),
 }
+PAST = 2_000
 
 
 @pytest.mark.parametrize("analysed", [True, False])
-@pytest.mark.parametrize("name", OPEN)
-async def test_the_few_open_orders_are_found_though_nearly_all_are_delivered(sqlite_url, name, analysed):
+@pytest.mark.parametrize("name", FEW)
+async def test_few_are_found_among_many_without_a_look_at_each(sqlite_url, name, analysed):
     """SQLite that was told to ANALYZE knows how many values a column has, and not how rare one is."""
-    database, asked = SqlDatabase(sqlite_url, SystemClock()), []
+    path, asked = sqlite_url.removeprefix("sqlite:///"), []
+    database = SqlDatabase(sqlite_url, SystemClock())
     try:
         await add(database, samples.order())
-        await many_delivered(sqlite_url.removeprefix("sqlite:///"), analysed)
+        await many_delivered(path, analysed)
         event.listen(database._reader._reader, "before_cursor_execute", lambda *given: asked.append(given[2:4]))
         async with database.read() as view:
-            await OPEN[name](view)
-        plans = [await plan(database, *one) for one in asked if one[0] != "BEGIN"]
+            await FEW[name](view)
     finally:
         await database.close()
-    assert len(plans) == 1
-    assert not re.search("SCAN (orders|chain_transactions)(?! USING INDEX ix_orders_(open|denied))", plans[0])
-    assert name != "transactions that are in no block" or "INDEX ix_chain_transactions_signed" in plans[0]
-    settled = [line for line in plans[0].splitlines() if "ix_orders_payment_fulfilment" in line]
-    assert name != "unfinished orders" or len([line for line in settled if "fulfilment=?" in line]) == (not analysed)
+    assert sum(steps(path, *one) for one in asked if one[0] != "BEGIN") < PAST
+
+
+def steps(path, statement, parameters):
+    """How many instructions of its virtual machine SQLite takes: for each row that it looks at a few."""
+    taken = []
+    with closing(sqlite3.connect(path)) as connection:
+        connection.set_progress_handler(lambda: taken.append(1) and None, 1)
+        connection.execute(statement, parameters).fetchall()
+    return len(taken)
 
 
 async def many_delivered(path, analysed):
-    """Two thousand copies of the one order that is there, delivered; with statistics of them, where analysed."""
+    """PAST copies of the one order that is there, delivered; with statistics of them, where analysed."""
     own = {"id": "printf('o%d', n.i)", "nonce": "randomblob(32)", "intent": "randomblob(32)",
            "payment": "'settled'", "fulfilment": "'released'", "status": "'delivered'"}  # fmt: skip
     with closing(sqlite3.connect(path)) as connection, connection:
@@ -79,7 +84,7 @@ async def many_delivered(path, analysed):
         values = ", ".join(own.get(name, f't."{name}"') for name in names)
         columns = ", ".join(f'"{name}"' for name in names)
         connection.execute(
-            "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 2000) "
+            f"WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {PAST}) "
             f"INSERT INTO orders ({columns}) SELECT {values} FROM n CROSS JOIN (SELECT * FROM orders) t"
         )
         if analysed:

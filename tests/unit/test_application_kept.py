@@ -200,8 +200,9 @@ async def test_room_in_a_wallet_is_told_by_a_balance_of_its_age_at_most(clock):
 
 
 async def test_a_wallet_without_a_cap_has_room_and_asks_nobody(clock):
-    wallet = HotWallet(Liar(None), clock, "delegate", MARKET.network, ADDRESS, DOLLAR.address)
-    await wallet.require_room(10**30)
+    chain = Liar(None, token_balance=10**30)
+    await HotWallet(chain, clock, "delegate", MARKET.network, ADDRESS, DOLLAR.address).require_room(10**30)
+    assert chain.asked == {}
 
 
 @pytest.mark.parametrize("back", [False, True])
