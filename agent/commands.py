@@ -101,7 +101,7 @@ def discover(shell: Shell, args: Namespace) -> int:
     if args.json:
         shell.out.out(_json([_offer_json(offer) for offer in offers]), highlight=False)
     else:
-        shell.out.print(offers_table(offers, shell.policy()))
+        shell.out.print(offers_table(offers, seller, shell.policy()))
     return 0
 
 
@@ -121,7 +121,7 @@ def buy(shell: Shell, args: Namespace) -> int:
     offers = shopping.allowed(buyer, found, args.task)
     if not offers:
         raise AgentError(f"no offer for {args.query!r} is allowed", "see: paddock-agent policy test")
-    shell.err.print(offers_table(offers, buyer.policy.file))
+    shell.err.print(offers_table(offers, args.seller or shell.settings.seller, buyer.policy.file))
     given = offers[0].example if args.data is None else body_of(args)
     outcome = shopping.take(buyer, offers[0], given, args.task, again=args.again)
     return deliver(shell, buyer, outcome)

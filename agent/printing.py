@@ -84,13 +84,16 @@ def show_error(console: Console, error: AgentError) -> None:
         console.print(f"  {plain(error.mend)}", soft_wrap=True)
 
 
-def offers_table(offers: Iterable[Offer], policy: PolicyFile | None) -> Table:
-    """Offers, cheapest first."""
+def offers_table(offers: Iterable[Offer], seller: str, policy: PolicyFile | None) -> Table:
+    """Offers, cheapest first; of a URL at the seller's origin only what follows that, so that it fits into a line."""
     rows = table("price", "per", "mode", "request", "title")
+    base = seller.rstrip("/")
+    rows.title, rows.title_justify, rows.title_style = f"on sale at {plain(base)}", "left", ""
     for offer in offers:
         terms = offer.terms
         price = ("up to " if terms.metered else "") + money(terms.amount, terms.network, terms.asset, policy)
-        row = (price, offer.unit, terms.mode, f"{offer.method} {offer.url}", offer.title or offer.description)
+        at = offer.url[len(base) :] if offer.url.startswith(f"{base}/") else offer.url
+        row = (price, offer.unit, terms.mode, f"{offer.method} {at}", offer.title or offer.description)
         rows.add_row(*(plain(cell, 90) for cell in row))
     return rows
 

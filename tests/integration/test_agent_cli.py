@@ -257,6 +257,8 @@ def test_discover_shows_offers_and_lets_no_escape_code_of_a_seller_through(shell
     shown = shell.run("discover")
     assert "0.05 USDC" in shown.stdout
     assert "\x1b" not in shown.stdout
+    assert shown.stdout.startswith(f"on sale at {ORIGIN}")
+    assert "GET /v1/echo " in shown.stdout
     (offer,) = json.loads(shell.run("discover", "echo", "--json").stdout)
     assert (offer["url"], offer["amount"]) == (f"{ORIGIN}/v1/echo", "50000")
 
