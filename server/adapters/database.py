@@ -10,7 +10,7 @@ from sqlalchemy import inspect
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from server.adapters.allowlist_rows import AllowlistRows
 from server.adapters.book_rows import BookRows
@@ -27,6 +27,7 @@ from server.adapters.models import metadata
 from server.adapters.money_rows import DeliveryRows, LedgerRows, ProofRows, ReceiptRows
 from server.adapters.order_rows import OrderRows
 from server.adapters.pledge_rows import PledgeRows
+from server.adapters.postgres import opened_postgres
 from server.adapters.proof_rows import AnchorRows, ReceiptChainRows
 from server.adapters.reputation_rows import ReputationRows
 from server.adapters.settlement_rows import SettlementRows
@@ -205,8 +206,4 @@ def _opened(url: str) -> tuple[AsyncEngine | NearSqlite, AsyncEngine | NearSqlit
     if target.drivername.startswith("sqlite"):
         near = NearSqlite(target)
         return near, near, far_engine(target)
-    writer, reader = (
-        create_async_engine(target, pool_size=10, max_overflow=10, pool_pre_ping=True, hide_parameters=True)
-        for _ in range(2)
-    )
-    return writer, reader, reader
+    return opened_postgres(target)

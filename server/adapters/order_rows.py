@@ -38,6 +38,7 @@ _GET = select(orders).where(orders.c.id == bindparam("key"))
 _CLAIMED = select(orders).where(
     *(orders.c[name] == bindparam(name) for name in ("network", "authority", "payer", "nonce"))
 )
+_TURN = select(func.pg_advisory_xact_lock(func.hashtextextended(bindparam("buyer"), _COUNTING)))
 _BUSY = select(func.count()).where(
     orders.c.payer == bindparam("buyer"),
     orders.c.service != MERCHANT_ORDER,
@@ -78,7 +79,7 @@ class OrderRows:
 
     async def in_flight(self, payer: str, now: datetime) -> int:
         if self._connection.dialect.name == "postgresql":  # SQLite has one writer at a time as it is
-            await self._connection.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(payer, _COUNTING))))
+            await self._connection.execute(_TURN, {"buyer": payer})
         return int((await self._connection.execute(_BUSY, {"buyer": payer, "now": now})).scalar_one())
 
     async def save(self, order: Order) -> None:

@@ -25,7 +25,9 @@ async def announce(work: UnitOfWork, merchant: str, order_id: str, event: Kind, 
 
     `data` goes out as JSON: nothing secret, no payer's arguments, no answer. The order is shown as it is stored.
     """
-    await _announce(work, merchant, order_id, await work.orders.get(order_id), event, data)
+    listening = await _listening(work, merchant)
+    if listening:
+        await announce_to(work, listening, merchant, order_id, await work.orders.get(order_id), event, data)
 
 
 async def announce_to(
@@ -101,8 +103,10 @@ class _AnnouncingOrders:
         kinds, changes = kinds_of(order, order.changes), list(order.changes)
         await write(order)
         self._moved.append((order.id, changes))
-        for kind in kinds:
-            await _announce(self._work, order.terms.merchant, order.id, order, kind, {})
+        listening = await _listening(self._work, order.terms.merchant) if kinds else []
+        if listening:
+            for kind in kinds:
+                await announce_to(self._work, listening, order.terms.merchant, order.id, order, kind, {})
 
 
 class _AnnouncingCases:
@@ -132,9 +136,6 @@ def _of_case(case: Case) -> dict[str, Any]:
     return {"case_id": case.id, **case.for_buyer}
 
 
-async def _announce(
-    work: UnitOfWork, merchant: str, order_id: str, order: Order | None, event: Kind, data: Mapping[str, Any]
-) -> None:
-    listening = [one.id for one in await work.webhooks.endpoints_of(merchant) if one.enabled]
-    if listening:
-        await announce_to(work, listening, merchant, order_id, order, event, data)
+async def _listening(work: UnitOfWork, merchant: str) -> list[str]:
+    """The merchant's enabled endpoints."""
+    return [one.id for one in await work.webhooks.endpoints_of(merchant) if one.enabled]

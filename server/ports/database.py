@@ -73,7 +73,7 @@ class Database(Protocol):
         """
 
     def read(self) -> AbstractAsyncContextManager[UnitOfWork]:
-        """A consistent view of few records, for reading; nothing is committed."""
+        """For reading few records: nothing is kept, and a second statement may find what came after the first."""
 
     def survey(self) -> AbstractAsyncContextManager[UnitOfWork]:
-        """As `read`, for what may look at many records: nobody else waits meanwhile."""
+        """A consistent view, for what may look at many records: nobody else waits meanwhile."""

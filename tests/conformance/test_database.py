@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 from sqlalchemy import text
+from sqlalchemy.exc import InvalidRequestError
 
 from server.adapters.clock import SystemClock
 from server.adapters.database import SqlDatabase
@@ -79,8 +80,9 @@ async def test_a_reader_sees_nothing_of_an_open_unit(database):
 
 async def test_what_is_written_while_reading_is_not_kept(database):
     order = samples.order()
-    async with database.read() as view:
-        await view.orders.add(order)
+    with suppress(InvalidRequestError):  # PostgreSQL's readers are refused it
+        async with database.read() as view:
+            await view.orders.add(order)
     assert await get(database, order.id) is None
 
 
