@@ -4,9 +4,10 @@ import logging
 from collections.abc import Sequence
 
 from server.application.cases import open_case
-from server.application.deliver import EXECUTE, PROVE, REFUND, RESOLVE, UNPAID, receiver, record_settled
+from server.application.deliver import EXECUTE, REFUND, RESOLVE, UNPAID, receiver, record_settled
 from server.application.execute import load
 from server.application.paddock import Paddock
+from server.application.prove import keep_proof, proof_record
 from server.application.settle import evidence_in, that_pay
 from server.application.take_transfer import take_back_transfer
 from server.application.waive import watch_waived
@@ -142,9 +143,11 @@ async def _watch_for_late_money(paddock: Paddock, order: Order) -> float | None:
 
 
 async def _finalize(paddock: Paddock, order: Order, block: int) -> None:
+    """With its proof, unless money is still owed for it: what gives that back has it followed, and final, anew."""
     order.final_at = paddock.clock.now()
     order.learn("final", f"block {block}")
+    record = None if order.owes else await proof_record(paddock, order)
     async with paddock.db.begin("final") as work:
         await work.orders.save(order)
-        if not order.owes:
-            await work.outbox.add(PROVE, order.id, paddock.clock.now())
+        if record is not None:
+            await keep_proof(paddock, work, order, record)

@@ -1,5 +1,6 @@
 """Prove: put together and store everything that shows what happened in an order."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -14,13 +15,18 @@ from server.ports import UnitOfWork
 
 
 async def prove(paddock: Paddock, order_id: str) -> float | None:
-    """Store the proof record of a final order; None: there is nothing more to do."""
+    """Store the proof record of a final order that has none; None: there is nothing more to do."""
     order = await load(paddock, order_id)
     record = await proof_record(paddock, order)
     async with paddock.db.begin("proof") as work:
-        await work.proofs.put(order_id, msgspec.json.encode(record), paddock.clock.now())
-        await ask_to_chain(paddock, work, order)
+        await keep_proof(paddock, work, order, record)
     return None
+
+
+async def keep_proof(paddock: Paddock, work: UnitOfWork, order: Order, record: Mapping[str, Any]) -> None:
+    """Store it in the caller's unit of work, and have the receipt that it names wait to be chained."""
+    await work.proofs.put(order.id, msgspec.json.encode(record), paddock.clock.now())
+    await ask_to_chain(paddock, work, order)
 
 
 async def proof_record(paddock: Books, order: Order) -> dict[str, Any]:

@@ -86,7 +86,7 @@ async def test_a_purchase_is_one_trace_from_the_request_to_the_anchor_also_later
     assert purchase.parent == PARENT
     server, worker = ([span for span in spans if span.service == f"paddock-{role}"] for role in ("server", "worker"))
     assert [span.name for span in server] == OF_THE_REQUEST
-    assert {"job follow", "job prove", "chained", "anchored"} == {span.name for span in worker}
+    assert {"job follow", "chained", "anchored"} == {span.name for span in worker}
     settle = of(spans, "settle")
     inside = {"evidence": settle.id, "receipt": settle.id, "purchase": PARENT}
     assert {span.name: span.parent for span in spans} == {
@@ -119,7 +119,7 @@ async def test_runs_that_only_wait_are_no_spans_and_those_that_did_something_are
         w.db.hooks.append(lambda name, when: runs.append(name) if (name, when) == ("job", "begin") else None)
         await w.work(60)
     jobs = [span for span in collector.spans if span.name.startswith("job ")]
-    assert sorted(span.name for span in jobs) == ["job follow", "job prove"]
+    assert sorted(span.name for span in jobs) == ["job follow"]
     assert len(runs) > 10
 
 

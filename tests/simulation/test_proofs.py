@@ -25,7 +25,7 @@ from tests.simulation.world import MERCHANT_KEY, TOKEN, open_world, service
 from tests.stack.chains import assert_chains
 
 OPERATOR = {"Authorization": f"Bearer {TOKEN}"}
-UNITS = ("proof", "chained", "anchor signed", "anchored", "job")
+UNITS = ("final", "chained", "anchor signed", "anchored", "job")
 SOON = Anchoring(every=timedelta(seconds=5))
 
 

@@ -10,7 +10,7 @@ UNITS = {
     FACILITATOR: ("settlement admitted", "settlement signed", "broadcast", "settlement recorded"),
     WORKER: (
         *("jobs taken", "callback signed", "callback done", "callback failed", "refund signed", "refunded"),
-        *("broadcast", "job", "mined", "swept", "final", "proof", "chained", "anchor signed", "anchored"),
+        *("broadcast", "job", "mined", "swept", "final", "chained", "anchor signed", "anchored"),
     ),
 }
 """By process, the units of work that come in every run; a broadcast is one as well."""
@@ -75,7 +75,7 @@ def plan(point: Point, seed: int) -> Plan:
     )
 
 
-_FREQUENT = frozenset({"claim", "jobs taken", "broadcast", "job", "swept", "settled", "final", "proof"})
+_FREQUENT = frozenset({"claim", "jobs taken", "broadcast", "job", "swept", "settled", "final"})
 """Units of work that come at least three times a run."""
 
 

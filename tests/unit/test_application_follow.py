@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import msgspec
 import pytest
 
 from server.application.confirm import is_confirmed
@@ -59,12 +60,19 @@ async def rows_of(paddock, order):
         return [(one.kind, one.reversal) for one in await view.ledger.of(order.id)]
 
 
+async def proof_of(paddock, order):
+    """The kinds of the rows in the proof that is stored, None without one."""
+    async with paddock.db.read() as view:
+        record = await view.proofs.get(order.id)
+    return record and [one["kind"] for one in msgspec.json.decode(record)["ledger"]]
+
+
 @pytest.mark.parametrize(("block", "again"), [(FINAL, None), (FINAL + 1, LOOK_EVERY)])
 async def test_an_order_is_final_with_the_last_block_of_its_rows(clock, block, again):
     order = made(**DELIVERED)
     found, later, paddock = await followed(clock, order, row(order, block=block), chain=Chain(block))
     assert (later, found.final_at) == (again, None if again else clock.now())
-    assert await jobs(paddock) == ([] if again else [("prove", order.id)])
+    assert await proof_of(paddock, order) == (None if again else ["settlement"])
 
 
 async def test_an_order_that_is_final_is_not_looked_at_again(clock):
@@ -74,18 +82,38 @@ async def test_an_order_that_is_final_is_not_looked_at_again(clock):
 
 
 @pytest.mark.parametrize(
-    ("columns", "again", "topics"),
+    ("columns", "again", "proven"),
     [
-        ({"fulfilment": F.FAILED, "money_back": M.DUE}, LOOK_EVERY, []),
-        ({"fulfilment": F.EXECUTING}, LOOK_EVERY, []),
-        ({"fulfilment": F.FAILED, "money_back": M.BLOCKED}, None, []),
-        ({"fulfilment": F.FAILED, "money_back": M.REFUNDED}, None, ["prove"]),
+        ({"fulfilment": F.FAILED, "money_back": M.DUE}, LOOK_EVERY, None),
+        ({"fulfilment": F.EXECUTING}, LOOK_EVERY, None),
+        ({"fulfilment": F.FAILED, "money_back": M.BLOCKED}, None, None),
+        ({"fulfilment": F.FAILED, "money_back": M.REFUNDED}, None, ["settlement"]),
     ],
 )
-async def test_an_order_is_proven_once_it_has_ended_and_owes_nothing(clock, columns, again, topics):
+async def test_an_order_is_proven_once_it_has_ended_and_owes_nothing(clock, columns, again, proven):
     order = made(payment=P.SETTLED, **columns)
-    _, later, paddock = await followed(clock, order, row(order))
-    assert (later, [topic for topic, _ in await jobs(paddock)]) == (again, topics)
+    found, later, paddock = await followed(clock, order, row(order))
+    assert (later, await proof_of(paddock, order), await jobs(paddock)) == (again, proven, [])
+    assert (found.final_at is None) == bool(again)
+
+
+@pytest.mark.parametrize(("when", "both"), [("begin", False), ("commit", False), ("committed", True)])
+async def test_an_order_is_never_final_without_its_proof(clock, when, both):
+    def die(name, moment):
+        if (name, moment) == ("final", when):
+            raise LookupError
+
+    order = made(**DELIVERED)
+    paddock = bare_paddock(clock, Chain())
+    await put(paddock, order)
+    paddock.db.hooks.append(die)
+    with pytest.raises(LookupError):
+        await follow(paddock, order.id)
+    assert (await stored(paddock, order)).final_at == (clock.now() if both else None)
+    assert await proof_of(paddock, order) == ([] if both else None)
+    paddock.db.hooks.clear()
+    assert await follow(paddock, order.id) is None
+    assert await proof_of(paddock, order) == []
 
 
 async def test_an_order_that_waits_for_plain_transfers_is_watched_by_another(clock):
