@@ -344,12 +344,17 @@ async def test_openapi_has_every_paid_route_with_its_price_and_no_dangling_refer
         assert name.removeprefix("#/components/schemas/") in document["components"]["schemas"]
 
 
-async def test_the_reference_shows_every_path_of_the_document(stranger):
+async def test_the_reference_shows_every_path_and_every_price_of_the_document(stranger):
     document = (await stranger.get("/openapi.json")).json()
     page = Read(await stranger.get("/docs"))
     for path in document["paths"]:
         assert path in page.text
-    assert "0.002 USDC per search" in " ".join(page.text.split())
+    asked = [one["x-price"] for path in document["paths"].values() for one in path.values() if "x-price" in one]
+    assert len(asked) == len(SOLD)
+    told = " ".join(page.text.split())
+    for price in asked:
+        comma = "," if price["lead"] else ""
+        assert " ".join(f"{price['lead']} {price['display']} {price['symbol']}{comma} {price['basis']}".split()) in told
 
 
 async def test_no_page_names_another_origin_or_carries_inline_code(operator, paddock):

@@ -50,7 +50,8 @@ def test_only_tests_about_services_are_lost_whatever_is_dropped(everything):
 def test_nothing_that_is_left_names_a_service_that_is_dropped(everything):
     dropped = modules().keys() - set(SAMPLE_SLUGS)
     files = [modules()[slug].rpartition(".")[2] for slug in dropped]
-    told = re.compile(r"(?<![\w-])({})(?![\w-])|services[./]({})\b".format("|".join(dropped or "-"), "|".join(files)))
+    names = r"(?<![\w-])({})(?![\w-])|services[./]({})\b".format("|".join(dropped), "|".join(files))
+    told = re.compile(names if dropped else "(?!)")  # of a fork that keeps a sample alone nothing else can be dropped
     pages = ("README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", ".env.example", "docs/services.md", "networks.toml")
     guides = (path.relative_to(ROOT) for path in (ROOT / "docs" / "guides").glob("*.md") if path.stem != "template")
     sources = (source.path for source in read(ROOT).values())
