@@ -16,7 +16,7 @@ from tests.simulation.transfer_world import PRICE, open_transfers
 from tests.simulation.world import RICH, WorldBuyer, open_world
 
 DIRECT = ("claim", "ready", "settlement admitted", "settlement signed", "settlement recorded", "settled", "final")
-DELEGATE = ("claim", "settlement signed", "settled", "callback signed", "callback done", "final", "proof")
+DELEGATE = ("claim", "settlement signed", "settled", "callback signed", "callback done", "final", "chained")
 REFUND = ("settled", "callback failed", "refund signed", "refunded", "final")
 
 
