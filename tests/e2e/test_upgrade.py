@@ -72,11 +72,10 @@ async def test_every_row_of_the_first_version_says_after_the_migrations_what_it_
     found = await rows_of(old_url)
     for table in KEPT:
         assert said(found, table) == said(left_over.rows, table), table
-    assert {row["topic"] for row in left_over.rows["outbox"]} >= {"execute", "follow", "prove", "refund"}
+    jobs = as_of_old(left_over.rows)["outbox"]
+    assert {row["topic"] for row in jobs} >= {"execute", "follow", "prove", "refund"}
     waiting = {row["id"]: (row["done"], row["generation"]) for row in found["outbox"]}
-    assert {row["id"]: (row["done"], row["generation"]) for row in as_of_old(left_over.rows)["outbox"]}.items() <= (
-        waiting.items()
-    )
+    assert {row["id"]: (row["done"], row["generation"]) for row in jobs}.items() <= waiting.items()
     final = {left_over.staged.orders[name] for name in ("delivered", "called", "launched")}
     assert {row["order_id"] for row in found["receipt_queue"]} == final
     assert waiting["chain_receipts:paddock"] == (0, 1)

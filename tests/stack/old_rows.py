@@ -75,7 +75,10 @@ def as_of_old(rows: Mapping[str, Rows]) -> dict[str, Rows]:
     old = dict(rows)
     old["chain_transactions"] = [row | {"raw": raw[row["hash"]]} for row in rows["chain_transactions"]]
     old["settlements"] = [row | {"transaction": row["transaction"] or row["sent_in"]} for row in rows["settlements"]]
-    old["outbox"] = [row for row in rows["outbox"] if row["topic"] in TOPICS]
+    proven = {row["order_id"] for row in rows["proofs"]}
+    jobs = [row for row in rows["outbox"] if row["topic"] in TOPICS]
+    followed = [row for row in jobs if row["topic"] == "follow" and row["subject"] in proven]
+    old["outbox"] = jobs + [row | {"id": f"prove:{row['subject']}", "topic": "prove"} for row in followed]
     return old
 
 
