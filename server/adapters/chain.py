@@ -10,7 +10,6 @@ import aiohttp
 import msgspec
 from web3 import AsyncWeb3
 from web3.exceptions import (
-    BlockNotFound,
     ContractLogicError,
     TimeExhausted,
     TransactionNotFound,
@@ -20,7 +19,7 @@ from web3.exceptions import (
 from web3.types import TxParams
 
 from protocol.payment import PERMIT2, Method
-from server.adapters.logs import Log, Receipt, bytes_in
+from server.adapters.logs import Block, Log, Receipt, bytes_in, number
 from server.adapters.rpc import HttpProvider
 from server.adapters.shared import SharedAnswers
 from server.domain import calls
@@ -58,7 +57,7 @@ class EvmChain:
 
     async def chain_id(self) -> int:
         async with _reading("eth_chainId"):
-            return _number(await self._web3.eth.chain_id)
+            return await self._quantity("eth_chainId")
 
     async def client_version(self) -> str:
         async with _reading("web3_clientVersion"):
@@ -66,32 +65,30 @@ class EvmChain:
 
     async def block_number(self) -> int:
         async with _reading("eth_blockNumber"):
-            number = _number(await self._web3.eth.block_number)
-            self._head = (time.monotonic(), number)
-            return number
+            newest = await self._quantity("eth_blockNumber")
+            self._head = (time.monotonic(), newest)
+            return newest
 
     async def recent_block(self) -> int:
         """A block number at most a second old: good enough as a lower bound for searches."""
-        read_at, number = self._head
-        return number if time.monotonic() - read_at < _HEAD_SECONDS else await self.block_number()
+        read_at, newest = self._head
+        return newest if time.monotonic() - read_at < _HEAD_SECONDS else await self.block_number()
 
     async def final_block(self) -> int:
         return max(0, await self.block_number() - self._finality)
 
     async def block_time(self, number: int) -> int:
         async with _reading("eth_getBlockByNumber"):
-            return _number((await self._web3.eth.get_block(number))["timestamp"])
+            return (await self._existing(hex(number))).time
 
     async def balance(self, address: str) -> int:
         async with _reading("eth_getBalance"):
-            return _number(await self._web3.eth.get_balance(_address(address)))
+            return await self._quantity("eth_getBalance", address, "latest")
 
     async def block_hash(self, number: int) -> str | None:
         async with _reading("eth_getBlockByNumber"):
-            try:
-                return "0x" + bytes((await self._web3.eth.get_block(number))["hash"]).hex()
-            except BlockNotFound:
-                return None
+            found = await self._block(hex(number))
+            return found.name if found else None
 
     async def token_balance(self, asset: str, address: str, block: int | None = None) -> int:
         return calls.one_word(await self.call(Call(address, asset, calls.balance_of(address)), block))
@@ -101,16 +98,15 @@ class EvmChain:
 
     async def transaction_count(self, address: str, block: int | None = None) -> int:
         async with _reading("eth_getTransactionCount"):
-            at = "latest" if block is None else block
-            return _number(await self._web3.eth.get_transaction_count(_address(address), cast(Any, at)))
+            return await self._quantity("eth_getTransactionCount", address, "latest" if block is None else hex(block))
 
     async def next_nonce(self, address: str) -> int:
         async with _reading("eth_getTransactionCount"):
-            return _number(await self._web3.eth.get_transaction_count(_address(address), "pending"))
+            return await self._quantity("eth_getTransactionCount", address, "pending")
 
     async def code(self, address: str) -> bytes:
         async with _reading("eth_getCode"):
-            return bytes(await self._web3.eth.get_code(_address(address)))
+            return bytes(await self._web3.eth.get_code(cast(Any, address)))
 
     async def nonce_used(self, spend: Spend, block: int | None = None) -> bool:
         if spend.method is Method.PERMIT2:
@@ -139,18 +135,26 @@ class EvmChain:
 
     async def estimate_gas(self, call: Call) -> int:
         async with _reading("eth_estimateGas"):
-            return _number(await self._web3.eth.estimate_gas(_transaction(call)))
+            try:
+                return await self._quantity("eth_estimateGas", _transaction(call))
+            except Web3RPCError:
+                return _number(await self._web3.eth.estimate_gas(_transaction(call)))
 
     async def fees(self) -> Fees:
         async with _reading("eth_getBlockByNumber"):
-            block, offer = await asyncio.gather(self._web3.eth.get_block("latest"), self._web3.eth.max_priority_fee)
-            base, priority = _number(block.get("baseFeePerGas", 0)), _number(offer)
-        return Fees(2 * base + priority, priority)
+            newest, priority = await asyncio.gather(self._existing("latest"), self._priority())
+        return Fees(2 * newest.base_fee + priority, priority)
+
+    async def _priority(self) -> int:
+        try:
+            return await self._quantity("eth_maxPriorityFeePerGas")
+        except Web3RPCError:  # not every node has it: web3 looks at what the last blocks paid
+            return _number(await self._web3.eth.max_priority_fee)
 
     async def send(self, raw: bytes) -> None:
         try:
             async with _reading("eth_sendRawTransaction"):
-                await self._web3.eth.send_raw_transaction(raw)
+                bytes_in(await self._provider.ask(str, "eth_sendRawTransaction", ["0x" + raw.hex()]) or "")
         except ChainUnavailable as error:
             if not any(words in error.detail.lower() for words in _KNOWN):
                 raise
@@ -205,6 +209,18 @@ class EvmChain:
             found = await self._logs(contract, [], from_block, to_block)
             return [log.event() for log in sorted(found, key=lambda log: log.place)]
 
+    async def _quantity(self, method: str, *params: object) -> int:
+        return number(await self._provider.ask(str, method, params) or "")
+
+    async def _block(self, at: str) -> Block | None:
+        return await self._provider.ask(Block, "eth_getBlockByNumber", [at, False])
+
+    async def _existing(self, at: str) -> Block:
+        found = await self._block(at)
+        if found is None:
+            raise TypeError("no such block")
+        return found
+
     async def _logs(
         self, asset: str, topics: Sequence[bytes | None], from_block: int, to_block: int | None = None
     ) -> Sequence[Log]:
@@ -253,8 +269,4 @@ def _revert_data(error: ContractLogicError) -> bytes:
 
 
 def _transaction(call: Call) -> TxParams:
-    return {"from": _address(call.sender), "to": _address(call.to), "data": cast(Any, "0x" + call.data.hex())}
-
-
-def _address(text: str) -> Any:
-    return text
+    return {"from": cast(Any, call.sender), "to": cast(Any, call.to), "data": cast(Any, "0x" + call.data.hex())}

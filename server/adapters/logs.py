@@ -1,4 +1,4 @@
-"""Receipts and event logs as a node answers them, read straight into our own types.
+"""Blocks, receipts and event logs as a node answers them, read straight into our own types.
 
 web3's formatters take 0.1 ms for each log; a batch of fifty payments has 150, and each order looks at all of them.
 """
@@ -10,6 +10,29 @@ import msgspec
 from protocol.signatures import checksummed
 from server.domain import calls
 from server.domain.evidence import LoggedEvent, Mined, RawLog, TransferLog
+
+
+class Block(msgspec.Struct, rename={"base": "baseFeePerGas"}, frozen=True):
+    """What is wanted of a block; numbers 0x-hex."""
+
+    hash: str
+    timestamp: str
+    base: str = "0x0"
+    """Wei; a chain from before EIP-1559 has none."""
+
+    @property
+    def name(self) -> str:
+        return _hash(self.hash)
+
+    @property
+    def time(self) -> int:
+        """Unix seconds."""
+        return number(self.timestamp)
+
+    @property
+    def base_fee(self) -> int:
+        """Wei for a unit of gas."""
+        return number(self.base)
 
 
 class Log(msgspec.Struct, rename="camel", frozen=True):

@@ -1,5 +1,6 @@
 """Send: sign a contract call of ours, store the bytes, broadcast them, and see them mined or replaced."""
 
+import asyncio
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -33,8 +34,8 @@ class Prepared:
 async def prepare(chain: Chain, signer: TransactionSigner, to: str, data: bytes) -> Prepared:
     """All that needs the chain before signing. Raises Reverted if the call would fail now."""
     call = Call(signer.address, to, data)
-    gas = await chain.estimate_gas(call)
-    return Prepared(call, int(gas * GAS_MARGIN), await chain.fees(), await chain.next_nonce(signer.address))
+    gas, fees, nonce = await asyncio.gather(chain.estimate_gas(call), chain.fees(), chain.next_nonce(signer.address))
+    return Prepared(call, int(gas * GAS_MARGIN), fees, nonce)
 
 
 async def sign(

@@ -29,17 +29,20 @@ TIDY_EVERY = timedelta(seconds=2)
 LEASE = 10 * TIDY_EVERY
 """After which a row in nobody's queue is another process's to take over."""
 PURPOSE = "settle"
+SOONEST, LATEST = 0.002, 0.25
+"""Seconds between two looks for what is in flight."""
+LATENESS = 8
+"""A look comes at most this part of the time too late that the newest transaction has been in flight: soon on a chain
+that mines at once, and 41 looks within a block of two seconds."""
 
 
 class Settler:
     """Sends queued settlements of one network with one key and records their outcomes. `run` is its only task."""
 
-    def __init__(
-        self, db: Database, ground: Ground, clock: Clock, signer: TransactionSigner, poll: float = 0.01
-    ) -> None:
+    def __init__(self, db: Database, ground: Ground, clock: Clock, signer: TransactionSigner) -> None:
         self._db, self._ground, self._clock, self._signer = db, ground, clock, signer
         self._chain, self._network = ground.chain, ground.market.network
-        self._poll, self._pause = poll, PauseWatch()
+        self._pause = PauseWatch()
         self._queue: asyncio.Queue[Settlement] = asyncio.Queue(maxsize=10_000)
         self._queued: set[str] = set()
         self._flying: dict[str, ChainTransaction] = {}
@@ -131,7 +134,7 @@ class Settler:
         try:
             await self._chain.send(transaction.newest.raw)
         finally:
-            self._wakeups.change()
+            self._wakeups.sent()
 
     async def _offer_again(self, versions: Mapping[str, int]) -> None:
         """Those of a batch that nobody else changed; the others are another process's."""
@@ -179,13 +182,17 @@ class Settler:
     async def _watch(self) -> None:
         """See what is in flight mined."""
         while True:
-            if not self._flying:
-                await self._wakeups.next_change(1.0)
             for transaction in list(self._flying.values()):
                 mined = await outcome(self._chain, transaction)
                 if mined:
                     await self._record(transaction, mined)
-            await self._wakeups.next_change(self._poll)
+            await self._wakeups.next_sent(self._until_next_look())
+
+    def _until_next_look(self) -> float:
+        if not self._flying:
+            return 1.0
+        newest = max(one.newest.signed_at for one in self._flying.values())
+        return min(max((self._clock.now() - newest).total_seconds() / LATENESS, SOONEST), LATEST)
 
     async def _record(self, transaction: ChainTransaction, mined: Mined) -> None:
         """Write down what a chain transaction did to each payment that it carries."""
@@ -237,6 +244,7 @@ class Settler:
                 self._wakeups.wake(recorded)
             self._flying |= unmined
             self._wakeups.change()
+            self._wakeups.sent()
             for settlement in abandoned:
                 await self._take_over(settlement)
             await self._clock.sleep(TIDY_EVERY.total_seconds())

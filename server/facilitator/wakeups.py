@@ -1,4 +1,4 @@
-"""Waking those who wait: for one settlement's outcome, or for any change of a settler's work."""
+"""Waking those who wait: for one settlement's outcome, for more work of a settler, or for what it sent."""
 
 import asyncio
 from collections.abc import Sequence
@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from server.domain.settlements import Settlement
 from server.ports import Clock
 
-_ANYTHING = ""
+_WORK, _FLIGHT = "work", "flight"
+"""No settlement's id is one of these: they are hashes."""
 Told = Settlement | None
 
 
@@ -18,12 +19,20 @@ class Wakeups:
         self._waiting: dict[str, set[asyncio.Future[Told]]] = {}
 
     def change(self) -> None:
-        """Something arrived, left or landed."""
-        self._tell(_ANYTHING, None)
+        """Something arrived or landed."""
+        self._tell(_WORK, None)
 
     async def next_change(self, timeout: float) -> None:
         """Until the next change, or so many seconds."""
-        await self.wait(_ANYTHING, timeout)
+        await self.wait(_WORK, timeout)
+
+    def sent(self) -> None:
+        """Something is in flight that was not."""
+        self._tell(_FLIGHT, None)
+
+    async def next_sent(self, timeout: float) -> None:
+        """Until the next one is in flight, or so many seconds."""
+        await self.wait(_FLIGHT, timeout)
 
     def recorded(self, settlements: Sequence[Settlement]) -> None:
         """These are stored as they are here; it is a change too."""

@@ -15,7 +15,7 @@ from server.domain.sending import Fees, TransactionState
 from server.domain.settlements import SettlementState
 from server.domain.states import PaymentState
 from server.facilitator.local import LocalFacilitator
-from server.facilitator.settler import Settler
+from server.facilitator.settler import LATENESS, LATEST, SOONEST, Settler
 from server.ports import Call
 from server.web.app import create_app
 from server.web.credentials import Credentials, digest
@@ -62,6 +62,32 @@ async def test_what_is_mined_at_once_is_recorded_without_waiting(world):
     before = world.clock.now()
     assert (await world.buyer.present(quoted, world.buyer.pay(quoted))).status_code == 200
     assert world.clock.now() == before
+
+
+@pytest.mark.parametrize(
+    ("seconds", "late", "looks"),
+    [(0.003, SOONEST, 8), (0.1, 0.1 / LATENESS, 30), (2.5, 2.5 / LATENESS, 60), (12.5, LATEST, 110)],
+)
+async def test_f14_looks_for_what_is_in_flight_are_soon_at_first_and_grow_rare(world, seconds, late, looks):
+    """Late by a part of the time that the block took, and a node is not asked a hundred times a second for it."""
+    world.chain.automine, world.chain.block_seconds = False, 1_000
+    asked, look = [], world.chain.mined
+
+    async def counted(transaction):
+        asked.append(transaction)
+        return await look(transaction)
+
+    async def block():
+        await world.clock.sleep(seconds)
+        world.chain.mine()
+
+    world.chain.mined = counted
+    ((quoted, header),) = await quotes(world, 1)
+    before = world.clock.now()
+    _, answer = await asyncio.gather(block(), world.buyer.present(quoted, header))
+    assert answer.status_code == 200
+    assert seconds <= (world.clock.now() - before).total_seconds() <= seconds + late + 0.001
+    assert len(asked) <= looks
 
 
 def let_in(world, number):

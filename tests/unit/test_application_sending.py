@@ -1,5 +1,6 @@
 """F16: our chain transactions: dearer at exactly their patience, a few times, and given up once their nonce is lost."""
 
+import asyncio
 from datetime import timedelta
 
 import pytest
@@ -72,6 +73,22 @@ async def test_a_call_is_prepared_with_a_margin_of_gas_and_signed_with_the_next_
     async with db.begin("lost") as work:
         await work.transactions.lose(second.hash)
         assert await sent_for(work, "refund", "order") is None
+
+
+async def test_what_the_chain_is_asked_before_signing_is_asked_at_once():
+    met = asyncio.Barrier(3)
+
+    def together(answer):
+        async def waits(*_):
+            await met.wait()
+            return answer
+
+        return waits
+
+    node = Node(estimate_gas=together(100_001), fees=together(FEES), next_nonce=together(7))
+    async with asyncio.timeout(5):
+        prepared = await prepare(node, SIGNER, TO, b"\1\2")
+    assert (prepared.gas, prepared.fees, prepared.chain_nonce) == (int(100_001 * GAS_MARGIN), FEES, 7)
 
 
 async def test_f16_bytes_wait_for_exactly_their_patience_before_dearer_ones_replace_them(db, clock):
