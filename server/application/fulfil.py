@@ -60,7 +60,8 @@ async def answer(service: Service, given: bytes, context: Context, whose: str) -
     except msgspec.ValidationError as error:
         raise HandlerFailed(f"{service.slug} takes other arguments now than those that were paid for") from error
     try:
-        made = await asyncio.wait_for(service.run(arguments, context), service.timeout)
+        async with asyncio.timeout(service.timeout):
+            made = await service.run(arguments, context)
     except ServiceError as error:
         raise BadArguments(error.detail, error.status) from error
     except PaddockError:

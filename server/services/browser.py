@@ -69,7 +69,8 @@ class Browser:
         BrowserFailed.
         """
         try:
-            await asyncio.wait_for(self.places.acquire(), self.wait)
+            async with asyncio.timeout(self.wait):
+                await self.places.acquire()
         except TimeoutError as error:
             raise RunAgain("every browser is busy; send the same payment again") from error
         try:
@@ -110,7 +111,8 @@ class Browser:
                 with suppress(ProcessLookupError):
                     os.killpg(process.pid, signal.SIGKILL)
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(process.communicate(), END)
+                    async with asyncio.timeout(END):
+                        await process.communicate()
 
 
 async def _open_tab(pipe: Pipe, html: str, width: int, height: int) -> None:

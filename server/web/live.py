@@ -216,7 +216,8 @@ class _Proof:
 async def block_number(paddock: Paddock) -> str:
     """The chain's height, at most a second old; empty when it cannot be reached now."""
     try:
-        return str(await asyncio.wait_for(paddock.chain.recent_block(), CHAIN_SECONDS))
+        async with asyncio.timeout(CHAIN_SECONDS):
+            return str(await paddock.chain.recent_block())
     except (PaddockError, TimeoutError):
         return ""
 

@@ -46,6 +46,27 @@ async def answered(made, **changes):
 METERED = {"meter": Meter("word", 10), "amount": 100}
 
 
+@pytest.mark.parametrize("turns", range(6))
+async def test_who_is_cancelled_as_the_answer_comes_is_cancelled(turns):
+    """A worker that went on all the same would never end."""
+    began, ready = asyncio.Event(), asyncio.get_running_loop().create_future()
+
+    async def run(_arguments, _context):
+        began.set()
+        return await ready
+
+    asked = asyncio.create_task(answer(dataclasses.replace(ECHO, run=run), b"{}", None, "order x"))
+    await began.wait()
+    ready.set_result(Answer(b"x"))
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    if asked.cancel():
+        with pytest.raises(asyncio.CancelledError):
+            await asked
+    else:
+        assert (await asked).body == b"x"
+
+
 @pytest.mark.parametrize("charge", [0, 1, 100])
 async def test_a_metered_call_may_cost_from_nothing_to_its_most(charge):
     assert (await answered(Answer(b"x", charge=charge), **METERED)).charge == charge
