@@ -31,7 +31,7 @@ LEASE = 10 * TIDY_EVERY
 PURPOSE = "settle"
 SOONEST, LATEST = 0.002, 0.25
 """Seconds between two looks for what is in flight."""
-LATENESS = 8
+LATENESS = 0.125
 """A look comes at most this part of the time too late that the newest transaction has been in flight: soon on a chain
 that mines at once, and 41 looks within a block of two seconds."""
 
@@ -192,7 +192,7 @@ class Settler:
         if not self._flying:
             return 1.0
         newest = max(one.newest.signed_at for one in self._flying.values())
-        return min(max((self._clock.now() - newest).total_seconds() / LATENESS, SOONEST), LATEST)
+        return min(max((self._clock.now() - newest).total_seconds() * LATENESS, SOONEST), LATEST)
 
     async def _record(self, transaction: ChainTransaction, mined: Mined) -> None:
         """Write down what a chain transaction did to each payment that it carries."""

@@ -66,7 +66,7 @@ async def test_what_is_mined_at_once_is_recorded_without_waiting(world):
 
 @pytest.mark.parametrize(
     ("seconds", "late", "looks"),
-    [(0.003, SOONEST, 8), (0.1, 0.1 / LATENESS, 30), (2.5, 2.5 / LATENESS, 60), (12.5, LATEST, 110)],
+    [(0.003, SOONEST, 8), (0.1, 0.1 * LATENESS, 30), (2.5, 2.5 * LATENESS, 60), (12.5, LATEST, 110)],
 )
 async def test_f14_looks_for_what_is_in_flight_are_soon_at_first_and_grow_rare(world, seconds, late, looks):
     """Late by a part of the time that the block took, and a node is not asked a hundred times a second for it."""
