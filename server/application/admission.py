@@ -8,6 +8,7 @@ from datetime import timedelta
 
 from server.application.allowlist import AllowlistWatch
 from server.application.breaker import Breaker
+from server.application.gate import Gate
 from server.application.pause import PauseWatch
 from server.application.rates import Rates
 from server.domain.outages import RouteBusy
@@ -31,6 +32,7 @@ class Admission:
     actions: AllowlistWatch = field(default_factory=AllowlistWatch)
     rates: Rates = field(default_factory=Rates)
     running: Counter[str] = field(default_factory=Counter)
+    claims: Gate = field(default_factory=Gate)
     breakers: dict[str, Breaker] = field(default_factory=dict)
 
     def breaker(self, name: str) -> Breaker:

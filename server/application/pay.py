@@ -53,7 +53,8 @@ async def pay(paddock: Paddock, service: Service, call: PaidCall) -> Sold:
     presented = present(paddock, service, call)
     is_for(presented.quote.id)
     with paddock.admission.slot(service.slug) as slot:
-        order, owned = await claim(paddock, service, call, presented, slot)
+        async with paddock.admission.claims.place():
+            order, owned = await claim(paddock, service, call, presented, slot)
         is_for(order.id)
         if owned:
             try:

@@ -135,6 +135,19 @@ async def test_f14_half_a_minute_a_block_is_pending_with_its_hash_and_later_one_
     assert (world.settlements(), world.runs["echo"], len(settling(world))) == (1, 1, 1)
 
 
+async def test_s27_of_many_at_once_the_first_have_their_answers_before_the_last_are_claimed(world):
+    let_in(world, 100)
+    many, claimed = await quotes(world, 100), []
+
+    async def one(quoted, header):
+        answer = await world.client.get(quoted.url, headers={"PAYMENT-SIGNATURE": header})
+        claimed.append(len(await world.orders()))
+        return answer.status_code
+
+    assert await asyncio.gather(*(one(*two) for two in many)) == [200] * 100
+    assert claimed[0] <= 40
+
+
 @pytest.mark.parametrize("keys", [1, 4])
 async def test_f16_two_hundred_settlements_leave_no_gap_whatever_the_number_of_keys(keys):
     async with open_world(keys=keys) as world:
