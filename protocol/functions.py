@@ -83,4 +83,4 @@ def _shown(value: Any, kind: str) -> str:
         return str(to_checksum_address(value))
     if isinstance(value, bytes):
         return "0x" + value.hex()
-    return ascii(value) if isinstance(value, str) else str(value)
+    return ascii(value)

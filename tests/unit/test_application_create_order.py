@@ -18,9 +18,10 @@ from server.domain.outages import Paused, TransfersUnwatched, WalletFull
 from server.domain.states import PaymentState
 from server.domain.transfers import Cursor
 from server.ports import Verdict
+from server.services.service import Meter
 from tests.fakes.chain import DAI, DAI_ASSET, DOLLAR, fake_market
 from tests.fakes.liars import Liar
-from tests.fakes.paddocks import ECHO, bare_paddock
+from tests.fakes.paddocks import ACCESS_PASS, ECHO, bare_paddock
 from tests.fakes.samples import NETWORK
 
 MARKET = fake_market(assets=(DOLLAR, DAI_ASSET))
@@ -200,6 +201,8 @@ async def test_what_is_on_sale_can_be_paid_by_a_transfer(clock):
     [
         ({"network": "eip155:1"}, f"network is one of {NETWORK}"),
         ({"asset": PAYER}, f"asset is one of {DOLLAR.address} \\(USDC\\)"),
+        ({"service": replace(ECHO, meter=Meter("token", 1))}, "pay it by x402 at /v1/echo"),
+        ({"service": ACCESS_PASS}, "is not sold by transfer"),
     ],
 )
 async def test_where_and_in_what_it_is_not_paid_is_told(clock, changes, words):

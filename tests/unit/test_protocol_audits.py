@@ -63,6 +63,11 @@ def test_a_page_survives_the_wire():
     assert decode_json(msgspec.json.encode(PAGE), Page) == PAGE
 
 
+def test_a_batch_of_one_entry_is_checked_as_any_other():
+    report = check_chain([page(STATEMENTS[:1], spans=[(0, 0)])], SIGNER)
+    assert [words for words in report.checked if words.startswith("batch 0 (entries 0 to 0) has the root")]
+
+
 @every_entry
 @every_form
 @pytest.mark.parametrize("field", ["previous", "content", "link"])

@@ -199,6 +199,7 @@ def checked(given_proof, now=NOW, domain="shop.example", uri=URI, networks=("eip
 def test_a_fresh_answer_is_accepted_to_the_end_of_its_time():
     for now in (NOW, NOW + timedelta(minutes=5) - timedelta(milliseconds=1), NOW - timedelta(seconds=5)):
         assert checked(proof(), now) is None
+    assert checked(proof(notBefore="2026-03-01T12:00:00Z")) is None
 
 
 @pytest.mark.parametrize(
