@@ -12,7 +12,7 @@ from server.application.sign_choice import choice_of
 from server.application.tracing import on_chain
 from server.domain import calls, ledger
 from server.domain.deliveries import Delivery
-from server.domain.errors import HandlerFailed, InternalError, Reverted, UnknownOrder
+from server.domain.errors import BadArguments, HandlerFailed, InternalError, Reverted, UnknownOrder
 from server.domain.evidence import Mined
 from server.domain.market import Contract
 from server.domain.orders import Order
@@ -117,7 +117,7 @@ async def complete(paddock: Paddock, order: Order, service: Service, contract: C
     execution = Execution(mined.transaction, contract.address, events(contract, mined))
     try:
         answer = await run(paddock, service, order, execution)
-    except HandlerFailed:  # the effect is on chain and paid for: it is delivered, if in plainer words
+    except (BadArguments, HandlerFailed):  # the effect is on chain and paid for: it is delivered, if in plainer words
         answer = json_answer(execution)
     delivery = Delivery(order.id, answer.body, answer.content_type, paddock.clock.now())
     row = ledger.entry(order, "payout", ledger.callback(contract.address), receiver(order), payout)

@@ -89,7 +89,7 @@ async def test_many_metered_calls_at_once_are_each_charged_once(place, payer, ma
     limits = range(20, 28)
     async with python_client(payer, market) as client:
         answers = await asyncio.gather(*(client.get(url(place, limit=limit)) for limit in limits))
-    assert [answer.status_code for answer in answers] == [200] * len(limits)
+    assert [answer.text for answer in answers if answer.status_code != 200] == []
     assert sorted(await spent(place, market.asset, payer)) == sorted(METER.charge(limit) for limit in limits)
 
 

@@ -1,0 +1,185 @@
+"""W4: an order whose callback ran is delivered with exactly its payment; one whose callback did not gets it back."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from protocol.typed_data import order_nonce
+from server.application.execute import execute
+from server.application.send import GAS_MARGIN, sent_for
+from server.domain.errors import InternalError, Reverted
+from server.domain.evidence import AUTHORIZATION_USED, TRANSFER, Mined, RawLog, topic
+from server.domain.sending import Fees
+from server.domain.states import FulfilmentState, MoneyBackState, PaymentState
+from server.payments.delegate import DELEGATE
+from server.services.service import Answer, ServiceError
+from tests.fakes import samples
+from tests.fakes.chain import DOLLAR, FakeChain, fake_market
+from tests.fakes.liars import Liar
+from tests.fakes.paddocks import ACCESS_PASS, bare_paddock, jobs, put, stored
+
+P, F, M = PaymentState, FulfilmentState, MoneyBackState
+PRICE, PAID, PAYMENT = 50_000, 9, "0x" + "aa" * 32
+MARKET = fake_market()
+PASS, OTHER = MARKET.contracts["AccessPass"].address, MARKET.contracts["LaunchPass"].address
+
+
+class Chain(Liar):
+    """A node that shows the payment, and the callback's transaction with these logs, or reverted, or not yet."""
+
+    def __init__(self, clock, **lies):
+        self.logs, self.succeeded, self.shown = (), True, True
+        usual = {"mined": self._mined, "block_number": 20, "next_nonce": 0, "fees": Fees(2, 1), "send": None}
+        super().__init__(FakeChain(clock), **usual | {"estimate_gas": 90_000} | lies)
+
+    async def _mined(self, transaction):
+        if transaction == PAYMENT:
+            return Mined(PAYMENT, True, PAID, "0xblock", 21_000, ())
+        return Mined(transaction, self.succeeded, 12, "0xcall", 90_000, self.logs) if self.shown else None
+
+
+def handed_on(order, amount=PRICE, to=PASS, sender=None):
+    """What a token logs of a payment that leaves the delegate wallet under the order's nonce."""
+    sender = sender or MARKET.delegate
+    used = RawLog(DOLLAR.address, (AUTHORIZATION_USED, topic(sender), order_nonce(order.id)), b"", 1)
+    return used, RawLog(DOLLAR.address, (TRANSFER, topic(sender), topic(to)), amount.to_bytes(32, "big"), 2)
+
+
+async def yes(_arguments, _context):
+    """A service that says so."""
+    return Answer(b"yes", "text/plain")
+
+
+async def no(_arguments, _context):
+    raise ServiceError("it cannot say")
+
+
+async def broken(_arguments, _context):
+    raise ZeroDivisionError
+
+
+async def begun(clock, chain, run=yes, **changes):
+    """A paid order whose callback is to run, and its marketplace."""
+    usual = {"service": "access-pass", "mode": DELEGATE, "asset": DOLLAR.address, "pay_to": MARKET.delegate}
+    paid = {"payment": P.SETTLED, "settlement_tx": PAYMENT, "settlement_block": PAID, "fulfilment": F.EXECUTING}
+    paid["paid_at"] = samples.NOW
+    paddock = bare_paddock(clock, chain, replace(ACCESS_PASS, run=run))
+    return paddock, await put(paddock, samples.order(**usual | paid | changes))
+
+
+async def sent(clock, chain, **changes):
+    """The same, with the callback's transaction on its way."""
+    paddock, order = await begun(clock, chain, **changes)
+    assert await execute(paddock, order.id) == 0.1
+    assert chain.asked["send"] == 1
+    return paddock, await stored(paddock, order)
+
+
+async def rows(paddock, order):
+    async with paddock.db.read() as view:
+        return [(row.kind, row.amount, row.debit) for row in await view.ledger.of(order.id)]
+
+
+PLAIN = b'{"transaction":'
+
+
+@pytest.mark.parametrize(("run", "said"), [(yes, b"yes"), (no, PLAIN), (broken, PLAIN)], ids=["yes", "no", "broken"])
+async def test_w4_a_callback_that_took_its_payment_is_booked_and_delivered_once(clock, run, said):
+    """Whatever the service says afterwards: what happened on chain is paid for."""
+    chain = Chain(clock)
+    paddock, order = await sent(clock, chain, run=run)
+    chain.logs = handed_on(order)
+    assert await execute(paddock, order.id) is None
+    assert await execute(paddock, order.id) is None
+    found = await stored(paddock, order)
+    assert (found.fulfilment, found.money_back, found.callback_tx) == (F.RELEASED, M.NONE, order.callback_tx)
+    assert await rows(paddock, order) == [("payout", PRICE, f"callback:{PASS}")]
+    async with paddock.db.read() as view:
+        assert (await sent_for(view, "callback", order.id)).block == 12
+        assert (await view.deliveries.get(order.id)).body.startswith(said)
+
+
+async def test_w4_what_is_in_no_block_yet_is_looked_for_again(clock):
+    chain = Chain(clock)
+    paddock, order = await sent(clock, chain)
+    chain.shown = False
+    assert await execute(paddock, order.id) == 0.5
+    assert (await stored(paddock, order)).fulfilment is F.EXECUTING
+    assert chain.asked["send"] == 1
+
+
+@pytest.mark.parametrize(
+    "logs",
+    [
+        lambda _order: (),
+        lambda order: handed_on(order, amount=PRICE - 1),
+        lambda order: handed_on(order, amount=PRICE + 1),
+        lambda order: handed_on(order, to=OTHER),
+        lambda order: handed_on(order, sender=OTHER),
+    ],
+    ids=["nothing", "too little", "too much", "another contract", "another wallet"],
+)
+async def test_w4_a_callback_that_did_not_take_exactly_its_payment_delivers_nothing(clock, logs):
+    chain = Chain(clock)
+    paddock, order = await sent(clock, chain)
+    chain.logs = logs(order)
+    with pytest.raises(InternalError, match="without taking exactly its payment"):
+        await execute(paddock, order.id)
+    assert (await stored(paddock, order)).fulfilment is F.EXECUTING
+    assert await rows(paddock, order) == []
+
+
+@pytest.mark.parametrize("why", ["call reverted", None])
+async def test_w4_a_callback_that_reverted_gives_the_money_back_with_its_reason(clock, why):
+    text = (32).to_bytes(32, "big") + (13).to_bytes(32, "big") + b"call reverted".ljust(32, b"\0")
+    lies = {"call": Reverted("no", bytes.fromhex("08c379a0") + text)} if why else {"call": b""}
+    chain = Chain(clock, **lies)
+    paddock, order = await sent(clock, chain)
+    chain.succeeded = False
+    assert await execute(paddock, order.id) is None
+    found = await stored(paddock, order)
+    assert (found.fulfilment, found.money_back) == (F.FAILED, M.DUE)
+    assert found.failure == "the callback's transaction reverted" + (f": {why}" if why else "")
+    assert ("refund", order.id) in await jobs(paddock)
+    async with paddock.db.read() as view:
+        assert (await sent_for(view, "callback", order.id)).block == 12
+
+
+@pytest.mark.parametrize(("more", "goes"), [(0, True), (1, False)])
+async def test_a_callback_may_use_so_much_gas_and_no_more(clock, more, goes):
+    chain = Chain(clock, estimate_gas=MARKET.execution_gas + more)
+    paddock, order = await begun(clock, chain)
+    assert await execute(paddock, order.id) == (0.1 if goes else None)
+    found = await stored(paddock, order)
+    assert chain.asked["send"] == int(goes)
+    assert (found.fulfilment, found.money_back) == ((F.EXECUTING, M.NONE) if goes else (F.FAILED, M.DUE))
+    asked = int((MARKET.execution_gas + 1) * GAS_MARGIN)
+    assert goes or found.failure == f"the callback would use {asked} gas, more than is paid for here"
+
+
+async def test_a_callback_that_would_revert_is_not_sent(clock):
+    chain = Chain(clock, estimate_gas=Reverted("no", b""))
+    paddock, order = await begun(clock, chain)
+    assert await execute(paddock, order.id) is None
+    assert chain.asked["send"] == 0
+    assert (await stored(paddock, order)).failure == "reverted without a reason"
+
+
+@pytest.mark.parametrize(
+    ("changes", "after"),
+    [
+        ({"fulfilment": F.FAILED}, None),
+        ({"payment": P.IN_DOUBT}, None),
+        ({"settlement_block": PAID - 1}, 1.0),
+        ({"settlement_tx": "0xother", "settlement_block": PAID}, 1.0),
+    ],
+    ids=["it failed already", "its payment is in doubt", "its payment is in another block", "as is this one's"],
+)
+async def test_w4_nothing_runs_for_a_payment_that_does_not_stand(clock, changes, after):
+    chain = Chain(clock)
+    paddock, order = await begun(clock, chain, **changes)
+    assert await execute(paddock, order.id) == after
+    assert chain.asked["send"] == 0
+    clock.advance(timedelta(hours=1).total_seconds())
+    assert await execute(paddock, order.id) == after
