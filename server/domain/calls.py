@@ -144,8 +144,6 @@ def describe_revert(abi: Sequence[dict[str, Any]], data: bytes) -> str:
         for entry in abi:
             if entry["type"] == "error" and keccak(_signature(entry).encode())[:4] == data[:4]:
                 types = [item["type"] for item in entry["inputs"]]
-                if len(data) < 4 + 32 * len(types):
-                    break
                 values = [_told(abi, value, kind) for value, kind in zip(decode(types, data[4:]), types, strict=True)]
                 return f"{entry['name']}({', '.join(values)})"
     except DecodingError:

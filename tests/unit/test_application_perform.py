@@ -172,13 +172,14 @@ async def test_f20_who_was_not_ready_runs_again_later_each_time_and_then_the_mon
     waits = []
     for _ in range(MOST_RUNS - 1):
         waits.append(await perform(paddock, made.id))
-        assert (await stored(paddock, made)).fulfilment is F.NONE
+        found = await stored(paddock, made)
+        assert (found.fulfilment, found.leased(clock.now())) == (F.NONE, False)
     assert waits == [2.0**run for run in range(1, MOST_RUNS)]
     assert await jobs(paddock) == []
     assert await perform(paddock, made.id) is None
     found = await stored(paddock, made)
     assert (found.fulfilment, found.money_back) == (F.FAILED, M.DUE)
-    assert found.failure == f"echo: busy, {MOST_RUNS} times"
+    assert (found.failure, found.leased(clock.now())) == (f"echo: busy, {MOST_RUNS} times", False)
     assert await jobs(paddock) == [("refund", made.id)]
 
 
