@@ -53,6 +53,14 @@ async def test_block_times_are_unix_seconds_and_never_go_back(world):
     assert abs(times[-1] - time.time()) < 3600
 
 
+async def test_f17_a_block_has_a_name_once_it_is_there_and_not_before(world):
+    newest = await world.chain.block_number()
+    name = await world.chain.block_hash(newest)
+    assert name is not None
+    assert (name[:2], len(name)) == ("0x", 66)
+    assert await world.chain.block_hash(newest + 1_000_000) is None
+
+
 # ------------------------------------------------------------------------------------------------------------- balances
 
 

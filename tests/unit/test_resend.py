@@ -3,7 +3,13 @@
 from contextlib import asynccontextmanager
 from types import SimpleNamespace
 
-from server.application.resend import gone_from_chain
+import pytest
+
+from server.application.resend import anything_to_resend, gone_from_chain
+from server.domain.evidence import Mined
+from tests.fakes import samples
+from tests.fakes.liars import Liar
+from tests.fakes.paddocks import bare_paddock
 
 NETWORK, KEY = "eip155:1", "0x" + "11" * 20
 
@@ -44,3 +50,22 @@ async def test_f17_what_stands_in_another_block_is_gone_and_each_block_is_asked_
     gone = await gone_from_chain(Transactions(mined), chain, NETWORK, KEY)
     assert gone == mined[1:3]
     assert sorted(chain.asked) == [2, 3, 4]
+
+
+@pytest.mark.parametrize(
+    ("block", "wanted"), [(None, True), (9, True), (8, False)], ids=["in no block", "not final", "final"]
+)
+async def test_f17_a_transaction_is_looked_after_until_a_final_block_holds_it(clock, block, wanted):
+    paddock = bare_paddock(clock, Liar(None, final_block=8, transaction_count=1))
+    sent = samples.chain_transaction(sender=paddock.delegate.address)
+    async with paddock.db.begin("made up") as work:
+        await work.transactions.add(sent)
+        if block:
+            await work.transactions.record(sent.hash, Mined(sent.hash, True, block, "0xblock", 21_000, ()))
+    assert await anything_to_resend(paddock, samples.NETWORK) is wanted
+
+
+@pytest.mark.parametrize("changes", [{}, {"delegate": None}], ids=["nothing was sent", "no key is held"])
+async def test_where_nothing_was_sent_there_is_nothing_to_look_after(clock, changes):
+    paddock = bare_paddock(clock, Liar(None, final_block=8, transaction_count=1), **changes)
+    assert await anything_to_resend(paddock, samples.NETWORK) is False
