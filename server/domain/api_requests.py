@@ -44,7 +44,10 @@ def goat_message(query: str, body: bytes, api_key: str, timestamp: str, nonce: s
         if name in values or name in RESERVED or not _NAME.fullmatch(name):
             raise BadApiSignature(f"the field {name[:40]!r} cannot be signed in this format; {_INSTEAD}")
         values[name] = _text(name, value)
-    return "&".join(f"{name}={value}" for name, value in sorted(values.items()) if value).encode()
+    try:
+        return "&".join(f"{name}={value}" for name, value in sorted(values.items()) if value).encode()
+    except UnicodeEncodeError as error:
+        raise BadApiSignature(f"a field holds half of a surrogate pair, which no text can; {_INSTEAD}") from error
 
 
 def sound_message(

@@ -98,6 +98,13 @@ async def test_w8_a_member_that_comes_twice_is_refused_under_goats_signature(goa
     assert "cannot be signed" in await refusal(goat.shop, queried)
 
 
+async def test_w8_half_of_a_surrogate_pair_is_refused_under_goats_signature(goat):
+    request = goat.shop.request("POST", ORDERS, goat.wish())
+    halved = request.content.replace(b'"dapp_order_id": "', b'"dapp_order_id": "\\ud800', 1)
+    assert halved != request.content
+    assert "half of a surrogate pair" in await refusal(goat.shop, moved(goat.shop, request, body=halved))
+
+
 async def test_the_sound_signature_takes_values_that_goats_cannot_sign(goat):
     answer = await goat.sound_shop.create(**goat.wish(dapp_order_id="a=b&c"))
     assert required_of(answer)["order_id"]

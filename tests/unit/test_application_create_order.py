@@ -1,7 +1,9 @@
 """What an order by transfer is made of, who may have one, and which terms and names are refused with which words."""
 
+import asyncio
 from dataclasses import replace
 from datetime import timedelta
+from types import SimpleNamespace
 
 import pytest
 
@@ -12,7 +14,7 @@ from server.application.paddock import Ground
 from server.application.pause import turn
 from server.application.wallets import HotWallet
 from server.domain import fees
-from server.domain.errors import BadArguments, OrderRefused, PaymentConflict, Reverted, Screened
+from server.domain.errors import BadArguments, DuplicateClaim, OrderRefused, PaymentConflict, Reverted, Screened
 from server.domain.market import Asset, Merchant
 from server.domain.outages import Paused, TransfersUnwatched, WalletFull
 from server.domain.states import PaymentState
@@ -219,3 +221,28 @@ async def test_an_order_is_made_while_somebody_has_looked_lately(clock, more, ta
     else:
         with pytest.raises(TransfersUnwatched):
             await order_transfer(paddock, wanted())
+
+
+async def test_one_wish_that_is_sent_twice_at_once_is_one_order(clock):
+    paddock = await opened(clock)
+    first, second = await asyncio.gather(order_transfer(paddock, wanted()), order_transfer(paddock, wanted()))
+    assert first.id == second.id
+    assert set(paddock.db.tables.orders) == {first.id}
+
+
+async def test_of_two_wishes_at_once_under_one_nonce_one_is_refused(clock):
+    paddock = await opened(clock)
+    wishes = wanted(), wanted(digest=b"o" * 32)
+    ends = await asyncio.gather(*(order_transfer(paddock, one) for one in wishes), return_exceptions=True)
+    assert [type(end) for end in ends if isinstance(end, Exception)] == [PaymentConflict]
+    assert len(paddock.db.tables.orders) == 1
+
+
+async def test_an_id_that_another_order_has_is_nobodys_wish(clock):
+    paddock = await opened(clock)
+    quote = paddock.quotes.issue(int(clock.now().timestamp()), 900)
+    paddock = replace(paddock, quotes=SimpleNamespace(issue=lambda *_: quote))
+    order = await order_transfer(paddock, wanted())
+    with pytest.raises(DuplicateClaim):
+        await order_transfer(paddock, wanted(nonce=b"o" * 32))
+    assert set(paddock.db.tables.orders) == {order.id}

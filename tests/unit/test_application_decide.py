@@ -10,7 +10,15 @@ from server.application.raise_case import raise_case
 from server.domain import fees
 from server.domain.cases import MOST_REASON, OPERATOR, CaseKind, CaseState, Opening, Outcome
 from server.domain.deliveries import Delivery
-from server.domain.errors import BadArguments, CaseConflict, OperatorOnly, OrderRefused, UnknownCase, UnknownOrder
+from server.domain.errors import (
+    BadArguments,
+    CaseConflict,
+    OperatorOnly,
+    OrderRefused,
+    StaleWrite,
+    UnknownCase,
+    UnknownOrder,
+)
 from server.domain.fees import FeeKind
 from server.domain.states import FulfilmentState, MoneyBackState, PaymentState
 from server.payments.delegate import DELEGATE
@@ -134,6 +142,32 @@ async def test_f23_who_owes_money_cannot_talk_it_away(desk, kind, outcome, by, a
         return
     with pytest.raises(OperatorOnly, match="a merchant may ask for the refund again"):
         await decide(desk, case_id, Decision(outcome, "why", by))
+    assert (await case_of(desk, case_id)).state is CaseState.OPEN
+
+
+@pytest.mark.parametrize("outcome", Outcome)
+async def test_what_was_decided_stays_as_it_is_and_its_timeline_too(desk, outcome):
+    case_id = await opened(desk)
+    decided = await decide(desk, case_id, Decision(Outcome.REJECTION, "explained"))
+    async with desk.db.read() as view:
+        before = await view.cases.timeline(case_id)
+    with pytest.raises(CaseConflict, match="was resolved by rejection already"):
+        await decide(desk, case_id, Decision(outcome, "why"))
+    async with desk.db.read() as view:
+        assert await view.cases.timeline(case_id) == before
+    assert (await case_of(desk, case_id)).resolved_at == decided.resolved_at
+
+
+async def test_a_decision_on_what_somebody_else_changes_meanwhile_is_refused(desk):
+    case_id = await opened(desk)
+
+    def changed(name, when):
+        if (name, when) == ("case decided", "commit"):
+            raise StaleWrite("changed")
+
+    desk.db.hooks.append(changed)
+    with pytest.raises(CaseConflict, match="somebody else changed it at this moment"):
+        await decide(desk, case_id, Decision(Outcome.REJECTION, "explained"))
     assert (await case_of(desk, case_id)).state is CaseState.OPEN
 
 

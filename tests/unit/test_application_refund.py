@@ -16,6 +16,8 @@ from server.domain.refunds import AWAITS_MERCHANT, BLOCKED
 from server.domain.sending import TransactionState
 from server.domain.states import FulfilmentState, MoneyBackState, PaymentState
 from server.domain.transfers import SCHEME
+from server.payments.delegate import DELEGATE
+from server.payments.direct import DIRECT
 from server.ports import Verdict
 from tests.fakes import samples
 from tests.fakes.chain import DAI, DAI_ASSET, DOLLAR, FakeChain, fake_market
@@ -120,6 +122,28 @@ async def test_w9_what_was_sent_is_waited_for(clock):
     assert ((await stored(paddock, order)).money_back, len(chain.node.broadcasts)) == (M.SENDING, 1)
 
 
+async def test_w9_a_refund_whose_transaction_is_lost_is_sent_anew(clock):
+    order, chain = made(money_back=M.SENDING, refund_tx="0xlost"), Chain(clock)
+    paddock = await opened(clock, order, chain)
+    async with paddock.db.begin("lost") as work:
+        lost = samples.chain_transaction(purpose=SEND, subject=order.refund_name, state=TransactionState.LOST)
+        await work.transactions.add(lost)
+    assert await refund(paddock, order.id) == 0.1
+    found = await stored(paddock, order)
+    assert (found.money_back, found.refund_tx == lost.hash, len(chain.node.broadcasts)) == (M.SENDING, False, 1)
+
+
+@pytest.mark.parametrize(("mode", "wallet"), [(DIRECT, FLOAT), (DELEGATE, None)])
+async def test_a_float_pledges_its_refund_and_the_delegate_wallet_need_not(clock, mode, wallet):
+    chain = Chain(clock)
+    chain.node.give(account("delegate").address, PRICE)
+    found, again, paddock = await step(clock, made(mode=mode), chain)
+    assert (found.money_back, again, len(chain.node.broadcasts)) == (M.SENDING, 0.1, 1)
+    async with paddock.db.read() as view:
+        pledge = await view.pledges.get(found.refund_name)
+    assert (pledge and pledge.wallet) == wallet
+
+
 async def test_f23_a_refund_that_reverted_is_blocked_and_can_be_sent_anew(clock):
     order, chain = made(), Chain(clock)
     chain.node.automine = False
@@ -216,6 +240,20 @@ async def test_w4_a_refund_of_plain_transfers_is_counted_and_the_next_has_anothe
     assert (found.returned, found.refunds, found.refund_name) == (PRICE - 1, 1, f"{order.id}.1")
     assert (found.money_back, found.due_back) == (M.DUE, 1)
     assert ("refund", order.id) in await jobs(paddock)
+
+
+async def test_w4_a_second_refund_of_plain_transfers_is_booked_beside_the_first(clock):
+    order = by_transfer(returned=PRICE - 1, refunds=1, settlement_block=FINAL)
+    paddock = await opened(clock, order, Chain(clock, "final", spent_in=lambda *_: [back(order, 1)]), block=FINAL)
+    async with paddock.db.begin("first refund") as work:
+        ends = {"debit": f"payer:{order.authorization.payer}", "credit": "float:paddock"}
+        await work.ledger.add(samples.entry(order, "refund", amount=PRICE - 1, **ends))
+    assert await refund(paddock, order.id) is None
+    found = await stored(paddock, order)
+    assert (found.money_back, found.returned, found.refunds) == (M.REFUNDED, PRICE, 2)
+    async with paddock.db.read() as view:
+        rows = [(row.kind, row.round, row.amount) for row in await view.ledger.of(order.id)]
+    assert rows[1:] == [("refund", 0, PRICE - 1), ("refund", 1, 1)]
 
 
 async def test_w9_a_transfer_that_is_in_the_books_already_is_not_booked_again(clock):
