@@ -72,10 +72,10 @@ async def _go_back(paddock: Paddock, ground: Ground, cursor: Cursor) -> float:
 
     In that order, so that a Transfer that another block holds now is never counted beside itself.
     """
-    if await ground.chain.block_hash(cursor.block) is None:
-        return LOOK_EVERY  # this node lags behind
     back = max(cursor.first - 1, search_from(cursor.block))
     there = await ground.chain.block_hash(back)
+    if there is None or await ground.chain.block_hash(cursor.block) is None:
+        return LOOK_EVERY  # this node lags behind
     async with paddock.db.read() as view:
         touched = await view.transfers.booked_above(cursor.network, back)
     for order_id in touched:
@@ -84,8 +84,7 @@ async def _go_back(paddock: Paddock, ground: Ground, cursor: Cursor) -> float:
             rows = [row for row in ledger.standing(await view.ledger.of(order_id)) if row.block > back]
         if not await stand(paddock, order, rows):
             return 0.1
-    if there:
-        await _move(paddock, replace(cursor, block=back, block_hash=there))
+    await _move(paddock, replace(cursor, block=back, block_hash=there))
     return 0.0
 
 

@@ -453,3 +453,12 @@ async def test_w4_a_handler_that_failed_before_the_price_came_is_not_run_again(c
 async def test_w4_what_ended_has_no_lease_when_its_money_comes_late(clock, payment):
     found, _ = await taken(clock, waiting(payment=payment, lease_until=NOW))
     assert found.lease_until is None
+
+
+async def test_f17_what_was_read_stays_read_while_the_node_does_not_show_the_block_to_go_back_to(clock):
+    chain = Chain(READ)
+    paddock = await opened(clock, chain)
+    chain.lies["block_hash"] = lambda number: "0xother" if number == READ else None
+    assert await watch_transfers(paddock, NETWORK) == LOOK_EVERY
+    found = await cursor(paddock)
+    assert (found.block, found.block_hash) == (READ, hash_of(READ))
