@@ -11,7 +11,9 @@ from scripts.accounts import account
 from server.adapters.signers import LocalSigner
 from server.application.paddock import Ground
 from server.application.pause import turn
+from server.application.send import GAS_MARGIN
 from server.domain.evidence import Mined
+from server.domain.payment_calls import MOST_WALLET_GAS
 from server.domain.settlements import SettlementState, settlement_id
 from server.facilitator.local import PENDING, LocalFacilitator
 from server.facilitator.settler import LEASE, MOST_IN_BATCH, Settler
@@ -45,7 +47,8 @@ class Place:
         self.clock, self.db = clock, FakeDatabase(clock)
         seen = Mined(TRANSACTION, True, 1, "0xblock", 21_000, ())
         lies = {"estimate_gas": 60_000, "mined": lambda hash_: seen if hash_ == TRANSACTION else None}
-        ground = Ground(MARKET, Liar(FakeChain(clock, automine=False, block_seconds=1_000), **lies))
+        self.chain = Liar(FakeChain(clock, automine=False, block_seconds=1_000), **lies)
+        ground = Ground(MARKET, self.chain)
         self.settler = Settler(self.db, ground, clock, LocalSigner(account("settler").key.hex()))
         self.local = LocalFacilitator(self.db, clock, {MARKET.network: ground}, {MARKET.network: [self.settler]})
 
@@ -129,6 +132,37 @@ async def test_what_was_settled_is_told_so_after_it_expired_and_while_paused(pla
 
 
 # ------------------------------------------------------------------------------------------------------ the settler
+
+
+async def settled(place, *known, seconds=5):
+    """Let the settler work on these for a while."""
+    running = asyncio.create_task(place.settler.run())
+    try:
+        for one in known:
+            place.settler.offer(one)
+        await place.clock.sleep(seconds)
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+
+
+@pytest.mark.parametrize(("more", "goes"), [(0, True), (1, False)])
+async def test_what_one_payment_may_cost_to_settle_is_sent_and_no_more(place, more, goes):
+    place.chain.lies["estimate_gas"] = MOST_WALLET_GAS + more
+    known = place.knows(paid())
+    await settled(place, known)
+    found = place.rows[known.id]
+    assert (found.state, len(place.db.tables.transactions)) == ((S.SENT, 1) if goes else (S.FAILED, 0))
+    assert goes or found.reason == f"settling it would use {int((MOST_WALLET_GAS + 1) * GAS_MARGIN)} gas"
+
+
+async def test_what_became_of_a_chain_transaction_is_written_down_with_its_block(place):
+    place.chain.lies["mined"] = lambda hash_: Mined(hash_, False, 7, "0xblock", 21_000, ())
+    known = place.knows(paid())
+    await settled(place, known)
+    (sent,) = place.db.tables.transactions.values()
+    assert (sent.block, sent.block_hash) == (7, "0xblock")
+    assert place.rows[known.id].state is S.FAILED
 
 
 @pytest.mark.parametrize(("waiting", "sent"), [(MOST_IN_BATCH - 1, [1]), (MOST_IN_BATCH, [1, MOST_IN_BATCH])])
