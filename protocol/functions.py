@@ -4,12 +4,13 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from eth_abi.abi import decode, encode
+from eth_abi.abi import encode
 from eth_abi.exceptions import DecodingError, EncodingError, ParseError
 from eth_abi.grammar import TupleType, parse
 from eth_abi.registry import registry
 from eth_utils.address import to_checksum_address
 
+from protocol.abi import DEEPEST, nesting, values_in
 from protocol.errors import ProtocolError
 from protocol.hashing import keccak
 
@@ -37,9 +38,9 @@ class Function:
         try:
             whole = parse(bracket + rest)
             whole.validate()
-        except (ValueError, ParseError) as error:
+        except (ValueError, ParseError, RecursionError) as error:
             raise self._malformed() from error
-        if not isinstance(whole, TupleType) or whole.arrlist:
+        if not isinstance(whole, TupleType) or whole.arrlist or nesting(whole) > DEEPEST:
             raise self._malformed()
         kinds = tuple(component.to_type_str() for component in whole.components)
         if not all(map(registry.has_encoder, kinds)):
@@ -47,7 +48,8 @@ class Function:
         return kinds
 
     def _malformed(self) -> ProtocolError:
-        return ProtocolError("invalid_function", f"{self.signature!r} does not list arguments of the ABI's types")
+        detail = f"{self.signature!r} does not list types of the ABI, with arrays of any length {DEEPEST} deep at most"
+        return ProtocolError("invalid_function", detail)
 
     @cached_property
     def selector(self) -> bytes:
@@ -59,9 +61,9 @@ class Function:
         if calldata[:4] != self.selector:
             raise ProtocolError("invalid_calldata", f"the call is not one of {self.signature}")
         try:
-            values = decode(self.kinds, calldata[4:])
+            values = values_in(self.kinds, calldata[4:])
             exact = encode(self.kinds, values) == calldata[4:]
-        except (DecodingError, EncodingError, OverflowError) as error:
+        except (DecodingError, EncodingError) as error:
             raise ProtocolError("invalid_calldata", f"the arguments are not those of {self.signature}") from error
         if not exact:
             raise ProtocolError("invalid_calldata", f"the arguments of {self.signature} are spelt in a second way")

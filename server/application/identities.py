@@ -3,15 +3,16 @@
 from collections.abc import Mapping
 from typing import Any, Protocol
 
-from eth_abi.abi import decode
 from eth_abi.exceptions import DecodingError
 from eth_utils.address import to_checksum_address
 
+from protocol.abi import values_in
 from protocol.feedback import registry_name
 from server.application.paddock import Ground, ground_of
 from server.domain.calls import encode_call
 from server.domain.errors import ConfigurationError, Reverted, UnknownMerchant
 from server.domain.market import Merchant
+from server.domain.plain_text import one_line
 from server.domain.reputation import IDENTITY_REGISTRY, Identity
 from server.ports import Call, Clock, Database
 
@@ -111,11 +112,11 @@ async def _looked_up(registrar: Registrar, ground: Ground, merchant: str, agent_
     wallet_call = Call(here, here, encode_call("getAgentWallet(uint256)", agent_id))
     uri_call = Call(here, here, encode_call("tokenURI(uint256)", agent_id))
     try:
-        wallet = str(to_checksum_address(decode(["address"], await ground.chain.call(wallet_call))[0]))
-        uri = str(decode(["string"], await ground.chain.call(uri_call))[0])
-    except (Reverted, DecodingError, UnicodeDecodeError):
+        wallet = str(to_checksum_address(values_in(["address"], await ground.chain.call(wallet_call))[0]))
+        uri = str(values_in(["string"], await ground.chain.call(uri_call))[0])
+    except (Reverted, DecodingError):
         return None
     ours = {f"{origin}{file_path(merchant)}" for origin in registrar.origins}
     verified = found is not None and wallet == found.pay_to and uri in ours
     now = registrar.clock.now()
-    return Identity(ground.market.network, merchant, here, agent_id, wallet, uri[:2048], verified, now)
+    return Identity(ground.market.network, merchant, here, agent_id, wallet, one_line(uri, 2048), verified, now)

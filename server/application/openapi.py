@@ -12,6 +12,7 @@ from server.application.post import Office
 from server.application.sell_upstream import Described, draft
 from server.domain.errors import PaddockError, RequestRefused
 from server.domain.listing_errors import BadUpstream
+from server.domain.plain_text import one_line
 from server.domain.upstreams import Upstream
 from server.services.schemas import struct_of
 
@@ -109,8 +110,8 @@ def _described(
     title = str(operation.get("summary") or operation.get("operationId") or urlsplit(url).path)
     return Described(
         url=url,
-        title=_line(title, 80),
-        summary=_line(str(operation.get("description") or title), 300),
+        title=one_line(title, 80),
+        summary=one_line(str(operation.get("description") or title), 300),
         price=str(operation.get(PRICE) or price),
         method="GET" if method == "get" else "POST",
         arguments=schema,
@@ -217,7 +218,7 @@ def _first(*places: Mapping[str, Any]) -> Any:
 
 def _about(parameter: Mapping[str, Any]) -> dict[str, str]:
     about = parameter.get("description")
-    return {"description": _line(about, 500)} if isinstance(about, str) and about.strip() else {}
+    return {"description": one_line(about, 500)} if isinstance(about, str) and about.strip() else {}
 
 
 def _server(document: Mapping[str, Any], base: str) -> str:
@@ -229,9 +230,3 @@ def _server(document: Mapping[str, Any], base: str) -> str:
 def _name(text: str) -> str:
     words = re.sub(r"([a-z0-9])([A-Z])", r"\1-\2", text).lower()
     return re.sub(r"[^a-z0-9]+", "-", words).strip("-")[:40].strip("-") or "call"
-
-
-def _line(text: str, most: int) -> str:
-    """One printable line."""
-    plain = " ".join("".join(one if one.isprintable() else " " for one in text).split())
-    return plain if len(plain) <= most else plain[: most - 1] + "…"

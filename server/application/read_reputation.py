@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
-from eth_abi.abi import decode
 from eth_abi.exceptions import DecodingError
 
+from protocol.abi import values_in
 from protocol.errors import ProtocolError
 from protocol.feedback import PaymentProof, file_hash, in_uri, read_file, score_of
 from protocol.hashing import keccak
@@ -76,7 +76,7 @@ async def summary(registrar: Registrar, identity: Identity) -> Summary | None:
         return None
     asked = encode_call("getSummary(uint256,address[],string,string)", identity.agent_id, reviewers, "", "")
     answer = await ground.chain.call(Call(registry.address, registry.address, asked))
-    return Summary(*decode(["uint64", "int128", "uint8"], answer))
+    return Summary(*values_in(["uint64", "int128", "uint8"], answer))
 
 
 async def _move(paddock: Paddock, ground: Ground, cursor: ReputationCursor, block: int) -> None:
@@ -130,11 +130,11 @@ async def _candidates(
     if not named:
         return []
     try:
-        index, value, decimals, _, _, _, uri, stated = decode(_FIELDS, event.log.data)
+        index, value, decimals, _, _, _, uri, stated = values_in(_FIELDS, event.log.data)
         score, proof = score_of(value, decimals), _proof(uri, stated)
         if proof is None or proof.network != named[0].network:
             return []
-    except (DecodingError, UnicodeDecodeError, ProtocolError):
+    except (DecodingError, ProtocolError):
         return []
     said = Said(
         network=named[0].network,

@@ -4,8 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from eth_abi.abi import decode
-
+from protocol.abi import values_in
 from protocol.chains import stream_of
 from protocol.hashing import keccak
 from server.domain.calls import encode_call, one_word
@@ -85,7 +84,7 @@ def stream_call(publisher: str, merchant: str) -> bytes:
 
 def read_stream(answer: bytes) -> tuple[int, bytes]:
     """Length and head of a stream. Raises DecodingError for what no ProofAnchor answers."""
-    length, _batches, head = decode(["uint256", "uint256", "bytes32"], answer)
+    length, _batches, head = values_in(["uint256", "uint256", "bytes32"], answer)
     return length, head
 
 

@@ -3,14 +3,18 @@
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from eth_abi.abi import decode, encode
+from eth_abi.abi import encode
 from eth_abi.exceptions import DecodingError
+from eth_abi.grammar import parse
+from eth_utils.abi import collapse_if_tuple
 from eth_utils.address import to_checksum_address
 
+from protocol.abi import values_in
 from protocol.hashing import keccak
 from protocol.payment import PERMIT2
 from protocol.signatures import checksummed
 from protocol.typed_data import Transfer
+from server.domain.plain_text import one_line
 
 _TRANSFER_ARGUMENTS = "address,address,uint256,uint256,uint256,bytes32"
 _VRS = "uint8,bytes32,bytes32"
@@ -18,6 +22,10 @@ _EIP3009_PULL = f"address,address,address,uint256,uint256,uint256,bytes32,{_VRS}
 _PERMIT2_PULL = "address,address,address,address,uint256,uint256,uint256,bytes"
 _ERROR_TEXT = keccak(b"Error(string)")[:4]
 _PANIC = keccak(b"Panic(uint256)")[:4]
+MOST_DATA = 8192
+"""Bytes of a log or a revert that are read: its contract may be a stranger's, and reading them takes our time."""
+MOST_WORDS = 300
+"""Characters in which a revert is told."""
 
 
 def encode_call(signature: str, *values: Any) -> bytes:
@@ -111,41 +119,49 @@ def address_in(topic: bytes) -> str:
 
 
 class Event(NamedTuple):
-    """A decoded log; bytes are 0x-hex, addresses checksummed, integers int."""
+    """A decoded log; bytes are 0x-hex, addresses checksummed, integers int, arrays and tuples lists of these."""
 
     name: str
     values: dict[str, Any]
 
 
 def decode_event(abi: Sequence[dict[str, Any]], topics: Sequence[bytes], data: bytes) -> Event | None:
-    """The event of `abi` that a log is, or None."""
-    for entry in abi:
-        if entry["type"] != "event" or not topics or keccak(_signature(entry).encode()) != topics[0]:
-            continue
-        indexed = [item for item in entry["inputs"] if item["indexed"]]
-        plain = [item for item in entry["inputs"] if not item["indexed"]]
-        values = {
-            item["name"]: _plain(decode([item["type"]], topic)[0], item["type"])
-            for item, topic in zip(indexed, topics[1:], strict=True)
+    """The event of `abi` that a log is; None where it is none, or not written as the ABI does: a stranger logged it.
+
+    Of what has no fixed size an indexed topic holds only the hash, which is told as such.
+    """
+    if not topics or len(data) > MOST_DATA:
+        return None
+    entry = next((e for e in abi if e["type"] == "event" and keccak(_signature(e).encode()) == topics[0]), None)
+    if entry is None:
+        return None
+    indexed = [item for item in entry["inputs"] if item["indexed"]]
+    plain = [item for item in entry["inputs"] if not item["indexed"]]
+    if len(indexed) != len(topics) - 1:
+        return None
+    try:
+        found = {
+            item["name"]: _values([_in_topic(item)], topic)[0] for item, topic in zip(indexed, topics[1:], strict=True)
         }
-        decoded = decode([item["type"] for item in plain], data)
-        values |= {item["name"]: _plain(v, item["type"]) for item, v in zip(plain, decoded, strict=True)}
-        return Event(entry["name"], values)
-    return None
+        found |= dict(zip([item["name"] for item in plain], _values(list(map(_kind, plain)), data), strict=True))
+    except DecodingError:
+        return None
+    return Event(entry["name"], found)
 
 
 def describe_revert(abi: Sequence[dict[str, Any]], data: bytes) -> str:
-    """Revert data in words: a custom error of `abi` with its values, a reason string, or a panic code."""
+    """Revert data in one line: a custom error of `abi` with its values, a reason, or a panic code; in hex else."""
     try:
         if data[:4] == _ERROR_TEXT:
-            return str(decode(["string"], data[4:])[0])
+            return one_line(values_in(["string"], data[4 : 4 + MOST_DATA])[0], MOST_WORDS)
         if data[:4] == _PANIC:
             return f"Panic({one_word(data[4:])})"
         for entry in abi:
             if entry["type"] == "error" and keccak(_signature(entry).encode())[:4] == data[:4]:
-                types = [item["type"] for item in entry["inputs"]]
-                values = [_told(abi, value, kind) for value, kind in zip(decode(types, data[4:]), types, strict=True)]
-                return f"{entry['name']}({', '.join(values)})"
+                kinds = list(map(_kind, entry["inputs"]))
+                values = values_in(kinds, data[4 : 4 + MOST_DATA])
+                told = ", ".join(_told(abi, value, kind) for value, kind in zip(values, kinds, strict=True))
+                return one_line(f"{entry['name']}({told})", MOST_WORDS)
     except DecodingError:
         pass
     return f"0x{data[:36].hex()}" if data else "reverted without a reason"
@@ -162,10 +178,28 @@ def _begins(entry: dict[str, Any], value: Any, kind: str) -> bool:
 
 
 def _signature(entry: dict[str, Any]) -> str:
-    return f"{entry['name']}({','.join(item['type'] for item in entry['inputs'])})"
+    return f"{entry['name']}({','.join(map(_kind, entry['inputs']))})"
+
+
+def _kind(item: dict[str, Any]) -> str:
+    """The type of a member of an ABI's entry, as its signature spells it."""
+    return str(collapse_if_tuple(item))
+
+
+def _in_topic(item: dict[str, Any]) -> str:
+    kind = _kind(item)
+    return "bytes32" if kind in ("string", "bytes") or kind[-1] in ")]" else kind
+
+
+def _values(kinds: list[str], data: bytes) -> list[Any]:
+    return [_plain(value, kind) for value, kind in zip(values_in(kinds, data), kinds, strict=True)]
 
 
 def _plain(value: Any, kind: str) -> Any:
+    if isinstance(value, tuple):
+        whole = parse(kind)
+        inner = [whole.item_type] * len(value) if whole.is_array else whole.components
+        return [_plain(one, each.to_type_str()) for one, each in zip(value, inner, strict=True)]
     if kind == "address":
         return to_checksum_address(value)
     return "0x" + value.hex() if isinstance(value, bytes) else value

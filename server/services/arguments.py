@@ -10,6 +10,7 @@ import msgspec
 from eth_utils.address import to_checksum_address
 from msgspec import Meta, Struct
 
+from protocol.functions import LONGEST_CALLDATA
 from server.services.service import Service, ServiceError
 
 MAX_QUERY = 4_096
@@ -34,7 +35,7 @@ Transaction = Annotated[str, Meta(pattern="^0x[0-9a-fA-F]{64}$", description="Th
 Calldata = Annotated[
     str,
     Meta(
-        pattern="^0x(?:[0-9a-fA-F]{2}){4,1024}$",
+        pattern=f"^0x(?:[0-9a-fA-F]{{2}}){{4,{LONGEST_CALLDATA}}}$",
         description="A contract call in 0x-hex: the selector of a function on the service's list, and its arguments.",
     ),
 ]

@@ -8,6 +8,7 @@ from urllib.parse import urlencode, urlsplit
 import msgspec
 from msgspec import Struct
 
+from server.domain.plain_text import one_line
 from server.domain.upstreams import JSON, ORDER, PAYER, SIGNATURE, TIMESTAMP, Upstream, UpstreamState, signature
 from server.domain.webhooks import WebhookKeys
 from server.ports import Clock, Forwarded, Gateway, Reached
@@ -99,8 +100,8 @@ def answer_of(upstream: Upstream, answers: type[Struct] | str, reached: Reached)
     if reached.status is None:
         raise UpstreamFailed(reached.error) if reached.begun else TryAgain(reached.error)
     if reached.status in _BUYERS:
-        said = "".join(one if one.isprintable() else " " for one in reached.body.decode("utf-8", "replace"))
-        raise ServiceError(f"the provider answers {reached.status}: {said[:_MOST_SAID]}")
+        said = one_line(reached.body.decode("utf-8", "replace"), _MOST_SAID)
+        raise ServiceError(f"the provider answers {reached.status}: {said}")
     if reached.status != 200:
         raise UpstreamFailed(f"{upstream.slug} answers {reached.status}")
     if not reached.whole:

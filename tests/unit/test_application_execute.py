@@ -4,7 +4,9 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from eth_abi.abi import encode
 
+from protocol.hashing import keccak
 from protocol.typed_data import order_nonce
 from server.application.execute import execute
 from server.application.send import GAS_MARGIN, sent_for
@@ -158,12 +160,20 @@ async def test_a_callback_may_use_so_much_gas_and_no_more(clock, more, goes):
     assert goes or found.failure == f"the callback would use {asked} gas, more than is paid for here"
 
 
-async def test_a_callback_that_would_revert_is_not_sent(clock):
-    chain = Chain(clock, estimate_gas=Reverted("no", b""))
+NO_TEXT = keccak(b"Error(string)")[:4] + encode(["bytes"], [b"\xff"])
+
+
+@pytest.mark.parametrize(
+    ("data", "why"), [(b"", "reverted without a reason"), (NO_TEXT, "0x08c379a0" + "20".zfill(64))], ids=["", "no text"]
+)
+async def test_c8_a_callback_that_would_revert_is_not_sent(clock, data, why):
+    """Whatever bytes it reverts with: its contract is a stranger's, and the payer's money goes back."""
+    chain = Chain(clock, estimate_gas=Reverted("no", data))
     paddock, order = await begun(clock, chain)
     assert await execute(paddock, order.id) is None
     assert chain.asked["send"] == 0
-    assert (await stored(paddock, order)).failure == "reverted without a reason"
+    found = await stored(paddock, order)
+    assert (found.failure, found.money_back) == (why, M.DUE)
 
 
 @pytest.mark.parametrize(

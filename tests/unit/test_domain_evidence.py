@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import pytest
+from eth_abi.abi import encode
 from eth_utils.crypto import keccak
 
 from protocol.payment import Method
@@ -89,6 +90,7 @@ def test_each_payment_of_a_batch_finds_its_own_transfer():
 
 # ------------------------------------------------------------------------------------------------- reading logs
 
+SHARE = [{"name": "to", "type": "address"}, {"name": "keys", "type": "bytes4[]"}]
 ABI = (
     {
         "type": "event",
@@ -99,11 +101,28 @@ ABI = (
             {"name": "expiresAt", "type": "uint64", "indexed": False},
         ],
     },
+    {
+        "type": "event",
+        "name": "Named",
+        "inputs": [
+            {"name": "name", "type": "string", "indexed": True},
+            {"name": "ids", "type": "uint8[2]", "indexed": True},
+            {"name": "note", "type": "string", "indexed": False},
+            {"name": "shares", "type": "tuple[]", "indexed": False, "components": SHARE},
+        ],
+    },
     {"type": "error", "name": "SoldOut", "inputs": [{"name": "supply", "type": "uint256"}]},
+    {"type": "error", "name": "Unfair", "inputs": [{"name": "to", "type": "tuple", "components": SHARE}]},
+    {"type": "error", "name": "Told", "inputs": [{"name": "why", "type": "string"}]},
+    {"type": "error", "name": "Deep", "inputs": [{"name": "all", "type": "uint256[][][]"}]},
     {"type": "error", "name": "Refused", "inputs": [{"name": "by", "type": "bytes32"}]},
     {"type": "function", "name": "mint", "inputs": []},
 )
 SOLD_OUT = encode_call("SoldOut(uint256)", 7)[:32]
+ERROR, TOLD, DEEP = (keccak(text)[:4] for text in (b"Error(string)", b"Told(string)", b"Deep(uint256[][][])"))
+UNFAIR = keccak(b"Unfair((address,bytes4[]))")[:4]
+NO_TEXT = encode(["bytes"], [b"\xff\xfe"])
+ABSURD = (32).to_bytes(32, "big") + (2**255).to_bytes(32, "big")
 
 
 def test_an_event_is_decoded_by_its_abi():
@@ -113,6 +132,37 @@ def test_an_event_is_decoded_by_its_abi():
     assert from_abi.values == {"orderId": "0x" + NONCE.hex(), "payer": SHOP, "expiresAt": 5}
     assert decode_event(ABI, (), b"") is None
     assert decode_event(ABI, (b"\1" * 32,), b"") is None
+
+
+NAMED = keccak(b"Named(string,uint8[2],string,(address,bytes4[])[])"), NONCE, b"\5" * 32
+SHARES = [(SHOP, [b"abcd"])]
+
+
+def test_an_events_tuples_are_lists_and_what_a_topic_cannot_hold_is_its_hash():
+    data = encode(["string", "(address,bytes4[])[]"], ["ours", SHARES])
+    assert decode_event(ABI, NAMED, data).values == {
+        "name": "0x" + NONCE.hex(),
+        "ids": "0x" + "05" * 32,
+        "note": "ours",
+        "shares": [[SHOP, ["0x61626364"]]],
+    }
+
+
+@pytest.mark.parametrize(
+    ("topics", "data"),
+    [
+        (NAMED[:2], encode(["string", "(address,bytes4[])[]"], ["ours", SHARES])),
+        ((*NAMED, NONCE), encode(["string", "(address,bytes4[])[]"], ["ours", SHARES])),
+        (NAMED, encode(["bytes", "(address,bytes4[])[]"], [b"\xff", SHARES])),
+        (NAMED, encode(["string", "(address,bytes4[])[]"], ["long" * 2048, SHARES])),
+        (NAMED, (64).to_bytes(32, "big") * 2 + (2**255).to_bytes(32, "big")),
+        (NAMED, b""),
+    ],
+    ids=["a topic too few", "one too many", "no text", "too long", "a length beyond everything", "nothing"],
+)
+def test_c8_an_event_that_its_contract_did_not_write_as_the_abi_does_is_none(topics, data):
+    """The callback is a stranger's contract, and took its payment: what it logs may not stop the order."""
+    assert decode_event(ABI, topics, data) is None
 
 
 @pytest.mark.parametrize(
@@ -129,6 +179,15 @@ def test_an_event_is_decoded_by_its_abi():
         (encode_call("mint()"), "0x" + encode_call("mint()").hex()),
         (encode_call("SoldOut(uint256)", 7)[:20], "0x" + encode_call("SoldOut(uint256)", 7)[:20].hex()),
         (encode_call("Error(string)", "x")[:40], "0x" + encode_call("Error(string)", "x")[:36].hex()),
+        (encode_call("Error(string)", "\0no\x1b[2J\nway"), "no [2J way"),
+        (encode_call("Error(string)", "no " * 200), "no " * 99 + "no…"),
+        (encode_call("Error(string)", "no" * 8192), "0x" + encode_call("Error(string)", "no" * 8192)[:36].hex()),
+        (ERROR + ABSURD, "0x" + (ERROR + ABSURD)[:36].hex()),
+        (ERROR + NO_TEXT, "0x" + (ERROR + NO_TEXT)[:36].hex()),
+        (TOLD + NO_TEXT, "0x" + (TOLD + NO_TEXT)[:36].hex()),
+        (TOLD + encode(["string"], ["a\0b"]), "Told(a b)"),
+        (UNFAIR + encode(["(address,bytes4[])"], SHARES), f"Unfair(['{SHOP}', ['0x61626364']])"),
+        (DEEP + encode(["uint256[][][]"], [[[[1]]]]), "0x" + (DEEP + encode(["uint256[][][]"], [[[[1]]]]))[:36].hex()),
     ],
 )
 def test_revert_data_is_told_in_words_and_never_at_length(data, words):

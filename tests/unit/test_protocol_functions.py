@@ -17,6 +17,7 @@ MINT = Function("mintTo(address)")
         ("mintTo(address)", ("address",)),
         ("stop()", ()),
         ("f((address,uint256)[],bytes,bool[3])", ("(address,uint256)[]", "bytes", "bool[3]")),
+        ("f((uint8[],uint8[],uint8[2][][])[2])", ("(uint8[],uint8[],uint8[2][][])[2]",)),
     ],
 )
 def test_a_function_has_the_selector_and_the_types_of_its_signature(signature, kinds):
@@ -41,6 +42,9 @@ def test_a_function_has_the_selector_and_the_types_of_its_signature(signature, k
         "mintTo(address",
         "",
         "1(address)",
+        "f(uint8[][][])",
+        "f((uint8,(uint8[2][][],bool))[])",
+        "f(" + "(" * 400 + "uint8" + ")" * 400 + ")",
     ],
 )
 def test_c2_a_function_in_any_other_spelling_is_refused(signature):
@@ -88,3 +92,12 @@ def test_c2_dynamic_arguments_have_one_spelling():
     for calldata in (dirty, moved, plain + bytes(32)):
         with pytest.raises(ProtocolError):
             function.read(function.selector + calldata)
+
+
+@pytest.mark.parametrize(
+    "data", [encode(["bytes"], [b"\xff"]), (32).to_bytes(32, "big") + (2**255).to_bytes(32, "big")]
+)
+def test_c2_text_that_is_none_is_refused(data):
+    function = Function("f(string)")
+    with pytest.raises(ProtocolError):
+        function.read(function.selector + data)
