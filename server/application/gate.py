@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 
 AT_ONCE = 4
 LONGEST = 0.05
-"""Seconds of a place: who waits for somebody's node or wallet for longer lets the next one in, and goes on."""
+"""Seconds of a place: who waits for somebody's node or wallet for longer lets the next one in, and goes on. So at least
+eighty a second (AT_ONCE / LONGEST) begin in a process, however slow those are."""
 
 
 @dataclass
