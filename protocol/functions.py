@@ -14,6 +14,7 @@ from protocol.abi import DEEPEST, nesting, values_in
 from protocol.errors import ProtocolError
 from protocol.hashing import keccak
 
+MOST_TUPLES = 16
 LONGEST_CALLDATA = 1024
 """Bytes: terms repeat the calldata, and a payment echoes the terms, all of it in HTTP headers."""
 
@@ -35,10 +36,12 @@ class Function:
         _, bracket, rest = self.signature.partition("(")
         if rest == ")":
             return ()
+        if rest.count("(") > MOST_TUPLES:  # the parser goes as deep as they do
+            raise self._malformed()
         try:
             whole = parse(bracket + rest)
             whole.validate()
-        except (ValueError, ParseError, RecursionError) as error:
+        except (ValueError, ParseError) as error:
             raise self._malformed() from error
         if not isinstance(whole, TupleType) or whole.arrlist or nesting(whole) > DEEPEST:
             raise self._malformed()

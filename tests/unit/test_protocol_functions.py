@@ -18,6 +18,7 @@ MINT = Function("mintTo(address)")
         ("stop()", ()),
         ("f((address,uint256)[],bytes,bool[3])", ("(address,uint256)[]", "bytes", "bool[3]")),
         ("f((uint8[],uint8[],uint8[2][][])[2])", ("(uint8[],uint8[],uint8[2][][])[2]",)),
+        ("f(" + "(" * 16 + "uint8" + ")" * 16 + ")", ("(" * 16 + "uint8" + ")" * 16,)),
     ],
 )
 def test_a_function_has_the_selector_and_the_types_of_its_signature(signature, kinds):
@@ -44,7 +45,8 @@ def test_a_function_has_the_selector_and_the_types_of_its_signature(signature, k
         "1(address)",
         "f(uint8[][][])",
         "f((uint8,(uint8[2][][],bool))[])",
-        "f(" + "(" * 400 + "uint8" + ")" * 400 + ")",
+        "f(" + "(" * 17 + "uint8" + ")" * 17 + ")",
+        "f(" + "(" * 4000 + "uint8" + ")" * 4000 + ")",
     ],
 )
 def test_c2_a_function_in_any_other_spelling_is_refused(signature):
