@@ -137,7 +137,7 @@ async def test_a_click_approves_and_the_waiting_purchase_goes_on_within_a_second
     await expect(tab.page.locator(".empty")).to_be_visible()
     child = home.fetch("dear")
     question = tab.page.locator("article.question")
-    await expect(question).to_have_count(1, timeout=15_000)
+    await expect(question).to_have_count(1)
     await expect(question.locator("h2")).to_have_text("0.6 USDC")
     await expect(question.locator(".countdown")).to_have_text(re.compile(r"0:(30:00|29:\d\d) left"))
     assert child.running
@@ -182,7 +182,7 @@ async def test_a_wallet_in_the_browser_approves_where_the_console_has_no_key(bro
     await tab.go("/approvals")
     children = [home.fetch("once"), home.fetch("always")]
     questions = tab.page.locator("article.question")
-    await expect(questions).to_have_count(2, timeout=15_000)
+    await expect(questions).to_have_count(2)
     once, always = (questions.filter(has_text=f"text={text}") for text in ("once", "always"))
     await expect(once.get_by_text("This console has no approver's key")).to_be_visible()
     await once.get_by_role("button", name="Approve once, with your wallet").click()
@@ -197,7 +197,7 @@ async def test_a_wallet_in_the_browser_approves_where_the_console_has_no_key(bro
     await tab.page.get_by_role("button", name="Take back").click()
     await expect(tab.page.get_by_text("None. What you agree to always")).to_be_visible()
     home.fetch("fourth")
-    await expect(questions).to_have_count(1, timeout=15_000)
+    await expect(questions).to_have_count(1)
     tab.assert_calm()
 
 
@@ -208,7 +208,7 @@ async def test_a_wallet_that_is_not_the_approvers_signs_nothing_and_the_page_say
     await tab.enter()
     await tab.go("/approvals")
     home.fetch("dear")
-    await tab.page.get_by_role("button", name="Approve once").click(timeout=15_000)
+    await tab.page.get_by_role("button", name="Approve once").click()
     await expect(tab.page.get_by_role("alert")).to_contain_text("only that account may approve")
     assert asked == []
     assert home.rows("SELECT state FROM approvals") == [("pending",)]
@@ -249,9 +249,7 @@ async def test_a_change_by_another_process_shows_without_a_reload_and_leaves_wha
     await expect(tab.page.locator("[data-live-word]")).to_have_text("live")
     home.seller.amount = 50_000
     bought = home.fetch("cheap", "--task", "research")
-    await expect(tab.page.get_by_role("progressbar", name="task research, limits.per_task")).to_be_visible(
-        timeout=15_000
-    )
+    await expect(tab.page.get_by_role("progressbar", name="task research, limits.per_task")).to_be_visible()
     assert await ended(bought) == 0
     await tab.page.get_by_label("Why it is stopped").fill("half a thou")
     stopping = home.start("stop", "stop", "by somebody else")

@@ -94,7 +94,7 @@ async def test_the_console_shows_a_live_order_without_a_reload(browser, place, b
     late = await buyer.buy(f"{place.url}/v1/launch-pass", "POST", {})
     assert late.status_code == 502, late.text
     await expect(row).to_have_count(3)
-    await expect(row.first.locator(".status")).to_have_text("refunded", timeout=20_000)
+    await expect(row.first.locator(".status")).to_have_text("refunded")
     assert await visit.tab.evaluate("window.stayed")
     visit.require_calm()
 
@@ -110,7 +110,7 @@ async def test_an_orders_page_follows_it_from_quote_to_proof(browser, place, buy
     answer = await buyer.present(quoted, buyer.pay(quoted))
     assert answer.status_code == 200, answer.text
     await expect(visit.tab.locator("h1")).to_have_text("Access pass")
-    await expect(visit.tab.locator(".timeline li.done")).to_have_count(8, timeout=20_000)
+    await expect(visit.tab.locator(".timeline li.done")).to_have_count(8)
     await expect(visit.tab.locator(".timeline li").last).to_contain_text("Proof")
     for name in ("receipt", "proof"):
         await visit.tab.locator(f"#{name} summary").click()

@@ -48,7 +48,7 @@ async def test_a_browser_buys_one_call_with_its_wallet_and_sees_answer_and_recei
     before = await held(place, merchant)
     await expect(visit.tab.locator("h1")).to_have_text("Market signal (synthetic series)")
     await visit.tab.get_by_role("button", name=PAY).dblclick()
-    await expect(visit.tab.locator("[data-told]")).to_have_text("Paid and delivered.", timeout=30_000)
+    await expect(visit.tab.locator("[data-told]")).to_have_text("Paid and delivered.")
     await expect(visit.tab.get_by_role("region", name="The answer").last).to_contain_text('"symbol": "DEMO-TREND"')
     [order] = await orders_of(place, payer.address)
     await expect(visit.tab.locator("[data-order]")).to_have_text(order.id)
@@ -73,7 +73,7 @@ async def test_an_image_that_was_bought_is_shown_as_an_image(visit, place, payer
     if await visit.tab.get_by_role("button", name="Show the terms").is_visible():
         await visit.tab.get_by_role("button", name="Show the terms").click()
     await visit.tab.get_by_role("button", name=PAY).click()
-    await expect(visit.tab.locator("img.bought")).to_be_visible(timeout=30_000)
+    await expect(visit.tab.locator("img.bought")).to_be_visible()
     assert await visit.tab.locator("img.bought").evaluate("image => image.decode().then(() => image.naturalWidth)") > 0
     assert len(await orders_of(place, payer.address)) == 1
 
@@ -89,14 +89,14 @@ async def test_a_refusal_in_the_wallet_is_told_in_words_and_loses_nothing(visit,
     assert await orders_of(place, payer.address) == []
     visit.wallet.refuses = {}
     await visit.tab.get_by_role("button", name=PAY).click()
-    await expect(visit.tab.locator("[data-told]")).to_have_text("Paid and delivered.", timeout=30_000)
+    await expect(visit.tab.locator("[data-told]")).to_have_text("Paid and delivered.")
     assert await held(place, payer.address) == FUNDS - PRICE
 
 
 async def test_a_wallet_on_another_network_is_switched_before_it_signs(visit, place, payer):
     visit.wallet.chain = 1
     await visit.tab.get_by_role("button", name=PAY).click()
-    await expect(visit.tab.locator("[data-told]")).to_have_text("Paid and delivered.", timeout=30_000)
+    await expect(visit.tab.locator("[data-told]")).to_have_text("Paid and delivered.")
     order = ["eth_requestAccounts", "eth_chainId", "wallet_switchEthereumChain", "eth_chainId", "eth_signTypedData_v4"]
     assert visit.wallet.asked == order
 
@@ -132,7 +132,7 @@ async def test_expired_terms_are_not_signed_and_new_ones_are_a_click_away(browse
     assert wallet.asked == []
     await visit.tab.get_by_role("link", name="Ask for new terms").click()
     await visit.tab.get_by_role("button", name=PAY).click()
-    await expect(visit.tab.locator("[data-told]")).to_have_text("Paid and delivered.", timeout=30_000)
+    await expect(visit.tab.locator("[data-told]")).to_have_text("Paid and delivered.")
 
 
 async def test_what_was_signed_after_the_terms_expired_is_not_sent(browser, place, payer):
@@ -162,11 +162,11 @@ async def test_an_answer_that_was_lost_is_asked_for_again_with_the_same_payment(
 
     await visit.tab.route("**/v1/**", lose)
     await visit.tab.get_by_role("button", name=PAY).click()
-    await expect(visit.tab.locator("[data-told]")).to_contain_text("No answer came", timeout=30_000)
+    await expect(visit.tab.locator("[data-told]")).to_contain_text("No answer came")
     await visit.tab.unroute_all()
     await visit.tab.reload()
     await visit.tab.get_by_role("button", name=AGAIN).click()
-    await expect(visit.tab.locator("[data-told]")).to_have_text("Paid and delivered.", timeout=30_000)
+    await expect(visit.tab.locator("[data-told]")).to_have_text("Paid and delivered.")
     assert len(visit.wallet.signed) == 1
     assert await held(place, payer.address) == FUNDS - PRICE
 

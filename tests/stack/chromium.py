@@ -3,11 +3,13 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from playwright.async_api import Browser, async_playwright
+from playwright.async_api import Browser, async_playwright, expect
 
 from server.services import browser
 from tests.conftest import missing
 
+PATIENCE = 30_000
+"""Milliseconds in which a page must come to show what a test expects of it: a busy machine is slow, and not wrong."""
 FLAGS = (
     "--no-sandbox",
     "--disable-gpu",
@@ -27,6 +29,7 @@ def for_services() -> browser.Browser:
 async def run_chromium() -> AsyncIterator[Browser]:
     """A browser until the end of the block, by Playwright; its profile is gone afterwards."""
     path = for_services().path
+    expect.set_options(timeout=PATIENCE)
     async with async_playwright() as playwright:
         chromium = await playwright.chromium.launch(executable_path=path, args=[*FLAGS])
         yield chromium
