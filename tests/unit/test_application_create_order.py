@@ -198,6 +198,34 @@ async def test_what_is_on_sale_can_be_paid_by_a_transfer(clock):
         await order_transfer(paddock, wanted(digest=b"o" * 32))
 
 
+async def test_an_order_that_was_made_is_given_again_also_while_nobody_watches_and_at_another_price(clock):
+    paddock = await opened(clock)
+    order = await order_transfer(paddock, wanted())
+    clock.advance((2 * LOOKED_WITHIN).total_seconds())
+    again = await order_transfer(paddock, wanted(service=replace(ECHO, amount=70_000)))
+    assert (again.id, again.terms.amount) == (order.id, 50_000)
+
+
+async def test_what_is_on_sale_is_held_up_by_pause_and_screening_as_every_purchase_is(clock):
+    with pytest.raises(Screened):
+        await order_transfer(await opened(clock, screening=Refusing()), wanted())
+    paddock = await opened(clock)
+    await turn(paddock.db, clock, on=True, reason="test", by="operator")
+    with pytest.raises(Paused):
+        await order_transfer(paddock, wanted())
+    assert not paddock.db.tables.orders
+
+
+@pytest.mark.parametrize("resource_url", ["", "http://127.0.0.1:8402/v1/echo?text=hello"])
+async def test_an_order_names_what_was_asked_for_or_else_itself_and_its_timeline_what_it_waits_for(clock, resource_url):
+    paddock = await opened(clock)
+    order = await order_transfer(paddock, wanted(resource_url=resource_url))
+    assert order.terms.resource_url == (resource_url or f"{paddock.origin}/api/v1/orders/{order.id}")
+    async with paddock.db.read() as view:
+        [event] = await view.orders.timeline(order.id)
+    assert (event.what, event.new, event.note) == ("payment", "created", "waits for a transfer of 50000 atomic units")
+
+
 @pytest.mark.parametrize(
     ("changes", "words"),
     [

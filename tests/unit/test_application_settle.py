@@ -37,6 +37,12 @@ def moved(order, amount=PRICE, index=1):
     return TransferLog(PAID, index, BLOCK, "0xblock", *ends, amount)
 
 
+async def notes(paddock, order, state):
+    """What the order's timeline says beside each move into a state."""
+    async with paddock.db.read() as view:
+        return [event.note for event in await view.orders.timeline(order.id) if event.new == state]
+
+
 async def recorded(clock, order, *transfers, answer=True, confirmations=1, booked=()):
     """The order after its Transfers were written down, what is asked for, and the paddock."""
     paddock = bare_paddock(clock, confirmations=confirmations)
@@ -209,10 +215,16 @@ async def test_a_balance_that_is_shown_a_moment_late_is_looked_at_twice():
     assert await arrived(chain, moved(order))
 
 
-@pytest.mark.parametrize("transaction", ["", "0xother"])
-async def test_a_transaction_that_is_not_shown_is_no_evidence(clock, transaction):
+async def test_a_transaction_that_is_not_shown_is_no_evidence(clock):
     order = made()
-    assert await evidence_in(bare_paddock(clock, Chain(order)), order, transaction) == []
+    assert await evidence_in(bare_paddock(clock, Chain(order)), order, "0xother") == []
+
+
+async def test_no_transaction_is_no_evidence_and_no_node_is_asked_for_it(clock):
+    order = made()
+    chain = Chain(order)
+    assert await evidence_in(bare_paddock(clock, chain), order, "") == []
+    assert not chain.asked
 
 
 @pytest.mark.parametrize("amount", [PRICE - 1, PRICE + 1])
@@ -292,6 +304,46 @@ async def test_g7_any_other_refusal_is_doubt_until_the_chain_has_decided(clock, 
     assert (found.payment, found.lease_until, raised, asked) == (P.IN_DOUBT, None, SettlementInDoubt, [])
 
 
+async def test_g7_what_a_facilitator_calls_pending_is_doubt_whatever_transaction_it_names(clock):
+    answer = msgspec.structs.replace(said(False, PENDING), transaction=PAID)
+    found, raised, _ = await settled(clock, payable(), answer)
+    assert (found.payment, raised) == (P.IN_DOUBT, SettlementInDoubt)
+
+
+async def test_g7_a_refusal_is_told_in_the_facilitators_words_to_the_buyer_and_on_the_timeline(clock):
+    order = payable()
+    answer = msgspec.structs.replace(said(False, "insufficient_funds"), error_message="too poor")
+    paddock = bare_paddock(clock, Chain(order), facilitator=Facilitator(answer))
+    await put(paddock, order)
+    with pytest.raises(PaymentRefused) as caught:
+        await settle(paddock, order)
+    assert (caught.value.reason, caught.value.detail) == ("insufficient_funds", "too poor")
+    assert await notes(paddock, order, P.FAILED) == ["insufficient_funds"]
+
+
+async def test_g7_a_settlement_that_the_chain_does_not_show_yet_is_told_by_its_transaction(clock):
+    order = payable()
+    paddock = bare_paddock(clock, Chain(order, shown=False), facilitator=Facilitator(said(True)))
+    await put(paddock, order)
+    with pytest.raises(SettlementInDoubt) as caught:
+        await settle(paddock, order)
+    assert caught.value.members == {"order_id": order.id, "transaction": PAID}
+    assert await notes(paddock, order, P.IN_DOUBT) == ["the facilitator shows no Transfer that pays this order"]
+
+
+async def test_g1_a_facilitator_that_shows_the_transfer_of_another_order_has_settled_nothing(clock):
+    order, other = payable(lease_until=clock.now()), made()
+    paddock = bare_paddock(clock, Chain(order), facilitator=Facilitator(said(True)))
+    for one in (order, other):
+        await put(paddock, one)
+    async with paddock.db.begin("booked") as work:
+        await work.ledger.add(samples.entry(other, block_hash="0xblock", log_index=1))
+    with pytest.raises(SettlementInDoubt) as caught:
+        await settle(paddock, order)
+    found = await stored(paddock, order)
+    assert (found.payment, found.lease_until, caught.value.members) == (P.IN_DOUBT, None, {"order_id": order.id})
+
+
 async def test_while_settlement_is_paused_nothing_is_asked_of_a_facilitator(clock):
     order = payable()
     paddock = bare_paddock(clock, Chain(order), facilitator=Facilitator(AssertionError("it was asked")))
@@ -331,9 +383,7 @@ async def test_g4_a_payment_is_booked_with_whoever_got_it(clock, changes, accoun
 async def test_the_timeline_says_whether_a_payment_was_late(clock, payment, note):
     order = made(payment=payment)
     _, _, paddock = await recorded(clock, order, moved(order))
-    async with paddock.db.read() as view:
-        notes = [event.note for event in await view.orders.timeline(order.id) if event.new == P.SETTLED]
-    assert notes == [note]
+    assert await notes(paddock, order, P.SETTLED) == [note]
 
 
 async def test_the_standard_receipt_names_the_transaction_that_paid_if_there_is_one(clock):

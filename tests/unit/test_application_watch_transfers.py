@@ -5,8 +5,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from scripts.accounts import account
+from server.application.deliver import sign_again
 from server.application.take_transfer import end_unpaid, take_back_transfer, take_transfer
 from server.application.watch_transfers import LOOK_EVERY, MOST_BLOCKS, SAY_EVERY, watch_transfers
+from server.domain import fees, ledger
+from server.domain.anchors import Kind
 from server.domain.cases import CaseKind
 from server.domain.deliveries import Delivery
 from server.domain.evidence import TRANSFER, Mined, RawLog, TransferLog, topic
@@ -352,6 +355,71 @@ async def test_w4_of_an_order_whose_time_is_over_what_came_is_due_back(clock, re
     assert found.failure == (f"only 1 of {PRICE} atomic units came" if received else None)
 
 
+@pytest.mark.parametrize("payment", [P.EXPIRED, P.CANCELLED])
+async def test_an_order_that_ends_unpaid_gives_its_merchant_the_fee_back(clock, payment):
+    order, paddock = waiting(), bare_paddock(clock)
+    await put(paddock, order)
+    async with paddock.db.begin("ended") as work:
+        await work.fee_book.add(fees.deposit("paddock", 7))
+        await work.fee_book.add(fees.fee("paddock", 7, order.id))
+        assert await work.fee_book.balance("paddock") == 0
+        await end_unpaid(paddock, work, await work.orders.get(order.id), payment, "over")
+        assert await work.fee_book.balance("paddock") == 7
+
+
+async def test_f17_of_what_was_delivered_and_is_not_paid_any_more_the_receipt_is_revoked(clock):
+    order, paddock = (
+        waiting(fulfilment=F.RELEASED, released_at=NOW, settlement_tx=PAID, paid_at=NOW),
+        bare_paddock(clock),
+    )
+    await put(paddock, order)
+    async with paddock.db.begin("ended") as work:
+        await work.deliveries.put(Delivery(order.id, b"answer", "text/plain", NOW))
+        await sign_again(paddock, work, order)
+        await end_unpaid(paddock, work, await work.orders.get(order.id), P.EXPIRED, "over")
+    found = await stored(paddock, order)
+    assert (found.payment, found.fulfilment, found.money_back) == (P.EXPIRED, F.RELEASED, M.NONE)
+    assert found.failure == "delivered, then a reorganisation took the payment back: over"
+    async with paddock.db.read() as view:
+        assert [one.kind for one in await view.receipt_chain.of(order.id)] == [Kind.REVOKED]
+
+
+async def test_the_timeline_names_each_transfer_that_came_and_what_it_adds_up_to(clock):
+    order, paddock = waiting(), bare_paddock(clock)
+    await put(paddock, order)
+    for index, amount in enumerate((20_000, 30_000)):
+        async with paddock.db.begin("taken") as work:
+            await take_transfer(paddock, work, await work.orders.get(order.id), moved(amount, log_index=index))
+    assert await told(paddock, order, "transfer") == [
+        (PAID, f"20000 atomic units came, 20000 of {PRICE} in all"),
+        (PAID, f"30000 atomic units came, 50000 of {PRICE} in all"),
+    ]
+
+
+async def told(paddock, order, what):
+    """These facts on an order's timeline, each with its note."""
+    async with paddock.db.read() as view:
+        return [(event.new, event.note) for event in await view.orders.timeline(order.id) if event.what == what]
+
+
+async def test_an_order_that_is_paid_is_free_for_whoever_runs_it(clock):
+    found, _ = await taken(clock, waiting(lease_until=clock.now() + timedelta(minutes=1)))
+    assert (found.payment, found.lease_until) == (P.SETTLED, None)
+
+
+@pytest.mark.parametrize("before", [None, NOW - timedelta(days=1)])
+async def test_w4_late_money_of_a_failed_handler_is_due_back_and_its_first_payments_moment_stays(clock, before):
+    found, asked = await taken(clock, waiting(payment=P.EXPIRED, fulfilment=F.FAILED, paid_at=before))
+    assert (found.payment, found.fulfilment, found.money_back) == (P.SETTLED, F.FAILED, M.DUE)
+    assert found.paid_at == (before or clock.now())
+    assert {topic for topic, _ in asked} == {"refund", "follow"}
+
+
+async def test_w4_late_money_is_followed_also_while_a_refund_is_on_its_way_and_its_end_asks_for_the_rest(clock):
+    found, asked = await taken(clock, waiting(payment=P.EXPIRED, fulfilment=F.FAILED, money_back=M.SENDING))
+    assert (found.payment, found.money_back, asked) == (P.SETTLED, M.SENDING, [("follow", found.id)])
+
+
 # ------------------------------------------------------------------------------------------------- what is taken back
 
 
@@ -388,6 +456,33 @@ async def test_f17_a_transfer_that_stands_in_another_block_is_booked_anew(clock)
     assert (rows[-1], len(rows), kinds, receipt) == (("settlement", False), 3, [], None)
 
 
+async def test_f17_of_two_transfers_in_one_transaction_each_is_booked_anew_once(clock):
+    order, paddock = settled(received=2 * PRICE), bare_paddock(clock)
+    await put(paddock, order)
+    rows = [samples.entry(order, round=place, log_index=place, transaction=PAID) for place in (0, 1)]
+    async with paddock.db.begin("booked") as work:
+        for row in rows:
+            await work.ledger.add(row)
+    mined = Chain(READ + 1, moved(), moved(log_index=1))._mined(PAID)
+    for row in rows:
+        await take_back_transfer(paddock, await stored(paddock, order), row, mined)
+    found = await stored(paddock, order)
+    assert (found.payment, found.received, found.money_back) == (P.SETTLED, 2 * PRICE, M.NONE)
+    async with paddock.db.read() as view:
+        stand = ledger.standing(await view.ledger.of(order.id))
+    assert [(row.block_hash, row.log_index) for row in stand] == [(hash_of(READ + 1), place) for place in (0, 1)]
+
+
+async def test_f17_the_timeline_says_which_transfer_left_which_block(clock):
+    order, paddock = settled(), bare_paddock(clock)
+    await put(paddock, order)
+    row = samples.entry(order, block=READ, transaction=PAID)
+    async with paddock.db.begin("booked") as work:
+        await work.ledger.add(row)
+    await take_back_transfer(paddock, await stored(paddock, order), row, None)
+    assert await told(paddock, order, "reorganised") == [(PAID, f"its transfer is not in block {READ} any more")]
+
+
 async def test_f17_of_a_delivered_order_the_receipt_names_the_new_block(clock):
     order = settled(fulfilment=F.RELEASED, released_at=NOW)
     found, _, _, receipt = await taken_back(clock, order, moved())
@@ -420,9 +515,10 @@ async def test_f17_what_paid_an_order_is_the_newest_of_its_transfers_that_stand(
     paddock = bare_paddock(clock)
     await put(paddock, order)
     older, gone = samples.entry(order, block=READ - 5), samples.entry(order, round=1, block=READ)
+    returned = samples.entry(order, "refund", block=READ - 1, log_index=1)
     async with paddock.db.begin("booked") as work:
-        await work.ledger.add(older)
-        await work.ledger.add(gone)
+        for row in (older, gone, returned):
+            await work.ledger.add(row)
     await take_back_transfer(paddock, await stored(paddock, order), gone, None)
     found = await stored(paddock, order)
     assert (found.settlement_tx, found.settlement_block) == (older.transaction, READ - 5)
