@@ -119,6 +119,15 @@ async def test_the_switch_is_seen_on_and_off_and_only_for_words_when_the_databas
     await watch.require_running(db, clock)
 
 
+async def test_for_words_a_database_that_is_away_is_asked_once_for_all_until_what_is_known_is_old(db, clock):
+    watch = PauseWatch()
+    db.away = True
+    for moment, readings in ((0, 1), (0, 1), (watch.fresh.total_seconds(), 2), (0, 2)):
+        clock.advance(moment)
+        assert not await watch.hint(db, clock)
+        assert db.readings == readings
+
+
 async def test_what_standings_were_known_last_is_shown_while_the_database_is_away(db, clock):
     kept = Standings()
     shown = await kept.read(db, clock)
