@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 
+import msgspec
 import pytest
 
 from protocol.headers import to_json
@@ -112,11 +113,7 @@ async def test_a_quote_of_ours_is_not_taken_under_another_ones_id(clock):
     paddock = opened(clock)
     message = await paid(paddock)
     other = paddock.quotes.issue(int(clock.now().timestamp()), 120)
-    terms = message["accepted"]
-    names = {"pay_to": "payTo", "max_timeout_seconds": "maxTimeoutSeconds"}
-    entry = PaymentRequirements(
-        **{name: terms[names.get(name, name)] for name in PaymentRequirements.__struct_fields__}
-    )
+    entry = msgspec.convert(message["accepted"], PaymentRequirements)
     token = paddock.quotes.token(other, binding("echo", INTENT.digest(), entry))
     with pytest.raises(BindingMismatch, match="quoteId is not the quote's"):
         present(paddock, ECHO, call(changed(message, "accepted.extra.quote", token)))
