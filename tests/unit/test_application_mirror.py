@@ -78,3 +78,10 @@ async def test_a_change_that_somebody_else_has_to_sign_waits_for_them(clock):
     paddock = await asked_for(clock, chain)
     await mirror(paddock)
     assert (chain.asked["send"], await sent(paddock)) == (0, (0, None))
+
+
+async def test_a_process_without_a_key_sends_no_change(clock):
+    chain = Chain(clock)
+    paddock = bare_paddock(clock, chain, delegate=None, db=(await asked_for(clock, chain)).db)
+    await mirror(paddock)
+    assert (chain.asked["send"], await sent(paddock)) == (0, (0, None))
