@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import pytest
+from prometheus_client import REGISTRY
 
 from scripts.accounts import account
 from server.application import keep_books as kept
@@ -87,13 +88,23 @@ async def cases(paddock):
         return [(case.kind, case.detail) for case in await view.cases.listed(100)]
 
 
-@pytest.mark.parametrize("final", [10, DEEPEST_REORG + 10])
+@pytest.mark.parametrize("final", [0, 10, DEEPEST_REORG + 10])
 async def test_the_first_comparison_begins_a_reorganisation_below_the_newest_final_block(clock, final):
     paddock = opened(clock, Chain(final, more=70))
     assert await keep_books(paddock, "") is None
     found = await cursor(paddock)
     assert (found.first, found.block, found.block_hash) == (max(0, final - DEEPEST_REORG), final, hash_of(final))
     assert (found.opening, found.moved) == (70, 0)
+
+
+@pytest.mark.parametrize("oldest", [DEEPEST_REORG + 5, 5])
+async def test_the_first_comparison_begins_a_reorganisation_below_the_oldest_row(clock, oldest):
+    order = samples.order()
+    paddock = opened(clock, Chain(3 * DEEPEST_REORG))
+    await put(paddock, order)
+    await booked(paddock, row(order, oldest + 1)[0], row(order, oldest, round=1)[0])
+    await keep_books(paddock, "")
+    assert (await cursor(paddock)).first == max(0, oldest - DEEPEST_REORG)
 
 
 @pytest.mark.parametrize(
@@ -103,7 +114,10 @@ async def test_a_run_goes_so_many_ranges_and_the_next_comes_at_once_if_there_is_
     paddock = opened(clock, Chain(final))
     await put_cursor(paddock, 0)
     assert await keep_books(paddock, "") == again
-    assert (await cursor(paddock)).block == min(final, kept.RANGES * RANGE)
+    reached = min(final, kept.RANGES * RANGE)
+    assert (await cursor(paddock)).block == reached
+    of_wallet = {"network": NETWORK, "wallet": f"delegate {WALLET[:10]} {DOLLAR.address[:10]}"}
+    assert REGISTRY.get_sample_value("paddock_reconcile_blocks_behind", of_wallet) == final - reached
 
 
 async def test_nothing_is_asked_again_of_blocks_that_were_compared(clock):
@@ -142,6 +156,48 @@ async def test_a_young_transfer_in_the_next_block_is_waited_for(clock):
     await put_cursor(paddock, 5)
     assert await keep_books(paddock, "") is None
     assert (await cursor(paddock)).block == 5
+
+
+async def test_up_to_a_young_transfer_all_is_added_up_and_told_and_nothing_of_it(clock):
+    now = int(clock.now().timestamp())
+    paddock = opened(clock, Chain(10, moved(6, 50), moved(7, 20), moved(8, 10), times={8: now}))
+    await put_cursor(paddock, 5)
+    for _ in range(2):
+        await keep_books(paddock, "")
+        assert ((await cursor(paddock)).block, (await cursor(paddock)).moved) == (7, 70)
+        assert sorted(detail.split()[0] for _, detail in await cases(paddock)) == ["20", "50"]
+    clock.advance(YOUNG)
+    await keep_books(paddock, "")
+    assert ((await cursor(paddock)).block, (await cursor(paddock)).moved) == (10, 80)
+    assert len(await cases(paddock)) == 3
+
+
+@pytest.mark.parametrize(("out", "told"), [(False, 0), (True, 1)], ids=["its funding", "what leaves it"])
+async def test_what_comes_into_a_float_is_its_funding_and_what_leaves_it_must_be_booked(clock, out, told):
+    at = account("float").address
+    ends = {"sender": at, "recipient": STRANGER} if out else {"sender": STRANGER, "recipient": at}
+    paddock = bare_paddock(clock, Chain(10, moved(7, **ends), more=5), floats={}, float_addresses={"paddock": at})
+    async with paddock.db.begin("cursors made up") as work:
+        await work.books.move(WalletCursor(NETWORK, DOLLAR.address, at, 0, 5, hash_of(5), 5))
+    await keep_books(paddock, "")
+    assert [kind for kind, _ in await cases(paddock)] == [CaseKind.UNTRACKED_TRANSFER] * told
+
+
+async def test_g4_a_case_is_noted_when_ledger_and_chain_agree_again(clock):
+    order = samples.order()
+    one, log = row(order)
+    paddock = opened(clock, Chain(10))
+    await put(paddock, order)
+    await booked(paddock, one)
+    clock.advance(YOUNG)
+    await keep_books(paddock, "")
+    async with paddock.db.read() as view:
+        [case] = await view.cases.listed(100)
+    paddock.chain.made.append(log)
+    for _ in range(2):
+        await keep_books(paddock, "")
+    async with paddock.db.read() as view:
+        assert [event.what for event in await view.cases.timeline(case.id)] == ["opened", "ledger and chain agree"]
 
 
 async def test_what_moves_is_added_up_and_held_against_the_balance(clock):
@@ -242,6 +298,41 @@ async def test_g4_a_row_that_the_chain_does_not_show_is_told_once_and_passed(clo
         await keep_books(paddock, "")
     assert await checked(paddock) == 1
     assert [kind for kind, _ in await cases(paddock)] == ([CaseKind.DIFFERENCE] if told else [])
+
+
+@pytest.mark.parametrize(
+    ("reached", "told"),
+    [(2, ["0x200"]), (1, ["0x200"]), (0, ["0x40", "0x200"])],
+    ids=["both were compared", "one was compared", "none was compared"],
+)
+async def test_f17_rows_of_blocks_that_may_be_other_ones_now_are_compared_again_and_no_others(clock, reached, told):
+    order = samples.order()
+    rows = [row(order, block, round=block)[0] for block in (40, 200)]
+    paddock = opened(clock, Chain(300))
+    await put(paddock, order)
+    await booked(paddock, *rows)
+    await put_cursor(paddock, 40 + DEEPEST_REORG + 1, block_hash="0xold")
+    async with paddock.db.begin("rows compared") as work:
+        await work.books.check(NETWORK, 0, reached)
+    clock.advance(YOUNG)
+    await keep_books(paddock, "")
+    async with paddock.db.read() as view:
+        own = [case.subject.split(":")[2] for case in await view.cases.listed(100)]
+    assert sorted(one for one in own if one.startswith("0x")) == sorted(told)
+    assert await checked(paddock) == 2
+
+
+async def test_f17_rows_stay_compared_where_all_lie_below_what_is_compared_again(clock):
+    order = samples.order()
+    paddock = opened(clock, Chain(300))
+    await put(paddock, order)
+    await booked(paddock, row(order, 40)[0])
+    await put_cursor(paddock, 40 + DEEPEST_REORG + 1, block_hash="0xold")
+    async with paddock.db.begin("rows compared") as work:
+        await work.books.check(NETWORK, 0, 1)
+    clock.advance(YOUNG)
+    await keep_books(paddock, "")
+    assert (await checked(paddock), len(await cases(paddock))) == (1, 1)
 
 
 @pytest.mark.parametrize(("number", "again"), [(ROWS - 1, None), (ROWS, AGAIN)])

@@ -1,5 +1,6 @@
 """Each block is read once for plain Transfers, as deep as it must be, and what came goes to its order."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -12,7 +13,7 @@ from server.domain import fees, ledger
 from server.domain.anchors import Kind
 from server.domain.cases import CaseKind
 from server.domain.deliveries import Delivery
-from server.domain.evidence import TRANSFER, Mined, RawLog, TransferLog, topic
+from server.domain.evidence import AUTHORIZATION_USED, DEEPEST_REORG, TRANSFER, Mined, RawLog, TransferLog, topic
 from server.domain.market import Merchant
 from server.domain.states import FulfilmentState, MoneyBackState, PaymentState
 from server.domain.transfers import SCHEME, Arrival, Cursor, paid_by
@@ -232,9 +233,10 @@ async def test_what_stands_in_a_block_that_was_read_is_not_taken_again(clock):
     assert (await stored(paddock, order)).received == 0
 
 
-async def test_what_is_in_the_books_already_is_passed_over(clock):
+@pytest.mark.parametrize("lies", [{}, {"mined": None}], ids=["with a receipt", "without its receipt on this node"])
+async def test_what_is_in_the_books_already_is_passed_over(clock, lies):
     order, known = waiting(), waiting()
-    paddock = await opened(clock, Chain(READ + 1, moved()), order, known)
+    paddock = await opened(clock, Chain(READ + 1, moved(), **lies), order, known)
     async with paddock.db.begin("booked") as work:
         await work.ledger.add(samples.entry(known, block_hash=hash_of(READ + 1), log_index=0))
     await watch_transfers(paddock, NETWORK)
@@ -558,3 +560,50 @@ async def test_f17_what_was_read_stays_read_while_the_node_does_not_show_the_blo
     assert await watch_transfers(paddock, NETWORK) == LOOK_EVERY
     found = await cursor(paddock)
     assert (found.block, found.block_hash) == (READ, hash_of(READ))
+
+
+async def test_f17_rows_below_the_block_to_go_back_to_are_not_asked_for_again(clock):
+    back = 50
+    read = DEEPEST_REORG + back
+    chain = Chain(read, moved(block=back + 1, transaction="0xnew"))
+    order = waiting(payment=P.SETTLED, received=2 * PRICE, fulfilment=F.RUNNING)
+    paddock = await opened(clock, chain, order, read=read)
+    async with paddock.db.begin("booked") as work:
+        for block, transaction in ((back - 1, "0xold"), (back, "0xolder"), (back + 1, "0xnew")):
+            row = {"block": block, "block_hash": hash_of(block), "transaction": transaction, "round": block}
+            await work.ledger.add(samples.entry(order, **row))
+    chain.lies["mined"] = lambda transaction: chain._mined(transaction) if transaction == "0xnew" else None
+    chain.lies["block_hash"] = lambda number: "0xother" if number == read else hash_of(number)
+    assert await watch_transfers(paddock, NETWORK) == 0.0
+    assert (await cursor(paddock)).block == back
+
+
+@pytest.mark.parametrize(("beyond", "payment"), [(0, P.CREATED), (1, P.EXPIRED)])
+async def test_w4_an_order_that_nobody_paid_expires_when_the_chain_is_past_its_time(clock, beyond, payment):
+    order = waiting(expires_at=datetime.fromtimestamp(START + READ + 1 - beyond, UTC))
+    paddock = await opened(clock, Chain(READ + 1), order)
+    await watch_transfers(paddock, NETWORK)
+    assert (await stored(paddock, order)).payment is payment
+
+
+async def test_w4_what_comes_late_to_the_delegate_wallet_for_an_order_is_due_back(clock):
+    delegate = account("delegate").address
+    merchant = Merchant("paddock", "Test", PAYEE, b"digest", callback="AccessPass")
+    order = waiting(pay_to=delegate, payment=P.EXPIRED)
+    chain = Chain(READ + 1, moved(recipient=delegate))
+    paddock = await opened(clock, chain, order, merchants={"paddock": merchant})
+    await watch_transfers(paddock, NETWORK)
+    found = await stored(paddock, order)
+    assert (found.received, found.money_back) == (PRICE, M.DUE)
+
+
+async def test_w4_an_x402_payment_to_a_merchant_pays_no_order_by_transfer(clock):
+    order, paid = waiting(), moved()
+    used = RawLog(DOLLAR.address, (AUTHORIZATION_USED, topic(PAYER), bytes(32)), b"", 0)
+    went = RawLog(DOLLAR.address, (TRANSFER, topic(PAYER), topic(PAYEE)), PRICE.to_bytes(32, "big"), 1)
+    chain = Chain(READ + 1, replace(paid, log_index=1))
+    chain.lies["mined"] = Mined(PAID, True, paid.block, paid.block_hash, 21_000, (used, went))
+    paddock = await opened(clock, chain, order)
+    await watch_transfers(paddock, NETWORK)
+    assert ((await stored(paddock, order)).received, await cases(paddock)) == (0, [])
+    assert (await cursor(paddock)).block == READ + 1
