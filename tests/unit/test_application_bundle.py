@@ -140,6 +140,22 @@ async def test_a_page_of_a_chain_has_the_batches_over_its_entries_and_says_where
     assert told == [(one.batch, one.first, one.last, one.block, one.transaction) for one in found]
 
 
+async def test_a_receipt_that_waits_for_its_payment_to_be_final_is_published_without_a_place(clock):
+    paddock = bare_paddock(clock)
+    order = await put(paddock, samples.order(**DELIVERED | PAID))
+    async with paddock.db.begin("released") as work:
+        await work.deliveries.put(Delivery(order.id, b"answer", "text/plain", NOW))
+        await sign_again(paddock, work, order)
+    made = await bundle(paddock, order.id)
+    assert (made.receipt.order_id, made.chain, made.anchor, made.revoked) == (order.id, None, None, None)
+    assert check_bundle(made, paddock.receipts.address).wrong == []
+
+
+async def test_a_merchant_who_has_sold_nothing_has_an_empty_chain(clock):
+    page = await chain_page(bare_paddock(clock), "paddock", 0, 10, whole=True)
+    assert (page.length, page.entries, page.anchors, page.next) == (0, [], [], None)
+
+
 async def test_a_merchant_who_is_not_here_has_no_chain(clock):
     with pytest.raises(UnknownMerchant, match="there is no merchant 'other' here"):
         await chain_page(bare_paddock(clock), "other", 0, 10, whole=False)
