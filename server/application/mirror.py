@@ -4,7 +4,7 @@ import logging
 
 from server.application.allowlist import mark_mirrored, shown_on_chain
 from server.application.paddock import Ground, Paddock
-from server.application.send import prepare, sent_for, sign
+from server.application.send import outcome, prepare, sent_for, sign
 from server.domain.allowlists import ListedAction
 from server.domain.calls import address_in, encode_call
 from server.domain.errors import Reverted, StaleWrite
@@ -25,10 +25,24 @@ async def mirror(paddock: Paddock) -> None:
         waiting = [row for row in await view.allowlists.all() if row.open]
     for action in waiting:
         ground = paddock.on(action.network)
-        if await shown_on_chain(ground.chain, action):
+        under_way = await _under_way(paddock, ground, action)
+        if await shown_on_chain(ground.chain, action) and not under_way:
             await _seen(paddock, action)
         elif await _owner(ground, action) == (paddock.delegate.address if paddock.delegate else None):
             await _send(paddock, ground, action)
+
+
+async def _under_way(paddock: Paddock, ground: Ground, action: ListedAction) -> bool:
+    """Whether a call of ours for this function is in no block yet: what the chain shows is not the end of it.
+
+    Asked before the chain's list is looked at, so that a call that is mined in between is seen there.
+    """
+    if paddock.delegate is None:
+        return False
+    async with paddock.db.read() as view:
+        unmined = await view.transactions.unmined(action.network, paddock.delegate.address)
+    own = [one for one in unmined if one.purpose == PURPOSE and one.subject.startswith(_function(action))]
+    return None in [await outcome(ground.chain, one) for one in own]
 
 
 async def _seen(paddock: Paddock, action: ListedAction) -> None:
@@ -66,5 +80,10 @@ async def _send(paddock: Paddock, ground: Ground, action: ListedAction) -> None:
 
 
 def _subject(action: ListedAction) -> str:
-    """One name for each change: the contract, the selector, and when it was asked for."""
-    return f"{action.contract}/{action.selector.hex()}/{int(action.at.timestamp())}"
+    """One name for each change: the function, and the microsecond in which it was asked for."""
+    return f"{_function(action)}{round(action.at.timestamp() * 1e6):x}"
+
+
+def _function(action: ListedAction) -> str:
+    """The contract and the selector: how the names of all changes of one function begin."""
+    return f"{action.contract[2:]}/{action.selector.hex()}/"
