@@ -5,27 +5,32 @@ from dataclasses import replace
 import msgspec
 import pytest
 
+from protocol.erc6492 import Wrapped, wrap
 from protocol.errors import ProtocolError
-from protocol.payment import PERMIT2, Method
+from protocol.payment import PERMIT2, Delegated, Method
 from protocol.wire import PaymentPayload
 from scripts.accounts import account
 from server.application.paddock import Ground
 from server.domain.errors import Reverted
-from server.domain.market import Asset, Market
+from server.domain.market import EXECUTION_GAS, EXECUTOR, Asset, Contract, Market
 from server.domain.payment_calls import MOST_WALLET_GAS
-from server.domain.settlement_calls import most_gas
+from server.domain.settlement_calls import MOST_MAKING_GAS, WALLET_SETTLER, most_gas
 from server.facilitator.bare_keys import BareKeys
 from server.facilitator.cool_off import REASON, CoolOff
 from server.facilitator.verify import amount_of, check, check_on_chain, check_signature, read
 from tests.fakes import samples
 from tests.fakes.database import FakeDatabase
 from tests.fakes.liars import Liar
-from tests.unit.protocol_samples import ASSET, NOW, PAYER, paid, requirements
+from tests.stack.atomic import pay_atomic
+from tests.stack.permits import permit_payment
+from tests.unit.protocol_samples import ASSET, ENTRY, NOW, PAYER, SHOP, paid, requirements
 from tests.unit.protocol_samples import read as read_payment
 
-MARKET = Market(31337, (Asset(ASSET, "USDC", "2", 6, "USDC"),), account("delegate").address, {}, frozenset())
 PRICE = 50_000
-SENDER = account("settler").address
+SENDER, EXECUTES, FACTORY, MAKES = (account(name).address for name in ("settler", "receipts", "float", "buyer"))
+CONTRACTS = {EXECUTOR: Contract(EXECUTES, ()), WALLET_SETTLER: Contract(MAKES, ())}
+USDC = Asset(ASSET, "USDC", "2", 6, "USDC")
+MARKET = Market(31337, (USDC,), account("delegate").address, CONTRACTS, frozenset({FACTORY}))
 
 
 def payload(**changes):
@@ -78,6 +83,41 @@ def test_only_scheme_upto_may_move_nothing():
     assert amount_of(requirements(amount="1")) == 1
     with pytest.raises(ProtocolError, match="above zero"):
         amount_of(requirements(amount="0"))
+
+
+UPTO = {"scheme": "upto", "extra": ENTRY["extra"] | {"facilitatorAddress": SENDER}}
+
+
+@pytest.mark.parametrize("moved", [0, 1, PRICE, PRICE + 1])
+def test_by_scheme_upto_any_amount_up_to_the_authorized_one_is_settled_and_no_more(moved):
+    given = msgspec.convert(permit_payment(PAYER, ENTRY | UPTO, deadline=str(NOW + 60)), PaymentPayload)
+    changes = UPTO | {"amount": str(moved)}
+    if moved > PRICE:
+        assert refused(payload=given, **changes) == "invalid_upto_evm_payload_settlement_exceeds_amount"
+    else:
+        assert check(MARKET, given, requirements(**changes), NOW).value == PRICE
+
+
+@pytest.mark.parametrize(
+    ("contracts", "pay_to", "accepted"), [(CONTRACTS, EXECUTES, True), (CONTRACTS, SHOP, False), ({}, SHOP, False)]
+)
+def test_scheme_delegate_pays_the_networks_executor_and_nobody_else(contracts, pay_to, accepted):
+    terms = {"scheme": "delegate", "payTo": pay_to, "extra": ENTRY["extra"] | {"callback": SHOP}}
+    given = msgspec.convert(pay_atomic(PAYER, Quoted(ENTRY | terms), NOW + 60), PaymentPayload)
+    market = replace(MARKET, contracts=contracts)
+    if accepted:
+        assert check(market, given, requirements(**terms), NOW).delegated.target == SHOP
+    else:
+        with pytest.raises(ProtocolError, match="one executor") as caught:
+            check(market, given, requirements(**terms), NOW)
+        assert caught.value.reason == "invalid_payment_requirements"
+
+
+class Quoted:
+    """The one entry of a 402, as `pay_atomic` takes it."""
+
+    def __init__(self, entry):
+        self.required = {"accepts": [entry], "resource": {"url": "http://x"}}
 
 
 # ------------------------------------------------------------------------------------------------------ on the chain
@@ -160,6 +200,52 @@ async def test_a_wallet_may_use_so_much_gas_to_pay_and_no_more(clock, more, reas
     found, detail, _ = await on_chain(clock, forged(), code=b"\x60", estimate_gas=MOST_WALLET_GAS + more)
     assert found == reason
     assert not reason or f"{MOST_WALLET_GAS + 1} gas" in detail
+
+
+async def test_a_settlement_is_simulated_for_a_wallet_before_it_is_sent_too(clock):
+    """Also where it was not verified before: a client may ask for the settlement at once."""
+    reverts = ground(code=b"\x60", estimate_gas=Reverted("no", b""))
+    with pytest.raises(ProtocolError, match="the settlement would fail, mostly for the wallet's signature"):
+        await check_signature(reverts, forged(), SENDER, BareKeys(clock))
+
+
+def unmade():
+    """A payment of a wallet that is not there yet: what makes it comes with its signature."""
+    return replace(read_payment(paid()), signature=wrap(Wrapped(FACTORY, b"\x01", b"\x11" * 65)))
+
+
+@pytest.mark.parametrize(("more", "reason"), [(0, None), (1, "invalid_exact_evm_payload_signature")])
+async def test_a_wallet_that_is_not_there_yet_is_made_in_the_simulation_for_so_much_gas(clock, more, reason):
+    gas = MOST_WALLET_GAS + MOST_MAKING_GAS + more
+    called = []
+    found, _, _ = await on_chain(clock, unmade(), estimate_gas=lambda call: called.append(call.to) or gas)
+    assert (found, called) == (reason, [MAKES])
+
+
+def delegated(**changes):
+    """A payment that the executor hands to a contract."""
+    action = Delegated(SHOP, b"\x01", b"\3" * 32, b"\4" * 32, b"\5" * 32)
+    return replace(read_payment(paid()), scheme="delegate", to=EXECUTES, delegated=action, **changes)
+
+
+@pytest.mark.parametrize(
+    ("signature", "code", "told"),
+    [({}, b"", False), ({"signature": b"\x11" * 64 + b"\x1b"}, b"\x60", True)],
+    ids=["by a key", "by a wallet"],
+)
+async def test_a_callback_that_would_refuse_is_told_before_anything_is_sent(clock, signature, code, told):
+    """By a key's signature it is the callback alone; by a wallet's, the wallet may have refused as well."""
+    found, detail, _ = await on_chain(clock, delegated(**signature), code=code, estimate_gas=Reverted("no", b""))
+    assert found == "callback_would_fail"
+    assert "the callback would refuse this payment" in detail
+    assert ("the wallet's signature is not its own" in detail) == told
+
+
+@pytest.mark.parametrize(("more", "reason"), [(0, None), (1, "callback_would_fail")])
+async def test_a_callback_may_use_the_gas_that_is_paid_for_and_no_more(clock, more, reason):
+    found, detail, _ = await on_chain(clock, delegated(), estimate_gas=EXECUTION_GAS + more)
+    assert found == reason
+    assert not reason or f"{EXECUTION_GAS + 1} gas" in detail
 
 
 # ---------------------------------------------------------------------------------------------------------- cooling off
