@@ -103,6 +103,9 @@ class Place:
     async def settle(self, payload, **terms):
         return await self.local.settle(payload, requirements(**terms))
 
+    async def verify(self, payload, **terms):
+        return await self.local.verify(payload, requirements(**terms))
+
     async def pause(self, on=True):
         await turn(self.db, self.clock, on=on, reason="a drill", by="test")
 

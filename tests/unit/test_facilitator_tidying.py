@@ -108,9 +108,7 @@ async def test_what_waits_here_longer_than_a_lease_is_not_another_processes_to_s
             await clock.sleep(0.5)
         await clock.sleep(2 * LEASED)
     assert [(one.sender, place.carried()) for one in place.transactions] == [(place.settler.address, [1])]
-    assert (place.rows[waits.id].state, place.rows[waits.id].version) == (S.QUEUED, waits.version), (
-        "nobody took it over"
-    )
+    assert (place.rows[waits.id].state, place.rows[waits.id].version) == (S.QUEUED, waits.version)
 
 
 async def test_what_one_process_took_over_is_taken_over_by_no_other_before_its_lease_is_over(place, clock):
