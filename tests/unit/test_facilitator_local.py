@@ -13,6 +13,7 @@ from server.domain.settlements import SettlementState
 from server.facilitator import cool_off
 from server.facilitator.local import PENDING, LocalFacilitator
 from server.facilitator.settler import LEASE, TIDY_EVERY
+from tests.fakes import samples
 from tests.fakes.executor import EXECUTOR
 from tests.unit.facilitator_samples import ENTRY, MARKET, TRANSACTION, VALID, Place, paid, requirements, upto
 from tests.unit.protocol_samples import PAYER
@@ -70,6 +71,15 @@ async def test_what_failed_and_is_still_valid_is_queued_again(place):
     assert place.rows[known.id].state is S.QUEUED
 
 
+async def test_what_failed_and_is_still_valid_is_settled_at_once_when_it_is_asked_for_again(place):
+    place.honest(automine=True)
+    place.knows(payload := paid(), state=S.FAILED, reason="insufficient_funds")
+    async with place.running():
+        began = place.clock.now()
+        assert (await place.settle(payload)).success
+        assert place.clock.now() == began
+
+
 @pytest.mark.parametrize("paused", [False, True])
 async def test_what_was_settled_is_told_so_after_it_expired_and_while_paused(place, clock, paused):
     known = place.knows(payload := paid(), state=S.SETTLED, transaction=TRANSACTION)
@@ -123,6 +133,46 @@ async def test_an_executor_is_named_for_each_network_that_has_one(place):
     local = LocalFacilitator(place.db, place.clock, grounds, {network: [place.settler] for network in grounds})
     assert local.executors() == {MARKET.network: EXECUTOR}
     assert local.settlers() == dict.fromkeys(grounds, place.settler.address)
+
+
+async def test_who_does_not_hold_the_price_is_not_verified(place):
+    place.honest()
+    place.chain.node.give(PAYER.address, -(10**9))
+    assert (await place.verify(paid())).invalid_reason == "insufficient_funds"
+
+
+async def test_another_payment_with_a_nonce_that_failed_is_refused_and_queues_nothing(place):
+    first = paid()
+    known = place.knows(first, state=S.FAILED, reason="insufficient_funds")
+    until = str(int(place.clock.now().timestamp()) + VALID - 1)
+    answer = await place.settle(paid(nonce=first.payload["authorization"]["nonce"], validBefore=until))
+    assert answer.error_reason == "invalid_exact_evm_nonce_already_used"
+    assert place.rows[known.id] == known
+
+
+GONE = "0x" + "cc" * 32
+OWN = samples.chain_transaction(sender=account("settler").address)
+
+
+@pytest.mark.parametrize(
+    ("transaction", "sent_in", "again"),
+    [
+        (TRANSACTION, None, False),
+        (GONE, None, True),
+        (GONE, OWN.hash, True),
+        (OWN.newest.hash, OWN.hash, False),
+        (None, None, False),
+    ],
+    ids=["a stranger's", "a stranger's, gone", "a stranger's, gone, not ours", "ours, gone", "none: nothing was taken"],
+)
+async def test_what_a_strangers_transaction_settled_and_took_back_is_queued_again_and_ours_is_broadcast_again(
+    place, transaction, sent_in, again
+):
+    place.db.tables.transactions[OWN.hash] = OWN
+    known = place.knows(payload := paid(), state=S.SETTLED, transaction=transaction, sent_in=sent_in)
+    answer = await place.settle(payload)
+    assert (answer.success, answer.error_reason) == ((False, PENDING) if again else (True, None))
+    assert place.rows[known.id].state is (S.QUEUED if again else S.SETTLED)
 
 
 # ----------------------------------------------------------------------------------------------- scheme upto, and keys

@@ -7,7 +7,7 @@ import pytest
 
 from server.application.send import GAS_MARGIN
 from server.domain.errors import Reverted
-from server.domain.evidence import Mined
+from server.domain.evidence import Mined, TransferLog
 from server.domain.outages import ChainUnavailable
 from server.domain.payment_calls import MOST_WALLET_GAS
 from server.domain.settlements import SettlementState
@@ -15,7 +15,7 @@ from server.facilitator.settler import LATENESS, MOST_IN_BATCH, MOST_IN_FLIGHT, 
 from tests.fakes.blocks import decode_transaction
 from tests.fakes.chain import DOLLAR
 from tests.fakes.contracts import SETTLER
-from tests.unit.facilitator_samples import Place, paid
+from tests.unit.facilitator_samples import TRANSACTION, Place, paid
 from tests.unit.protocol_samples import PAYER
 
 S = SettlementState
@@ -152,8 +152,22 @@ async def test_what_would_fail_is_answered_at_once(place, clock):
         await clock.sleep(0.5)
         began = clock.now()
         answer = await place.settle(paid())
-    assert (answer.error_reason, clock.now() - began) == ("reverted without a reason", timedelta())
-    assert (answer.payer, place.transactions) == (PAYER.address, [])
+        assert (answer.error_reason, clock.now() - began) == ("reverted without a reason", timedelta())
+        assert (answer.payer, place.transactions) == (PAYER.address, [])
+        place.honest(automine=True)
+        assert (await place.settle(paid())).success, "the settler goes on"
+
+
+@pytest.mark.parametrize(("less", "settled"), [(0, True), (1, False)])
+async def test_what_a_stranger_settled_first_is_settled_if_it_moved_exactly_the_amount(place, less, settled):
+    known = place.knows(paid())
+    payment = known.payment
+    moved = TransferLog(TRANSACTION, 0, 1, "0xblock", payment.asset, payment.payer, payment.to, payment.value - less)
+    place.chain.lies |= {"estimate_gas": Reverted("no", b""), "nonce_used": True, "spent_in": [moved]}
+    await place.work(known)
+    found = place.rows[known.id]
+    assert (found.state, found.transaction) == ((S.SETTLED, TRANSACTION) if settled else (S.FAILED, None))
+    assert found.reason == (None if settled else "invalid_exact_evm_nonce_already_used")
 
 
 async def test_what_our_own_transaction_shows_is_not_searched_for(place):
