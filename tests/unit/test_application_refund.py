@@ -1,15 +1,19 @@
 """W9, F23: a refund is sent once the chain is sure of the payment, and ends by what it shows, or blocked with why."""
 
+import asyncio
+from dataclasses import replace
+
 import pytest
 
 from protocol.payment import PERMIT2
+from protocol.typed_data import order_nonce
 from scripts.accounts import account
 from server.application.paddock import Ground
 from server.application.refund import GIVE_BACK, SEND, UNTIL_FINAL, refund
 from server.application.send import sent_for
 from server.domain.cases import CaseKind
 from server.domain.errors import Reverted
-from server.domain.evidence import Mined, TransferLog
+from server.domain.evidence import AUTHORIZATION_USED, TRANSFER, Mined, RawLog, TransferLog, topic
 from server.domain.payment_calls import MOST_WALLET_GAS
 from server.domain.pledges import Pledge
 from server.domain.refunds import AWAITS_MERCHANT, BLOCKED
@@ -19,13 +23,14 @@ from server.domain.transfers import SCHEME
 from server.payments.delegate import DELEGATE
 from server.payments.direct import DIRECT
 from server.ports import Verdict
+from server.services.service import Answer
 from tests.fakes import samples
 from tests.fakes.chain import DAI, DAI_ASSET, DOLLAR, FakeChain, fake_market
 from tests.fakes.liars import Liar
-from tests.fakes.paddocks import bare_paddock, cases, jobs, put, stored
+from tests.fakes.paddocks import ACCESS_PASS, bare_paddock, cases, jobs, put, stored
 
 P, F, M = PaymentState, FulfilmentState, MoneyBackState
-PRICE, FINAL, PAID = 50_000, 8, 9
+PRICE, FINAL, PAID, PAYMENT = 50_000, 8, 9, "0x" + "aa" * 32
 FLOAT, MERCHANT = account("float").address, account("merchant").address
 
 
@@ -358,3 +363,79 @@ async def test_w9_a_refund_that_somebody_else_submitted_was_sent_and_then_booked
     async with paddock.db.read() as view:
         moves = [(event.old, event.new) for event in await view.orders.timeline(order.id)]
     assert moves == [("due", "sending"), ("sending", "refunded")]
+
+
+async def test_f23_a_refund_whose_transaction_reverted_already_is_blocked_and_not_sent_by_itself(clock):
+    order, chain = made(money_back=M.SENDING), Chain(clock)
+    paddock = await opened(clock, order, chain)
+    over = samples.chain_transaction(purpose=SEND, subject=order.refund_name, state=TransactionState.REVERTED)
+    async with paddock.db.begin("reverted") as work:
+        await work.transactions.add(over)
+    chain.outcomes[over.hash] = Mined(over.hash, False, 10, "0xhash", 21_000, ())
+    assert await refund(paddock, order.id) is None
+    assert chain.node.broadcasts == []
+    await assert_blocked(paddock, order, "the refund's transaction reverted")
+
+
+async def test_w9_two_workers_at_once_send_one_refund(clock):
+    order, chain = made(mode=DELEGATE), Chain(clock)
+    chain.node.give(account("delegate").address, 2 * PRICE)
+    paddock = await opened(clock, order, chain)
+    assert sorted(await asyncio.gather(*(refund(paddock, order.id) for _ in range(2)))) == [0.0, 0.1]
+    assert len(chain.node.broadcasts) == 1
+
+
+async def test_the_refund_of_a_payment_that_came_again_is_of_its_round(clock):
+    """After a reorganisation: what was booked before it was taken back."""
+    order = made(round=1)
+    _, _, paddock = await step(clock, order, Chain(clock, "final", spent_in=lambda *_: [back(order)]))
+    async with paddock.db.read() as view:
+        assert [row.round for row in await view.ledger.of(order.id) if row.kind == "refund"] == [1]
+
+
+# --------------------------------------------------------------------------------- by Permit2, and a callback after all
+
+
+def with_dai(chain):
+    market = fake_market(assets=(DOLLAR, DAI_ASSET))
+    return {"grounds": {market.network: Ground(market, chain)}}
+
+
+async def test_w9_by_permit2_a_refund_that_somebody_else_submitted_is_booked(clock):
+    order = made(asset=DAI)
+    chain = Chain(clock, "final", spent_in=lambda *_: [back(order)])
+    found, again, _ = await step(clock, order, chain, **with_dai(chain))
+    assert (found.money_back, found.refund_tx, again) == (M.REFUNDED, "0xback", None)
+
+
+async def said(_arguments, _context):
+    return Answer(b"yes", "text/plain")
+
+
+@pytest.mark.parametrize("asset", [DOLLAR.address, DAI], ids=["EIP-3009", "Permit2"])
+async def test_w4_a_callback_that_was_mined_after_all_is_delivered_and_nothing_goes_back(clock, asset):
+    """Permit2 does not name the nonce, so what it handed on is searched for by whom it went to."""
+    market, ran = fake_market(), "0x" + "bb" * 32
+    wallet, callback = market.delegate, market.contracts["AccessPass"].address
+    paid = {"paid_at": clock.now(), "settlement_tx": PAYMENT}
+    order = made(service="access-pass", mode=DELEGATE, asset=asset, pay_to=wallet, **paid)
+    used = RawLog(asset, (AUTHORIZATION_USED, topic(wallet), order_nonce(order.id)), b"", 2)
+    moved = RawLog(asset, (TRANSFER, topic(wallet), topic(callback)), PRICE.to_bytes(32, "big"), 3)
+    logged = TransferLog(ran, 3, 7, "0xhash", asset, wallet, callback, PRICE)
+    named = asset == DOLLAR.address
+    chain = Chain(clock, "final", spent_in=lambda spend, _: [logged] if named or spend.to == callback else [])
+    services = {"access-pass": replace(ACCESS_PASS, run=said)}
+    paddock = await opened(clock, order, chain, services=services, **with_dai(chain))
+    assert await refund(paddock, order.id) == 0.5
+    found = await stored(paddock, order)
+    assert (found.fulfilment, found.money_back) == (F.FAILED, M.DUE)
+    chain.outcomes[ran] = Mined(ran, True, 7, "0xhash", 90_000, (used, moved))
+    assert await refund(paddock, order.id) is None
+    found = await stored(paddock, order)
+    assert (found.fulfilment, found.money_back, found.callback_tx) == (F.RELEASED, M.NONE, ran)
+    assert chain.node.broadcasts == []
+    async with paddock.db.read() as view:
+        [_, row] = await view.ledger.of(order.id)
+        told = [event.note for event in await view.orders.timeline(order.id) if event.what == "money back"]
+    assert (row.kind, row.debit, row.amount) == ("payout", f"callback:{callback}", PRICE)
+    assert told == ["the callback was mined after all"]
