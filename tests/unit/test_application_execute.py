@@ -1,16 +1,20 @@
 """W4: an order whose callback ran is delivered with exactly its payment; one whose callback did not gets it back."""
 
+import asyncio
 from dataclasses import replace
 from datetime import timedelta
 
+import msgspec
 import pytest
 from eth_abi.abi import encode
 
 from protocol.hashing import keccak
 from protocol.typed_data import order_nonce
+from scripts.accounts import account
 from server.application.execute import execute
-from server.application.send import GAS_MARGIN, sent_for
-from server.domain.errors import InternalError, Reverted
+from server.application.send import GAS_MARGIN, call_of, sent_for
+from server.domain.choices import CalldataSignature, sign_by
+from server.domain.errors import InternalError, Reverted, UnknownOrder
 from server.domain.evidence import AUTHORIZATION_USED, TRANSFER, Mined, RawLog, topic
 from server.domain.sending import Fees
 from server.domain.states import FulfilmentState, MoneyBackState, PaymentState
@@ -20,10 +24,14 @@ from tests.fakes import samples
 from tests.fakes.chain import DOLLAR, FakeChain, fake_market
 from tests.fakes.liars import Liar
 from tests.fakes.paddocks import ACCESS_PASS, bare_paddock, jobs, put, stored
+from tests.stack.choosing import mint_to
+from tests.unit import hold_samples
 
 P, F, M = PaymentState, FulfilmentState, MoneyBackState
 PRICE, PAID, PAYMENT = 50_000, 9, "0x" + "aa" * 32
 MARKET = fake_market()
+MINT = mint_to(account("stranger").address)
+CHOSEN = {"arguments": msgspec.json.encode({"calldata": MINT})}
 PASS, OTHER = MARKET.contracts["AccessPass"].address, MARKET.contracts["LaunchPass"].address
 
 
@@ -193,3 +201,73 @@ async def test_w4_nothing_runs_for_a_payment_that_does_not_stand(clock, changes,
     assert chain.asked["send"] == 0
     clock.advance(timedelta(hours=1).total_seconds())
     assert await execute(paddock, order.id) == after
+
+
+async def test_there_is_no_callback_of_an_order_that_there_is_not(clock):
+    with pytest.raises(UnknownOrder):
+        await execute(bare_paddock(clock, Chain(clock)), "none")
+
+
+async def test_w4_two_workers_at_once_send_one_callback_and_the_timeline_names_it(clock):
+    chain = Chain(clock)
+    paddock, order = await begun(clock, chain)
+    assert sorted(await asyncio.gather(*(execute(paddock, order.id) for _ in range(2)))) == [0.0, 0.1]
+    assert chain.asked["send"] == 1
+    async with paddock.db.read() as view:
+        lines = await view.orders.timeline(order.id)
+        name = (await sent_for(view, "callback", order.id)).hash
+    assert [line.new for line in lines if line.what == "callback transaction"] == [name]
+
+
+async def test_w4_a_callback_that_keeps_its_payment_delivers_nothing_yet(clock):
+    order, chain = hold_samples.made("order"), hold_samples.Chain()
+    chain.show(hold_samples.taken(order))
+    paddock = await hold_samples.begun(clock, order, chain, since=None)
+    await hold_samples.signed_for(paddock, order, "callback", hold_samples.TAKING)
+    assert await execute(paddock, order.id) == 0.0
+    assert ((await stored(paddock, order)).fulfilment, [row[0] for row in await rows(paddock, order)]) == (
+        F.EXECUTING,
+        ["payout"],
+    )
+    async with paddock.db.read() as view:
+        assert await view.deliveries.get(order.id) is None
+
+
+async def test_w4_what_a_payment_itself_ran_is_looked_for_until_its_transaction_is_shown(clock):
+    chain = Chain(clock)
+    chain.shown = False
+    paddock, order = await begun(clock, chain, scheme="delegate", settlement_tx="0xother")
+    assert await execute(paddock, order.id) == 0.5
+    assert ((await stored(paddock, order)).fulfilment, chain.asked["send"]) == (F.EXECUTING, 0)
+
+
+# --------------------------------------------------------------------------------------- calldata that the payer chose
+
+
+async def test_c2_what_the_payer_chose_waits_for_its_signature_until_the_last_moment(clock):
+    chain = Chain(clock)
+    paddock, order = await begun(clock, chain, **CHOSEN)
+    last = sign_by(order.terms)
+    assert await execute(paddock, order.id) == (last - clock.now()).total_seconds()
+    clock.set(last - timedelta(microseconds=1))
+    assert await execute(paddock, order.id) == 0.000001
+    assert (await stored(paddock, order)).fulfilment is F.EXECUTING
+    clock.set(last)
+    assert await execute(paddock, order.id) is None
+    found = await stored(paddock, order)
+    assert (found.fulfilment, found.money_back, chain.asked["send"]) == (F.FAILED, M.DUE, 0)
+    assert found.failure == "the payer did not sign the calldata that it chose in time"
+
+
+async def test_c2_what_the_payer_chose_and_signed_is_what_the_callback_runs(clock):
+    """Also when the time to sign is over: it was signed in time."""
+    chain, signature = Chain(clock), bytes(range(64)) + b"\x1b"
+    paddock, order = await begun(clock, chain, **CHOSEN)
+    async with paddock.db.begin("signed") as work:
+        await work.calldata.put(CalldataSignature(order.id, signature, clock.now()))
+    clock.set(sign_by(order.terms))
+    assert await execute(paddock, order.id) == 0.1
+    async with paddock.db.read() as view:
+        data = call_of(await sent_for(view, "callback", order.id)).data
+    assert bytes.fromhex(MINT[2:]) in data
+    assert signature[:64] in data
