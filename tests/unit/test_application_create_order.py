@@ -20,6 +20,8 @@ from server.domain.outages import Paused, TransfersUnwatched, WalletFull
 from server.domain.states import PaymentState
 from server.domain.transfers import Cursor
 from server.ports import Verdict
+from server.services.choices import chosen_in
+from server.services.merchant_order import SERVICE as MERCHANT_ORDER
 from server.services.service import Meter
 from tests.fakes.chain import DAI, DAI_ASSET, DOLLAR, fake_market
 from tests.fakes.liars import Liar
@@ -179,6 +181,36 @@ async def test_a_full_delegate_wallet_takes_no_order_that_it_would_hold(clock, c
         with pytest.raises(WalletFull):
             await create_order(paddock, wished(merchant=WITH_CALLBACK))
     assert (await create_order(paddock, wished(dapp_order_id="direct")))[0].terms.pay_to == MERCHANT.pay_to
+
+
+async def test_the_same_wish_gets_its_order_also_while_no_other_is_taken(clock):
+    paddock = await opened(clock)
+    order, _ = await create_order(paddock, wished())
+    await turn(paddock.db, clock, on=True, reason="test", by="operator")
+    assert (await create_order(replace(paddock, screening=Refusing()), wished()))[0].id == order.id
+
+
+async def test_one_name_that_is_sent_twice_at_once_is_one_order(clock):
+    paddock = await opened(clock)
+    made = await asyncio.gather(*(create_order(paddock, wished()) for _ in range(2)))
+    assert [order.id for order, _ in made] == [one.order_id for _, one in made] == list(paddock.db.tables.orders) * 2
+
+
+async def test_a_new_order_is_not_another_one_whose_id_it_was_given(clock):
+    paddock = await opened(clock)
+    quote = paddock.quotes.issue(int(clock.now().timestamp()), 900)
+    paddock = replace(paddock, quotes=SimpleNamespace(issue=lambda *_: quote))
+    order, _ = await create_order(paddock, wished())
+    with pytest.raises(DuplicateClaim):
+        await create_order(paddock, wished(dapp_order_id="other", amount=50_001))
+    assert set(paddock.db.tables.orders) == {order.id}
+
+
+@pytest.mark.parametrize(("calldata", "chosen"), [(b"\x01\x02", b"\x01\x02"), (b"", None)], ids=["some", "none"])
+async def test_the_callback_is_to_run_the_calldata_of_the_order_or_what_it_does_by_itself(clock, calldata, chosen):
+    paddock = await opened(clock, WITH_CALLBACK)
+    order, _ = await create_order(paddock, wished(merchant=WITH_CALLBACK, calldata=calldata))
+    assert chosen_in(MERCHANT_ORDER, order.arguments) == chosen
 
 
 # ----------------------------------------------------------------------------------------------------- what is on sale
