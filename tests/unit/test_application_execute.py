@@ -18,6 +18,7 @@ from server.domain.errors import InternalError, Reverted, UnknownOrder
 from server.domain.evidence import AUTHORIZATION_USED, TRANSFER, Mined, RawLog, topic
 from server.domain.sending import Fees
 from server.domain.states import FulfilmentState, MoneyBackState, PaymentState
+from server.domain.transfers import SCHEME
 from server.payments.delegate import DELEGATE
 from server.services.service import Answer, ServiceError
 from tests.fakes import samples
@@ -239,6 +240,17 @@ async def test_w4_what_a_payment_itself_ran_is_looked_for_until_its_transaction_
     paddock, order = await begun(clock, chain, scheme="delegate", settlement_tx="0xother")
     assert await execute(paddock, order.id) == 0.5
     assert ((await stored(paddock, order)).fulfilment, chain.asked["send"]) == (F.EXECUTING, 0)
+
+
+async def test_w4_a_callback_that_runs_again_leaves_alone_what_went_back_beside_it(clock):
+    """A reorganisation undid it after the buyer had its overpayment back: that stays refunded."""
+    chain = Chain(clock)
+    back = {"scheme": SCHEME, "received": PRICE + 1, "returned": 1, "refunds": 1, "money_back": M.REFUNDED}
+    paddock, order = await sent(clock, chain, **back)
+    chain.logs = handed_on(order)
+    assert await execute(paddock, order.id) is None
+    found = await stored(paddock, order)
+    assert (found.fulfilment, found.money_back, found.due_back) == (F.RELEASED, M.REFUNDED, 0)
 
 
 # --------------------------------------------------------------------------------------- calldata that the payer chose
