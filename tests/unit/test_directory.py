@@ -9,10 +9,11 @@ from hypothesis import strategies as st
 from server.application import directory as directory_module
 from server.application.directory import Directory, Listed
 from server.application.ranks import Ranked
-from server.services.service import words_of
+from server.services.service import Meter, words_of
 from tests.simulation.world import service
 
 WORDS = ("rain", "rainfall", "erc-721", "Token", "fall", "x402", "ü", "a.b")
+METER = Meter("second", 1)
 TEXTS = st.lists(st.sampled_from((*WORDS, "ain", "2", "-", "c-7", "nothing")), max_size=4).map(" ".join)
 
 
@@ -69,3 +70,36 @@ def test_a_search_of_ten_thousand_listings_looks_at_no_more_of_them_than_one_of_
         listed = Directory().read(services, Ranked(scores={f"s{place}": place % 50 for place in range(many)}))
         assert len(listed.search(text, 20)) == 20
     assert 0 < looked[10_000] <= 2 * looked[100]
+
+
+@pytest.mark.parametrize(
+    ("others", "first"),
+    [
+        ([], "plain"),
+        ([{"amount": 29_999}], "s0"),
+        ([{"amount": 30_001}], "plain"),
+        ([{"amount": 1, "method": "POST"}], "plain"),
+        ([{"amount": 1, "callback": "pass"}], "plain"),
+        ([{"amount": 1, "meter": METER}], "plain"),
+        ([{"amount": 1, "meter": METER}, {"amount": 2, "method": "POST", "meter": METER}, {"amount": 3}], "s2"),
+    ],
+    ids=["alone", "cheaper", "dearer", "a body", "a callback", "a meter", "the third"],
+)
+def test_the_first_to_buy_is_the_cheapest_that_a_url_alone_buys(others, first):
+    """Guides and pages show it as the command to begin with: it must work as it stands."""
+    made = [service(f"s{place}", None, **changes) for place, changes in enumerate(others)]
+    services = {one.slug: one for one in (service("plain", None, amount=30_000), *made)}
+    assert Directory().read(services, Ranked()).first == services[first]
+
+
+def test_without_any_that_a_url_alone_buys_there_is_no_first():
+    services = {"posted": service("posted", None, method="POST")}
+    assert Directory().read(services, Ranked()).first is None
+
+
+def test_a_word_that_nothing_on_sale_has_any_more_is_forgotten():
+    """Listings come and go for as long as the process runs."""
+    directory, left = Directory(), service("left", None, summary="rain")
+    directory.read({"left": left, "gone": service("gone", None, summary="erc-721 rain")}, Ranked())
+    listed = directory.read({"left": left}, Ranked())
+    assert set(listed.index) == left.words

@@ -10,7 +10,16 @@ from hypothesis import strategies as st
 
 from protocol.payment import Method, Payment
 from protocol.typed_data import Transfer
-from server.domain.calls import balance_of, encode_call, one_word, spent_eip3009, split_signature
+from server.domain.calls import (
+    Permit2Pull,
+    SignedCalldata,
+    balance_of,
+    encode_call,
+    one_word,
+    spent_eip3009,
+    spent_permit2,
+    split_signature,
+)
 from server.domain.payment_calls import batchable, payment_call, settle_batch
 from tests.unit.protocol_samples import ASSET, NOW, PAYER, SHOP, paid, read
 
@@ -41,6 +50,29 @@ def test_a_callback_gets_the_payer_and_the_delegate_wallets_authorization():
     assert values[:3] == (ASSET.lower(), PAYER.address.lower(), SHOP.lower())
     assert values[3:7] == (7, 1, 2, b"\5" * 32)
     assert values[7:] == split_signature(PAID.signature)
+
+
+PULL_3009 = ["address", "address", "address", "uint256", "uint256", "uint256", *MOVE[-4:]]
+PULL_PERMIT2 = ["address", "address", "address", "address", "uint256", "uint256", "uint256", "bytes"]
+CHOSEN = ["bytes", "bytes32", "uint256", "uint256", "uint8", "bytes32", "bytes32"]
+
+
+@pytest.mark.parametrize("kind", ["Eip3009", "Permit2"])
+@pytest.mark.parametrize("chosen", [None, SignedCalldata(b"mint", 9, b"\1" * 65)], ids=["plain", "chosen"])
+def test_a_callback_gets_what_the_payer_chose_and_signed_where_there_is_any(kind, chosen):
+    order = b"\5" * 32
+    if kind == "Eip3009":
+        data = spent_eip3009(ASSET, PAYER.address, Transfer(SHOP, ASSET, 7, 1, 2, order), PAID.signature, chosen)
+    else:
+        pull = Permit2Pull(ASSET, SHOP, 7, int.from_bytes(order, "big"), 2)
+        data = spent_permit2(PAYER.address, pull, PAID.signature, chosen)
+    kinds = (PULL_3009 if kind == "Eip3009" else PULL_PERMIT2) + (CHOSEN if chosen else [])
+    name = f"x402Spent{kind}WithCalldata" if chosen else f"x402Spent{kind}"
+    assert data[:4] == keccak(f"{name}({','.join(kinds)})".encode())[:4]
+    if chosen:
+        values = decode(kinds, data[4:])[-len(CHOSEN) :]
+        assert values[:4] == (chosen.calldata, order, int.from_bytes(order, "big"), chosen.deadline)
+        assert values[4:] == split_signature(chosen.signature)
 
 
 uint128, uint48 = st.integers(0, 2**128 - 1), st.integers(0, 2**48 - 1)

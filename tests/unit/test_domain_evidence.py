@@ -7,7 +7,7 @@ from eth_abi.abi import encode
 from eth_utils.crypto import keccak
 
 from protocol.payment import Method
-from server.domain.calls import decode_event, describe_revert, encode_call
+from server.domain.calls import MOST_DATA, decode_event, describe_revert, encode_call
 from server.domain.evidence import AUTHORIZATION_USED, TRANSFER, Mined, RawLog, Spend, TransferLog, topic, transfers_of
 from tests.fakes.samples import TOKEN
 from tests.unit.protocol_samples import PAYER, SHOP
@@ -163,6 +163,12 @@ def test_an_events_tuples_are_lists_and_what_a_topic_cannot_hold_is_its_hash():
 def test_c8_an_event_that_its_contract_did_not_write_as_the_abi_does_is_none(topics, data):
     """The callback is a stranger's contract, and took its payment: what it logs may not stop the order."""
     assert decode_event(ABI, topics, data) is None
+
+
+@pytest.mark.parametrize(("size", "read"), [(MOST_DATA, True), (MOST_DATA + 32, False)])
+def test_c8_an_event_is_read_up_to_exactly_the_most_bytes(size, read):
+    whole = encode(["string", "(address,bytes4[])[]"], ["ours", SHARES]).ljust(size, b"\0")
+    assert (decode_event(ABI, NAMED, whole) is not None) is read
 
 
 @pytest.mark.parametrize(

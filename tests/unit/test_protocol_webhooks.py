@@ -4,6 +4,7 @@ import base64
 import hashlib
 import hmac
 import json
+import time
 
 import pytest
 from hypothesis import given
@@ -96,6 +97,15 @@ def test_w6_id_and_timestamp_are_signed_too(headers, change):
 @pytest.mark.parametrize("away", [-TOLERANCE - 1, TOLERANCE + 1, -(10**9)])
 def test_w6_an_old_message_is_refused_and_so_is_one_from_the_future(headers, away):
     assert refused(headers, now=NOW - away) == "webhook_stale"
+
+
+@pytest.mark.parametrize(("away", "fresh"), [(0, True), (-TOLERANCE - 60, False), (TOLERANCE + 60, False)])
+def test_w6_a_receiver_that_tells_no_time_has_messages_measured_by_its_own_clock(away, fresh):
+    told = sign([NEW], "msg_1", int(time.time()) + away, BODY)
+    if fresh:
+        assert check(told, now=None).id == "evt_1"
+    else:
+        assert refused(told, now=None) == "webhook_stale"
 
 
 @pytest.mark.parametrize("away", [-TOLERANCE, 0, TOLERANCE])
