@@ -263,7 +263,8 @@ async def test_a20_who_never_paid_or_pays_himself_has_no_vote_and_neither_has_wh
     for one in (unpaid, waiting, own, old):
         await add(database, one)
     assert await recorded(database, NOW - timedelta(days=1)) == {}
-    assert set(await recorded(database)) == {"old"}
+    assert set(await recorded(database)) == set(await recorded(database, old.created_at)) == {"old"}
+    assert await recorded(database, old.created_at + timedelta(milliseconds=1)) == {}
 
 
 async def test_times_of_plain_transfers_are_counted_from_the_money(database):
