@@ -1,5 +1,7 @@
 """The devnet's well-known accounts: one name for each role, derived from anvil's public mnemonic."""
 
+from functools import cache
+
 from eth_account import Account
 from eth_account.signers.local import LocalAccount
 
@@ -20,6 +22,7 @@ ROLES = (
 )
 
 
+@cache
 def account(role: str) -> LocalAccount:
     """The account of a role; its private key is public knowledge and good for nothing but a devnet."""
     Account.enable_unaudited_hdwallet_features()
